@@ -1,0 +1,2 @@
+export * from './tensor/errors.js';
+export { Random, type RandomState } from './tensor/random.js';

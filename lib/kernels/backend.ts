@@ -1,0 +1,178 @@
+import type { Shape } from '../tensor/shape.js';
+import type { Device, DType } from '../tensor/storage.js';
+import type { View } from '../tensor/view.js';
+
+/**
+ * The contract between the tensors and the machine.
+ *
+ * Every kernel reads views (any strides, offset, stride 0 for broadcast axes; operands on this backend, of one dtype,
+ * shapes already checked) and returns a fresh contiguous view it has allocated. Kernels neither validate nor warn, and
+ * know nothing of gradients. `RequiredKernels` is what a new backend must write; `FusedKernels` all have a default
+ * composed from those (`defaults.ts`), which is their definition: a faster one must agree with it.
+ */
+
+/** Elementwise functions of one operand. `exp2` is 2^x; `roundHalfEven` rounds ties to even, `trunc` toward zero. */
+export const UNARY_OPS = [
+  'neg',
+  'abs',
+  'sign',
+  'exp',
+  'exp2',
+  'log',
+  'log2',
+  'sqrt',
+  'square',
+  'relu',
+  'tanh',
+  'sigmoid',
+  'roundHalfEven',
+  'trunc',
+  'floor',
+  'ceil',
+] as const;
+export type UnaryOp = (typeof UNARY_OPS)[number];
+
+/** Elementwise functions of two operands of one shape. Comparisons give 1 or 0 in the operands' dtype. */
+export const BINARY_OPS = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'minimum',
+  'maximum',
+  'equal',
+  'less',
+  'lessEqual',
+  'greater',
+  'greaterEqual',
+] as const;
+export type BinaryOp = (typeof BINARY_OPS)[number];
+
+export type ReduceOp = 'sum' | 'max';
+
+/** Geometry of a sliding window, `[vertical, horizontal]` each. */
+export interface Window {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+}
+
+/** Geometry of a convolution: a window, and groups that divide input and output channels. */
+export interface ConvGeometry extends Omit<Window, 'kernel'> {
+  readonly groups: number;
+}
+
+/** Output extents of a window sliding over `[height, width]`. */
+export function windowExtents(window: Window, height: number, width: number): [number, number] {
+  const extent = (size: number, axis: 0 | 1) =>
+    Math.floor(
+      (size + 2 * window.padding[axis] - window.dilation[axis] * (window.kernel[axis] - 1) - 1) / window.stride[axis],
+    ) + 1;
+  return [extent(height, 0), extent(width, 1)];
+}
+
+/** What a backend must write. */
+export interface RequiredKernels {
+  fill(shape: Shape, value: number, dtype: DType): View;
+  /** A contiguous copy of any view. */
+  copy(x: View): View;
+  /** Writes `x` into the elements of `into`, a view of equal shape into a storage the caller owns. Views do not overlap. */
+  copyInto(x: View, into: View): void;
+  unary(op: UnaryOp, x: View): View;
+  binary(op: BinaryOp, a: View, b: View): View;
+  /** Elementwise `condition ≠ 0 ? a : b`; three views of one shape. */
+  where(condition: View, a: View, b: View): View;
+  /** Collapses `axes` (ascending, not empty) to extent 1. The maximum of no elements is −∞. */
+  reduce(op: ReduceOp, x: View, axes: readonly number[]): View;
+  /** `a [B, m, k] · b [B, k, n] → [B, m, n]`. */
+  matmul(a: View, b: View): View;
+  /** As `matmul`, on int32, exact modulo 2³². */
+  integerMatmul(a: View, b: View): View;
+  /** `x [N, C, H, W] → [N, C, kh·kw, oh·ow]`: every window as a column, zeros outside the image. */
+  im2col(x: View, window: Window): View;
+  /** The adjoint of `im2col`: adds every column back into an image of `shape` `[N, C, H, W]`. */
+  col2im(columns: View, shape: Shape, window: Window): View;
+}
+
+/** Mean and reciprocal standard deviation of a channel, as batch norm uses them. */
+export interface ChannelStats {
+  readonly mean: View;
+  /** Biased variance, `[C]`. */
+  readonly variance: View;
+}
+
+/** An integer grid `low … high` and whether a ReLU comes first (fake quantization of activations). */
+export interface QuantGrid {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** State of one parameter under an optimizer; every view is contiguous and updated in place. */
+export interface SgdStep {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+  /** First step: the momentum buffer becomes the gradient itself. */
+  readonly first: boolean;
+}
+
+export interface AdamStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** True multiplies the parameter by 1 − lr·decay (AdamW); false adds decay·parameter to the gradient (Adam). */
+  readonly decoupled: boolean;
+  /** 1 for the first step. */
+  readonly step: number;
+}
+
+/** What a backend may write, because the composed default is slower. */
+export interface FusedKernels {
+  /** `x [N, C, H, W] * w [O, C/groups, kh, kw] → [N, O, oh, ow]`. */
+  conv2d(x: View, w: View, geometry: ConvGeometry): View;
+  /** Gradient of `conv2d` to `x`, from `g [N, O, oh, ow]`. */
+  conv2dInputGrad(g: View, w: View, inputShape: Shape, geometry: ConvGeometry): View;
+  /** Gradient of `conv2d` to `w`. */
+  conv2dWeightGrad(g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View;
+  /** Maximum over windows; padding never wins. */
+  maxPool2d(x: View, window: Window): View;
+  /** Gradient of `maxPool2d`, to the first maximum of each window. */
+  maxPool2dGrad(g: View, x: View, y: View, window: Window): View;
+  /** `[N, C, H, W] → [N, C, H·factor, W·factor]`, each pixel repeated. */
+  upsampleNearest(x: View, factor: number): View;
+  /** Its adjoint: sums each factor × factor block. */
+  upsampleNearestGrad(g: View, factor: number): View;
+  /** Mean and biased variance over all axes but 1 of `[N, C, …]`. */
+  channelStats(x: View): ChannelStats;
+  /** `(x − mean)·scale + shift`, per channel (axis 1); vectors are `[C]`. */
+  channelAffine(x: View, mean: View, scale: View, shift: View): View;
+  /**
+   * Gradients of batch norm in training from `g`, with `rstd = 1/√(variance + ε)`:
+   * `weight = Σ g·x̂`, `bias = Σ g`, `x = γ·rstd·(g − bias/n − x̂·weight/n)`, x̂ = (x − mean)·rstd, n values a channel.
+   */
+  batchNormGrad(g: View, x: View, mean: View, rstd: View, weight: View): { x: View; weight: View; bias: View };
+  /** `clip(roundHalfEven(x / scale), low, high) · scale`; scale is a 1-element view. */
+  fakeQuantize(x: View, scale: View, grid: QuantGrid): View;
+  /**
+   * Straight-through gradients of `fakeQuantize`: to `x`, g where the *rounded* value is inside the grid, else 0; to the
+   * scale (shape of `scale`), `Σ g·(q − x/s)` inside and `Σ g·q` outside.
+   */
+  fakeQuantizeGrad(g: View, x: View, scale: View, grid: QuantGrid): { x: View; scale: View };
+  /** The k-th smallest element (1-based) of all of `x`, as a scalar, and its flat row-major index (float). */
+  kthSmallest(x: View, k: number): { value: View; index: View };
+  /** One step of SGD; `velocity` is null without momentum. */
+  sgdStep(parameter: View, gradient: View, velocity: View | null, step: SgdStep): void;
+  /** One step of Adam or AdamW on the first and second moments. */
+  adamStep(parameter: View, gradient: View, first: View, second: View, step: AdamStep): void;
+}
+
+/** What a backend's module provides. */
+export type BackendImplementation = Device & RequiredKernels & Partial<FusedKernels>;
+
+/** A complete backend: missing fused kernels filled with their defaults by `completeBackend`. */
+export type Backend = Device & RequiredKernels & FusedKernels;

@@ -1,0 +1,137 @@
+import { ShapeError } from './errors.js';
+
+/** Extents of a tensor, outermost axis first; `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** Number of elements a shape holds: the product of its extents, 1 for a scalar. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
+
+/** Row-major strides, in elements. */
+export function contiguousStrides(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
+/** True if walking the axes row-major walks memory without gaps. Extents of one may have any stride. */
+export function isContiguous(shape: Shape, strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] === 1) continue;
+    if (strides[axis] !== expected) return shape.includes(0);
+    expected *= shape[axis];
+  }
+  return true;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/** Throws unless every extent is a non-negative integer. */
+export function checkShape(op: string, shape: Shape): void {
+  for (const extent of shape) {
+    if (!Number.isInteger(extent) || extent < 0) {
+      throw new ShapeError(op, 'every extent must be a non-negative integer', [shape]);
+    }
+  }
+}
+
+/**
+ * The shape two operands broadcast to, by NumPy's rule: align at the last axis, extents agree or one of them is 1.
+ * @throws ShapeError naming the extents that disagree
+ */
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  const out = new Array<number>(rank);
+  for (let i = 0; i < rank; i++) {
+    const left = a[a.length - rank + i] ?? 1;
+    const right = b[b.length - rank + i] ?? 1;
+    if (left !== right && left !== 1 && right !== 1) {
+      throw new ShapeError(op, `cannot broadcast extents ${left} and ${right} of axis ${i - rank}`, [a, b]);
+    }
+    out[i] = left === 1 ? right : left;
+  }
+  return out;
+}
+
+/** Strides that read a tensor of `shape` as if it had shape `to`: 0 along every stretched axis. */
+export function broadcastStrides(op: string, shape: Shape, strides: readonly number[], to: Shape): number[] {
+  const lead = to.length - shape.length;
+  if (lead < 0) throw new ShapeError(op, 'cannot expand to fewer axes', [shape, to]);
+  return to.map((extent, axis) => {
+    if (axis < lead) return 0;
+    const own = shape[axis - lead];
+    if (own === extent) return strides[axis - lead];
+    if (own === 1) return 0;
+    throw new ShapeError(op, `cannot expand extent ${own} of axis ${axis - lead} to ${extent}`, [shape, to]);
+  });
+}
+
+/** An axis counted from either end, as a non-negative number. */
+export function normalizeAxis(op: string, axis: number, rank: number): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    throw new ShapeError(op, `axis ${axis} does not exist in a tensor of ${rank} axes`);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** Axes as an ascending list without duplicates; `undefined` means all of them. */
+export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
+  if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
+  const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(op, axis, rank));
+  if (new Set(list).size !== list.length) throw new ShapeError(op, `axis given twice in [${list.join(', ')}]`);
+  return list.sort((a, b) => a - b);
+}
+
+/** `shape` with each of `axes` collapsed to extent 1. */
+export function reducedShape(shape: Shape, axes: readonly number[]): Shape {
+  return shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+}
+
+/**
+ * Strides for viewing the same memory under another shape, or null if no strides can express it (then a copy is due).
+ * Runs of axes that lie gap-free in memory are merged and split anew.
+ */
+export function reshapeStrides(shape: Shape, strides: readonly number[], to: Shape): number[] | null {
+  if (sizeOf(shape) === 0) return contiguousStrides(to);
+  const runs: { extent: number; stride: number }[] = [];
+  for (let axis = 0; axis < shape.length; axis++) {
+    if (shape[axis] === 1) continue;
+    const last = runs.at(-1);
+    if (last && last.stride === shape[axis] * strides[axis]) {
+      last.extent *= shape[axis];
+      last.stride = strides[axis];
+    } else {
+      runs.push({ extent: shape[axis], stride: strides[axis] });
+    }
+  }
+  const out = new Array<number>(to.length).fill(0);
+  let run = runs.length - 1;
+  let left = run >= 0 ? runs[run].extent : 1;
+  let stride = run >= 0 ? runs[run].stride : 1;
+  for (let axis = to.length - 1; axis >= 0; axis--) {
+    if (to[axis] === 1) {
+      out[axis] = stride;
+      continue;
+    }
+    if (left === 1 && run > 0) {
+      run--;
+      left = runs[run].extent;
+      stride = runs[run].stride;
+    }
+    if (left % to[axis] !== 0) return null;
+    out[axis] = stride;
+    stride *= to[axis];
+    left /= to[axis];
+  }
+  return out;
+}
