@@ -1,4 +1,4 @@
-import { contiguousStrides, isContiguous, type Shape, sizeOf } from './shape.js';
+import { broadcastStrides, contiguousStrides, isContiguous, reshapeStrides, type Shape, sizeOf } from './shape.js';
 import type { DType, Storage } from './storage.js';
 
 /** How to read a tensor out of a storage. Kernels see views only; element `i` is at `offset + Σ i·strides`. */
@@ -25,4 +25,37 @@ export function viewDType(view: View): DType {
 
 export function viewSize(view: View): number {
   return sizeOf(view.shape);
+}
+
+/** The same elements, row-major, under another shape of equal size; null where no strides can express it without a copy. */
+export function viewReshape(view: View, shape: Shape): View | null {
+  const strides = reshapeStrides(view.shape, view.strides, shape);
+  return strides && { storage: view.storage, shape, strides, offset: view.offset };
+}
+
+/** Axes in another order: axis i of the result is axis `axes[i]` of the view. */
+export function viewTranspose(view: View, axes: readonly number[]): View {
+  return {
+    storage: view.storage,
+    shape: axes.map((axis) => view.shape[axis]),
+    strides: axes.map((axis) => view.strides[axis]),
+    offset: view.offset,
+  };
+}
+
+/** Extents of 1 and missing leading axes repeated to `shape`, with stride 0. @throws ShapeError if they do not broadcast */
+export function viewExpand(view: View, shape: Shape): View {
+  const strides = broadcastStrides('expand', view.shape, view.strides, shape);
+  return { storage: view.storage, shape, strides, offset: view.offset };
+}
+
+/** Elements `start ≤ i < end` by `step` (at least 1) along one axis. */
+export function viewSlice(view: View, axis: number, start: number, end: number, step = 1): View {
+  const replaced = (values: readonly number[], value: number) => values.map((old, i) => (i === axis ? value : old));
+  return {
+    storage: view.storage,
+    shape: replaced(view.shape, Math.ceil((end - start) / step)),
+    strides: replaced(view.strides, view.strides[axis] * step),
+    offset: view.offset + start * view.strides[axis],
+  };
 }
