@@ -1,0 +1,85 @@
+import { TapeError } from '../tensor/errors.js';
+import { Tensor } from '../tensor/tensor.js';
+import type { Row } from './row.js';
+import { applyRow, backward, noGrad, withGrad } from './tape.js';
+
+/** A user's own operation with its own gradient. */
+export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
+  /** Appears in error messages. */
+  readonly name: string;
+  /** The value, computed with any operations (nothing inside is recorded). */
+  readonly forward: (...inputs: Inputs) => Tensor;
+  /**
+   * Vector-Jacobian product: from the gradient to the output, one gradient per input, of that input's shape
+   * (`null`: none).
+   */
+  readonly vjp: (gradient: Tensor, inputs: Inputs, output: Tensor) => readonly (Tensor | null)[];
+}
+
+/**
+ * An operation from a forward and a vector-Jacobian product.
+ *
+ * @example
+ * const cube = defineFunction({
+ *   name: 'cube',
+ *   forward: (x: Tensor) => mul(square(x), x),
+ *   vjp: (g, [x]) => [mul(g, mul(square(x), 3))],
+ * });
+ */
+export function defineFunction<Inputs extends readonly Tensor[]>(
+  definition: FunctionDefinition<Inputs>,
+): (...inputs: Inputs) => Tensor {
+  const { name } = definition;
+  const tensors = (views: readonly ConstructorParameters<typeof Tensor>[0][]) =>
+    views.map((view) => new Tensor(view)) as unknown as Inputs;
+  return (...inputs) => {
+    const row: Row<unknown> = {
+      shape: 'own',
+      forward: (_, views) => noGrad(() => definition.forward(...tensors(views))),
+      saves: [...inputs.keys(), 'output'],
+      vjp: (g, saved) => {
+        const given = tensors(inputs.map((_, i) => saved.input(i)));
+        const grads = definition.vjp(new Tensor(g), given, new Tensor(saved.output()));
+        if (grads.length !== inputs.length) {
+          throw new TapeError(name, `vjp returned ${grads.length} gradients for ${inputs.length} inputs`);
+        }
+        return [...grads];
+      },
+    };
+    return applyRow(name, row, inputs, {});
+  };
+}
+
+/** A function whose value comes from `forward` and whose derivative comes from `surrogate`. */
+export interface StraightThroughDefinition<Inputs extends readonly Tensor[]> {
+  readonly name: string;
+  /** The value, as hard and discontinuous as it may be. */
+  readonly forward: (...inputs: Inputs) => Tensor;
+  /**
+   * A differentiable function standing in for `forward` in the backward pass. Default: the first input itself, the
+   * classic straight-through estimator. Values taken with `detach()` inside are constants of the point.
+   */
+  readonly surrogate?: (...inputs: Inputs) => Tensor;
+}
+
+/**
+ * Straight-through estimator (Bengio et al. 2013): forward as is, backward through the surrogate.
+ *
+ * @example
+ * const binarize = straightThrough({ name: 'binarize', forward: (x: Tensor) => sign(x), surrogate: (x) => clip(x, -1, 1) });
+ */
+export function straightThrough<Inputs extends readonly Tensor[]>(
+  definition: StraightThroughDefinition<Inputs>,
+): ((...inputs: Inputs) => Tensor) & { readonly surrogate: (...inputs: Inputs) => Tensor } {
+  const surrogate = definition.surrogate ?? ((...inputs: Inputs) => inputs[0]);
+  const run = defineFunction<Inputs>({
+    name: definition.name,
+    forward: definition.forward,
+    vjp: (g, inputs) => {
+      const leaves = inputs.map((x) => x.detach().withGrad());
+      withGrad(() => backward(surrogate(...(leaves as unknown as Inputs)), g));
+      return leaves.map((leaf) => leaf.grad);
+    },
+  });
+  return Object.assign((...inputs: Inputs) => run(...inputs), { surrogate });
+}

@@ -1,0 +1,134 @@
+import type { ChannelStats, QuantGrid, Window } from '../kernels/backend.js';
+import { backendOf } from '../kernels/value.js';
+import { full } from '../tensor/create.js';
+import { QuantError, ShapeError } from '../tensor/errors.js';
+import { Tensor } from '../tensor/tensor.js';
+import { mean, permute, reshape } from './ops.js';
+import { apply } from './tape.js';
+
+/** One number for both directions, or `[vertical, horizontal]`. */
+export type Pair = number | readonly [number, number];
+
+/** Geometry of a convolution; PyTorch's names and defaults. */
+export interface ConvOptions {
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+  readonly dilation?: Pair;
+  readonly groups?: number;
+}
+
+/** Geometry of a pooling window; the stride defaults to the kernel. */
+export interface PoolOptions {
+  readonly kernel: Pair;
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+}
+
+/** A pair of integers, each at least `least`. @throws ShapeError */
+export function pair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
+  const both: readonly [number, number] = typeof value === 'number' ? [value, value] : value;
+  if (both.length !== 2 || both.some((x) => !Number.isInteger(x) || x < least)) {
+    throw new ShapeError(op, `${name} must be integers of at least ${least}; got [${both.join(', ')}]`);
+  }
+  return both;
+}
+
+/**
+ * Cross-correlation of `x [N, C, H, W]` with `w [O, C/groups, kh, kw]`, plus `bias [O]`, → `[N, O, oh, ow]`.
+ * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded image
+ */
+export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  const groups = options.groups ?? 1;
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new ShapeError('conv2d', `groups must be at least 1; it is ${groups}`);
+  const y = apply('conv2d', [x, w], {
+    stride: pair('conv2d', 'stride', options.stride ?? 1, 1),
+    padding: pair('conv2d', 'padding', options.padding ?? 0, 0),
+    dilation: pair('conv2d', 'dilation', options.dilation ?? 1, 1),
+    groups,
+  });
+  if (bias === null) return y;
+  if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
+    throw new ShapeError('conv2d', 'bias must hold one number an output channel', [bias.shape, w.shape]);
+  }
+  return apply('add', [y, reshape(bias, [1, bias.shape[0], 1, 1])], {});
+}
+
+function poolWindow(op: string, options: PoolOptions): Window {
+  const kernel = pair(op, 'kernel', options.kernel, 1);
+  return {
+    kernel,
+    stride: pair(op, 'stride', options.stride ?? kernel, 1),
+    padding: pair(op, 'padding', options.padding ?? 0, 0),
+    dilation: [1, 1],
+  };
+}
+
+/** Maximum over windows of `x [N, C, H, W]`; padding never wins, the gradient goes to the first maximum. */
+export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
+  return apply('maxPool2d', [x], poolWindow('maxPool2d', options));
+}
+
+/** Mean over windows of `x [N, C, H, W]`; zeros of the padding count, as PyTorch's default has it. */
+export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
+  const window = poolWindow('avgPool2d', options);
+  const [kh, kw] = window.kernel;
+  const channels = x.shape[1];
+  const weight = full([channels, 1, kh, kw], 1 / (kh * kw), { dtype: x.dtype, device: x.device });
+  return conv2d(x, weight, null, { stride: window.stride, padding: window.padding, groups: channels });
+}
+
+/** `[N, C, H, W] → [N, C, 1, 1]`, the mean of each plane. */
+export function globalAvgPool2d(x: Tensor): Tensor {
+  return mean(x, { axes: [2, 3], keepDims: true });
+}
+
+/** `[N, C, H, W] → [N, C, factor·H, factor·W]`, each pixel repeated. */
+export function upsampleNearest(x: Tensor, factor: number): Tensor {
+  return apply('upsampleNearest', [x], { factor });
+}
+
+/** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
+export function pixelShuffle(x: Tensor, factor: number): Tensor {
+  if (x.rank !== 4 || !Number.isInteger(factor) || factor < 1 || x.shape[1] % (factor * factor) !== 0) {
+    throw new ShapeError('pixelShuffle', `channels must be divisible by ${factor}²`, [x.shape]);
+  }
+  const [n, c, h, w] = x.shape;
+  const out = c / (factor * factor);
+  const split = permute(reshape(x, [n, out, factor, factor, h, w]), [0, 1, 4, 2, 5, 3]);
+  return reshape(split, [n, out, h * factor, w * factor]);
+}
+
+/** What batch norm in training returns: the result, and the statistics for the running averages. */
+export interface BatchNormResult {
+  readonly y: Tensor;
+  /** `[C]`, without history. */
+  readonly mean: Tensor;
+  /** Biased, `[C]`, without history. */
+  readonly variance: Tensor;
+}
+
+/**
+ * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through them.
+ * @param x `[N, C, …]` @param weight γ `[C]` @param bias β `[C]`
+ */
+export function batchNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon = 1e-5): BatchNormResult {
+  if (x.rank < 2) throw new ShapeError('batchNorm', 'x must be [N, C, …]', [x.shape]);
+  if (x.size / Math.max(1, x.shape[1]) < 2) {
+    throw new ShapeError('batchNorm', 'training needs more than one value a channel', [x.shape]);
+  }
+  const stats: ChannelStats = backendOf(x).channelStats(x);
+  const y = apply('batchNorm', [x, weight, bias], { epsilon, stats });
+  return { y, mean: new Tensor(stats.mean), variance: new Tensor(stats.variance) };
+}
+
+/**
+ * `clip(roundHalfEven(x/s), low, high)·s` with one scale, straight through (see the row of this name).
+ * @throws QuantError if the grid is not a pair of ascending integers
+ */
+export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor {
+  if (!Number.isInteger(grid.low) || !Number.isInteger(grid.high) || grid.low >= grid.high) {
+    throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
+  }
+  return apply('fakeQuantize', [x, scale], grid);
+}

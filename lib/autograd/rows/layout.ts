@@ -1,0 +1,96 @@
+import { backendOf, reshape } from '../../kernels/value.js';
+import { ShapeError } from '../../tensor/errors.js';
+import { broadcastStrides, checkShape, type Shape, sizeOf } from '../../tensor/shape.js';
+import { viewExpand, viewSlice, viewTranspose } from '../../tensor/view.js';
+import { type Row, row } from '../row.js';
+
+/** Rows that move no numbers, or only move them. */
+export const layoutRows = {
+  /** The same elements, row-major, under another shape. */
+  reshape: row<{ readonly shape: Shape }>({
+    shape: ([x], { shape }) => {
+      checkShape('reshape', shape);
+      if (sizeOf(x) !== sizeOf(shape)) throw new ShapeError('reshape', 'the element counts differ', [x, shape]);
+      return shape;
+    },
+    forward: (_, [x], { shape }) => reshape(x, shape),
+    vjp: [(g, { shapes }) => reshape(g, shapes[0])],
+  }),
+  /** Axes in another order: output axis i is input axis `axes[i]`. */
+  permute: row<{ readonly axes: readonly number[] }>({
+    shape: ([x], { axes }) => {
+      if (axes.length !== x.length || new Set(axes).size !== x.length || axes.some((axis) => !(axis in x))) {
+        throw new ShapeError('permute', `[${axes.join(', ')}] is not an order of ${x.length} axes`, [x]);
+      }
+      return axes.map((axis) => x[axis]);
+    },
+    forward: (_, [x], { axes }) => viewTranspose(x, axes),
+    vjp: [
+      (g, { attrs: { axes } }) =>
+        viewTranspose(
+          g,
+          axes.map((_, i) => axes.indexOf(i)),
+        ),
+    ],
+  }),
+  /** Extents of 1 (and missing leading axes) repeated to `shape`, without a copy. The tape sums the gradient back. */
+  expand: row<{ readonly shape: Shape }>({
+    shape: ([x], { shape }) => {
+      broadcastStrides('expand', x, x, shape);
+      return shape;
+    },
+    forward: (_, [x], { shape }) => viewExpand(x, shape),
+    vjp: [(g) => g],
+  }),
+  /** Elements `start ≤ i < end` by `step` along one axis, without a copy. */
+  slice: row<{ readonly axis: number; readonly start: number; readonly end: number; readonly step: number }>({
+    shape: ([x], { axis, start, end, step }) => {
+      const whole = [start, end, step].every(Number.isInteger);
+      if (!whole || start < 0 || end < start || end > x[axis] || step < 1) {
+        throw new ShapeError('slice', `${start}:${end}:${step} does not fit axis ${axis}`, [x]);
+      }
+      return x.map((extent, i) => (i === axis ? Math.ceil((end - start) / step) : extent));
+    },
+    forward: (_, [x], { axis, start, end, step }) => viewSlice(x, axis, start, end, step),
+    vjp: [
+      (g, { shapes: [shape], attrs: { axis, start, end, step } }) => {
+        const whole = backendOf(g).fill(shape, 0, g.storage.dtype);
+        backendOf(g).copyInto(g, viewSlice(whole, axis, start, end, step));
+        return whole;
+      },
+    ],
+  }),
+  /** Tensors one after the other along `axis`. */
+  concat: row<{ readonly axis: number }>({
+    shape: (shapes, { axis }) => {
+      const [first] = shapes;
+      for (const shape of shapes) {
+        if (shape.length !== first.length || shape.some((extent, i) => i !== axis && extent !== first[i])) {
+          throw new ShapeError('concat', `shapes must agree outside of axis ${axis}`, shapes);
+        }
+      }
+      return first.map((extent, i) => (i === axis ? shapes.reduce((total, shape) => total + shape[axis], 0) : extent));
+    },
+    forward: (k, inputs, { axis }) => {
+      const total = inputs.reduce((sum, x) => sum + x.shape[axis], 0);
+      const out = k.fill(
+        inputs[0].shape.map((extent, i) => (i === axis ? total : extent)),
+        0,
+        inputs[0].storage.dtype,
+      );
+      let start = 0;
+      for (const x of inputs) {
+        k.copyInto(x, viewSlice(out, axis, start, start + x.shape[axis], 1));
+        start += x.shape[axis];
+      }
+      return out;
+    },
+    vjp: (g, { shapes, attrs: { axis } }) => {
+      let end = 0;
+      return shapes.map((shape) => {
+        end += shape[axis];
+        return viewSlice(g, axis, end - shape[axis], end, 1);
+      });
+    },
+  }),
+} satisfies Record<string, Row<never>>;

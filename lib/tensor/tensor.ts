@@ -1,0 +1,132 @@
+import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
+import { isContiguous, type Shape, sizeOf } from './shape.js';
+import { type Device, type DType, hostArray, type Storage, type TypedArray } from './storage.js';
+import type { View } from './view.js';
+
+/** Nested arrays of numbers, as deep as the tensor has axes. */
+export type Nested = number | Nested[];
+
+/**
+ * An immutable value: numbers in a storage, read through shape and strides.
+ *
+ * Arithmetic lives in `lib/autograd` (functions such as `add(a, b)`, and methods of the same names). The three mutable
+ * fields belong to the tape and say nothing about the value.
+ */
+export class Tensor implements View {
+  readonly storage: Storage;
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly offset: number;
+  /** Whether `backward` should reach this tensor. */
+  requiresGrad = false;
+  /** On leaves, the accumulated gradient of the last `backward` calls; shape of the tensor. */
+  grad: Tensor | null = null;
+  /** How the tape made this tensor; null for leaves. */
+  node: object | null = null;
+
+  constructor(view: View) {
+    this.storage = view.storage;
+    this.shape = view.shape;
+    this.strides = view.strides;
+    this.offset = view.offset;
+  }
+
+  get dtype(): DType {
+    return this.storage.dtype;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get device(): Device {
+    return this.storage.device;
+  }
+
+  /** Marks this leaf as one that collects gradients. Returns itself. @throws TapeError on computed tensors */
+  withGrad(): this {
+    if (this.node !== null)
+      throw new TapeError('withGrad', 'only leaves collect gradients; detach() this tensor first');
+    if (this.dtype === 'int32') throw new DTypeError('withGrad', 'int32 tensors have no gradient');
+    this.requiresGrad = true;
+    return this;
+  }
+
+  /** The same value (same memory) without its history. */
+  detach(): Tensor {
+    return new Tensor(this);
+  }
+
+  /** A row-major copy of the elements in host memory. The only way to read, and the only wait. */
+  async data(): Promise<TypedArray> {
+    const { device, handle, length, dtype } = this.storage;
+    const block = await device.read(handle, length, dtype);
+    if (this.offset === 0 && length === this.size && isContiguous(this.shape, this.strides)) return block;
+    return gatherView(this, block);
+  }
+
+  /** The one number of a tensor of size 1. @throws ShapeError for other sizes */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new ShapeError('item', 'only a tensor of one element is a number', [this.shape]);
+    return (await this.data())[0];
+  }
+
+  /** The elements as nested arrays. */
+  async toArray(): Promise<Nested> {
+    return nest(await this.data(), this.shape, 0, 0)[0];
+  }
+
+  /** Overwrites the memory of a leaf (a parameter, a running statistic); every view of it sees the new numbers. */
+  write(data: TypedArray): void {
+    if (this.node !== null) throw new TapeError('write', 'computed tensors are immutable');
+    if (this.offset !== 0 || this.storage.length !== this.size || !isContiguous(this.shape, this.strides)) {
+      throw new ShapeError('write', 'only a whole, contiguous tensor can be overwritten', [this.shape]);
+    }
+    this.storage.write(data);
+  }
+
+  /** Frees the memory now (also that of other views of it). */
+  dispose(): void {
+    this.storage.dispose();
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype} ${formatShape(this.shape)} on ${this.device.name})`;
+  }
+}
+
+/** Row-major elements of a view, given its whole block in host memory. */
+export function gatherView(view: View, block: TypedArray): TypedArray {
+  const out = hostArray(view.storage.dtype, sizeOf(view.shape));
+  const { shape, strides } = view;
+  const index = new Array<number>(shape.length).fill(0);
+  let position = view.offset;
+  for (let i = 0; i < out.length; i++) {
+    out[i] = block[position];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      position += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      position -= strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+function nest(data: TypedArray, shape: Shape, axis: number, start: number): [Nested, number] {
+  if (axis === shape.length) return [data[start], start + 1];
+  const list: Nested[] = [];
+  let next = start;
+  for (let i = 0; i < shape[axis]; i++) {
+    const [item, after] = nest(data, shape, axis + 1, next);
+    list.push(item);
+    next = after;
+  }
+  return [list, next];
+}
