@@ -1,0 +1,69 @@
+import ops from 'ndarray-ops';
+import type { BinaryOp, UnaryOp } from '../backend.js';
+import { compact, type HostArray } from './arrays.js';
+
+/**
+ * Elementwise functions, on `ndarray-ops` where it has them. All are computed in float64 and rounded once, by the store
+ * into `out`; an int32 store wraps modulo 2³².
+ */
+
+type Unary = (out: HostArray, x: HostArray) => unknown;
+type Binary = (out: HostArray, a: HostArray, b: HostArray) => unknown;
+
+/** A function of one number, applied to every element. `out` is contiguous and fresh. */
+function each(f: (x: number) => number): Unary {
+  return (out, x) => {
+    ops.assign(out, x);
+    for (let i = 0; i < out.data.length; i++) out.data[i] = f(out.data[i]);
+  };
+}
+
+/** The nearest integer; of two equally near ones the even one. Keeps −0, infinities and NaN. */
+export function roundHalfEven(x: number): number {
+  const isTie = x - Math.floor(x) === 0.5;
+  return isTie ? 2 * Math.round(x / 2) : Math.round(x);
+}
+
+export const UNARY: Readonly<Record<UnaryOp, Unary>> = {
+  neg: (out, x) => ops.neg(out, x),
+  abs: (out, x) => ops.abs(out, x),
+  sign: each(Math.sign),
+  exp: (out, x) => ops.exp(out, x),
+  exp2: each((x) => 2 ** x),
+  log: (out, x) => ops.log(out, x),
+  log2: each(Math.log2),
+  sqrt: (out, x) => ops.sqrt(out, x),
+  square: (out, x) => multiply(out, x, x),
+  relu: (out, x) => ops.maxs(out, x, 0),
+  tanh: each(Math.tanh),
+  sigmoid: each((x) => 1 / (1 + Math.exp(-x))),
+  roundHalfEven: each(roundHalfEven),
+  trunc: each(Math.trunc),
+  floor: (out, x) => ops.floor(out, x),
+  ceil: (out, x) => ops.ceil(out, x),
+};
+
+export const BINARY: Readonly<Record<BinaryOp, Binary>> = {
+  add: (out, a, b) => ops.add(out, a, b),
+  sub: (out, a, b) => ops.sub(out, a, b),
+  mul: multiply,
+  div: (out, a, b) => ops.div(out, a, b),
+  minimum: (out, a, b) => ops.min(out, a, b),
+  maximum: (out, a, b) => ops.max(out, a, b),
+  equal: (out, a, b) => ops.eq(out, a, b),
+  less: (out, a, b) => ops.lt(out, a, b),
+  lessEqual: (out, a, b) => ops.leq(out, a, b),
+  greater: (out, a, b) => ops.gt(out, a, b),
+  greaterEqual: (out, a, b) => ops.geq(out, a, b),
+};
+
+/** A product of two int32 can need 62 bits, which float64 cannot hold: those go through `Math.imul`. */
+function multiply(out: HostArray, a: HostArray, b: HostArray): void {
+  if (out.dtype !== 'int32') {
+    ops.mul(out, a, b);
+    return;
+  }
+  ops.assign(out, a);
+  const factors = compact(b).data;
+  for (let i = 0; i < factors.length; i++) out.data[i] = Math.imul(out.data[i], factors[i]);
+}
