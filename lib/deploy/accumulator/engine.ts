@@ -1,0 +1,115 @@
+import type { InputBounds } from '../../quant/accumulator.js';
+import { QuantError, ShapeError } from '../../tensor/errors.js';
+import { accumulateRow, type Tally } from './lanes.js';
+import { makeRegister, type Overflow } from './register.js';
+import { compileRows, LANES } from './weights.js';
+
+/** How to accumulate. */
+export interface AccumulateOptions {
+  /** P, 1 to 32. */
+  readonly accumulatorBits: number;
+  readonly overflow: Overflow;
+  /**
+   * The order in which the K products of an output are added: a permutation of `0 … K − 1`, by default ascending
+   * (row-major over the weights of one output channel).
+   */
+  readonly order?: ArrayLike<number>;
+  /**
+   * Sums channels without looking at their partial sums where the exact test proves that the inputs given (their
+   * smallest and largest) cannot overflow them. False by default: every partial sum is formed and checked.
+   */
+  readonly skipProven?: boolean;
+}
+
+/** Integers and their shape, row-major. */
+export interface IntegerArray {
+  readonly data: Int32Array;
+  readonly shape: readonly number[];
+}
+
+/** Outputs, and what happened on the way to them. */
+export interface Accumulated {
+  readonly y: IntegerArray;
+  /** Partial sums that fell outside −2^(P−1) … 2^(P−1) − 1, before the register wrapped or saturated them. */
+  readonly overflows: number;
+  /** Outputs with at least one such partial sum. */
+  readonly outputsAffected: number;
+  /** Partial sums checked one by one: a nonzero weight makes one per output, whatever its input. */
+  readonly sums: number;
+}
+
+/** One batch of dot products: every row of a group's weights with every input vector of that group. */
+export interface DotProducts {
+  /** `[groups · rowsPerGroup, length]`. */
+  readonly weights: Int32Array;
+  readonly length: number;
+  readonly groups: number;
+  /** Number of input vectors, equal for all groups. */
+  readonly vectors: number;
+  /** The extremes of the inputs, 0 included. */
+  readonly inputs: InputBounds;
+  /** Writes input vector `vector` of a group to `panel[k·LANES + lane]`, k = 0 … length − 1. */
+  gather(group: number, vector: number, panel: Int32Array, lane: number): void;
+  /** Where the output of a weight row and an input vector goes. */
+  outputIndex(row: number, vector: number): number;
+}
+
+/** Simulates dot products on a P-bit accumulator, into `y`. @throws QuantError on a bad width, mode or order. */
+export function accumulate(
+  work: DotProducts,
+  options: AccumulateOptions,
+  y: Int32Array,
+): Pick<Accumulated, 'overflows' | 'outputsAffected' | 'sums'> {
+  const { length, groups, vectors } = work;
+  const register = makeRegister(options.accumulatorBits, options.overflow);
+  const order = checkedOrder(length, options.order);
+  const rows = compileRows(work.weights, length, order, work.inputs, register, options.skipProven ?? false);
+  const rowsPerGroup = rows.paths.length / groups;
+  const panel = new Int32Array(length * LANES);
+  const lanes = new Int32Array(LANES);
+  const tally: Tally = { overflows: 0, outputsAffected: 0 };
+  for (let group = 0; group < groups; group++) {
+    for (let vector = 0; vector < vectors; vector += LANES) {
+      const used = Math.min(LANES, vectors - vector);
+      if (used < LANES) panel.fill(0);
+      for (let lane = 0; lane < used; lane++) work.gather(group, vector + lane, panel, lane);
+      for (let row = group * rowsPerGroup; row < (group + 1) * rowsPerGroup; row++) {
+        accumulateRow(rows, row, panel, register, tally, lanes);
+        for (let lane = 0; lane < used; lane++) y[work.outputIndex(row, vector + lane)] = lanes[lane];
+      }
+    }
+  }
+  const checked = rows.paths.reduce(
+    (count, path, row) => count + (path === 'proven' ? 0 : rows.starts[row + 1] - rows.starts[row]),
+    0,
+  );
+  return { ...tally, sums: checked * vectors };
+}
+
+/** The smallest and largest of the inputs and 0. */
+export function inputExtremes(x: Int32Array): InputBounds {
+  let low = 0;
+  let high = 0;
+  for (const value of x) {
+    if (value < low) low = value;
+    else if (value > high) high = value;
+  }
+  return { low, high };
+}
+
+/** Refuses arrays whose data do not fill their shape, or of another rank. @throws ShapeError. */
+export function checkIntegers(op: string, name: string, array: IntegerArray, rank: number): void {
+  const size = array.shape.reduce((product, extent) => product * extent, 1);
+  if (array.shape.length !== rank) throw new ShapeError(op, `${name} must have ${rank} axes`, [array.shape]);
+  if (array.data.length !== size)
+    throw new ShapeError(op, `${name} holds ${array.data.length} integers, its shape wants ${size}`, [array.shape]);
+}
+
+function checkedOrder(length: number, order: ArrayLike<number> | undefined): Int32Array {
+  if (order === undefined) return Int32Array.from({ length }, (_, k) => k);
+  const terms = new Set(Array.from(order));
+  const inside = Array.from(terms).every((k) => Number.isInteger(k) && k >= 0 && k < length);
+  if (order.length !== length || terms.size !== length || !inside)
+    throw new QuantError('accumulate', `order must be a permutation of 0 … ${length - 1}`);
+  return Int32Array.from(order);
+}

@@ -1,0 +1,142 @@
+import { QuantError } from '../../tensor/errors.js';
+import { type Register, settle } from './register.js';
+import { LANES, type SparseRows } from './weights.js';
+
+/**
+ * The inner loops: rows of weights against a panel of four input vectors `[K, LANES]`, one accumulator per lane. A lane
+ * without an input vector holds zeros, which overflow nothing.
+ */
+
+/** What has been counted so far. */
+export interface Tally {
+  /** Partial sums outside the register. */
+  overflows: number;
+  /** Outputs with at least one of them. */
+  outputsAffected: number;
+}
+
+/** Sums one row in every lane into `out [LANES]`, counting on `tally`. @throws QuantError if a sum leaves int32. */
+export function accumulateRow(
+  rows: SparseRows,
+  row: number,
+  panel: Int32Array,
+  register: Register,
+  tally: Tally,
+  out: Int32Array,
+): void {
+  const path = rows.paths[row];
+  if (path === 'proven') sumProven(rows, row, panel, out);
+  else if (path === 'narrow') sumNarrow(rows, row, panel, register, tally, out);
+  else sumWide(rows, row, panel, register, tally, out);
+}
+
+/** No checks: the row's worst case fits the register. */
+function sumProven(rows: SparseRows, row: number, panel: Int32Array, out: Int32Array): void {
+  const { offsets, values } = rows;
+  const end = rows.starts[row + 1];
+  let a0 = 0;
+  let a1 = 0;
+  let a2 = 0;
+  let a3 = 0;
+  for (let entry = rows.starts[row]; entry < end; entry++) {
+    const at = offsets[entry];
+    const weight = values[entry];
+    a0 = (a0 + Math.imul(weight, panel[at])) | 0;
+    a1 = (a1 + Math.imul(weight, panel[at + 1])) | 0;
+    a2 = (a2 + Math.imul(weight, panel[at + 2])) | 0;
+    a3 = (a3 + Math.imul(weight, panel[at + 3])) | 0;
+  }
+  out[0] = a0;
+  out[1] = a1;
+  out[2] = a2;
+  out[3] = a3;
+}
+
+/**
+ * Registers of at most 30 bits. An accumulator is kept as `t = sum + 2^(P−1)`, so that it fits exactly when no bit of t
+ * from P upward is set, and one test serves four lanes.
+ */
+function sumNarrow(
+  rows: SparseRows,
+  row: number,
+  panel: Int32Array,
+  register: Register,
+  tally: Tally,
+  out: Int32Array,
+): void {
+  const { offsets, values } = rows;
+  const end = rows.starts[row + 1];
+  // Shifts, not powers: a power is a double, and the four sums would be kept as doubles with it.
+  const half = 1 << (register.bits - 1);
+  const mask = (1 << register.bits) - 1;
+  const outside = ~mask;
+  const wraps = register.overflow === 'wrap';
+  const saturates = register.overflow === 'saturate';
+  let t0 = half;
+  let t1 = half;
+  let t2 = half;
+  let t3 = half;
+  let overflows = 0;
+  let affected = 0;
+  for (let entry = rows.starts[row]; entry < end; entry++) {
+    const at = offsets[entry];
+    const weight = values[entry];
+    t0 = (t0 + Math.imul(weight, panel[at])) | 0;
+    t1 = (t1 + Math.imul(weight, panel[at + 1])) | 0;
+    t2 = (t2 + Math.imul(weight, panel[at + 2])) | 0;
+    t3 = (t3 + Math.imul(weight, panel[at + 3])) | 0;
+    if (((t0 | t1 | t2 | t3) & outside) === 0) continue;
+    const out0 = (t0 & outside) !== 0 ? 1 : 0;
+    const out1 = (t1 & outside) !== 0 ? 1 : 0;
+    const out2 = (t2 & outside) !== 0 ? 1 : 0;
+    const out3 = (t3 & outside) !== 0 ? 1 : 0;
+    overflows += out0 + out1 + out2 + out3;
+    affected |= out0 | (out1 << 1) | (out2 << 2) | (out3 << 3);
+    if (wraps) {
+      t0 &= mask;
+      t1 &= mask;
+      t2 &= mask;
+      t3 &= mask;
+    } else if (saturates) {
+      t0 = Math.min(Math.max(t0, 0), mask);
+      t1 = Math.min(Math.max(t1, 0), mask);
+      t2 = Math.min(Math.max(t2, 0), mask);
+      t3 = Math.min(Math.max(t3, 0), mask);
+    }
+  }
+  tally.overflows += overflows;
+  for (let lane = 0; lane < LANES; lane++) tally.outputsAffected += (affected >> lane) & 1;
+  out[0] = t0 - half;
+  out[1] = t1 - half;
+  out[2] = t2 - half;
+  out[3] = t3 - half;
+}
+
+/** Any width, one lane after the other in Numbers: also the plainest statement of what the narrow path computes. */
+function sumWide(
+  rows: SparseRows,
+  row: number,
+  panel: Int32Array,
+  register: Register,
+  tally: Tally,
+  out: Int32Array,
+): void {
+  const { offsets, values } = rows;
+  const start = rows.starts[row];
+  const end = rows.starts[row + 1];
+  const { low, high } = register;
+  for (let lane = 0; lane < LANES; lane++) {
+    let sum = 0;
+    let overflows = 0;
+    for (let entry = start; entry < end; entry++) {
+      sum += values[entry] * panel[offsets[entry] + lane];
+      if (sum >= low && sum <= high) continue;
+      overflows++;
+      sum = settle(register, sum);
+    }
+    if (sum !== (sum | 0)) throw new QuantError('accumulate', `the exact sum ${sum} does not fit an int32 output`);
+    tally.overflows += overflows;
+    if (overflows > 0) tally.outputsAffected++;
+    out[lane] = sum;
+  }
+}

@@ -1,0 +1,178 @@
+import { QuantError } from '../tensor/errors.js';
+import { checkBits, type IntegerFormat, weightRange } from './integerRange.js';
+
+/**
+ * The bounds of A2Q (arXiv 2308.13504, eq. 15) and A2Q+ (arXiv 2401.10432, eq. 10) in the integer domain: how large
+ * ‖q‖₁ of one output channel may be so that no N-bit input overflows a signed P-bit accumulator, and the same question
+ * turned around. Widths are answered by exact integer arithmetic, never by logarithms of floats.
+ */
+
+/** `a2q` bounds any weights; `a2q+` bounds weights whose float values were centred to mean zero before truncation. */
+export type BoundKind = 'a2q' | 'a2q+';
+
+export const BOUND_KINDS: readonly BoundKind[] = ['a2q', 'a2q+'];
+
+/**
+ * The cap T on ‖q‖₁ of one channel: A2Q `(2^(P−1) − 1) / 2^(N−1s)`, A2Q+ `(2^P − 2) / (2^N − 1)`.
+ *
+ * Below 1 the channel can hold no weight: `checkedL1Budget` refuses that. In float units the cap is `s·T`.
+ * @throws QuantError if P or N is not an integer of 1 … 32.
+ * @example
+ * l1Budget('a2q', 16, { bits: 4, signed: false }); // 2047.9375
+ * l1Budget('a2q+', 16, { bits: 4, signed: false }); // 4368.93…
+ */
+export function l1Budget(kind: BoundKind, accumulatorBits: number, input: IntegerFormat): number {
+  checkBits('l1Budget', 'accumulator bits P', accumulatorBits);
+  checkInput('l1Budget', input);
+  return kind === 'a2q'
+    ? (2 ** (accumulatorBits - 1) - 1) / 2 ** magnitudeBits(input)
+    : (2 ** accumulatorBits - 2) / (2 ** input.bits - 1);
+}
+
+/**
+ * `l1Budget` for training: refuses an accumulator that can hold no nonzero weight at all.
+ *
+ * A2Q+ splits T₊ evenly between the signs, so it needs T₊ ≥ 2; as T₊ jumps from below 1 (P = N) to exactly 2
+ * (P = N + 1), the test is `T < 1` for both.
+ * @throws QuantError if T < 1, with the smallest P that would do.
+ */
+export function checkedL1Budget(op: string, kind: BoundKind, accumulatorBits: number, input: IntegerFormat): number {
+  const budget = l1Budget(kind, accumulatorBits, input);
+  if (budget >= 1) return budget;
+  throw new QuantError(
+    op,
+    `a ${accumulatorBits}-bit accumulator cannot hold any weight under ${kind} with ${formatName(input)} inputs ` +
+      `(l1 budget ${Number(budget.toPrecision(3))} < 1); use P ≥ ${smallestAccumulatorBits(kind, input)}`,
+  );
+}
+
+/** How much larger the budget of A2Q+ is: `T₊ / T = 2^(N+1−1s) / (2^N − 1)`, whatever P. @throws QuantError on bad N. */
+export function budgetGain(input: IntegerFormat): number {
+  checkInput('budgetGain', input);
+  return 2 ** (magnitudeBits(input) + 1) / (2 ** input.bits - 1);
+}
+
+/**
+ * The smallest P whose budget admits ‖q‖₁ = l1: A2Q the smallest with `2^(P−1) − 1 ≥ l1·2^(N−1s)`, A2Q+ with
+ * `2^P − 2 ≥ l1·(2^N − 1)`; 1 for l1 = 0. May exceed 32.
+ *
+ * @param l1 norm of one channel's integer weights, a non-negative integer.
+ * @throws QuantError if `l1` is not such an integer, or on bad N.
+ */
+export function minAccumulatorBits(kind: BoundKind, l1: number, input: IntegerFormat): number {
+  checkCount('minAccumulatorBits', 'l1 norm of integer weights', l1, 0);
+  checkInput('minAccumulatorBits', input);
+  return exactBits(kind, BigInt(l1), input);
+}
+
+/** The smallest P whose budget holds a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on bad N. */
+export function smallestAccumulatorBits(kind: BoundKind, input: IntegerFormat): number {
+  return minAccumulatorBits(kind, 1, input);
+}
+
+/**
+ * The data-type bound, which knows only K, M and N: `P* = ⌈a + log2(1 + 2^−a) + 1⌉`, `a = log2 K + N + M − 1 − 1s`
+ * (A2Q, eq. 9). It is A2Q's answer for K weights of magnitude 2^(M−1); no training is needed at P ≥ P*.
+ *
+ * @param length K, terms of one dot product.
+ * @param weightBits M.
+ * @throws QuantError if K is not a positive integer, M or N not an integer of 1 … 32.
+ * @example
+ * dataTypeAccumulatorBits(4608, 3, { bits: 3, signed: false }); // 19: ResNet18, W3A3
+ */
+export function dataTypeAccumulatorBits(length: number, weightBits: number, input: IntegerFormat): number {
+  checkCount('dataTypeAccumulatorBits', 'dot product length K', length, 1);
+  checkBits('dataTypeAccumulatorBits', 'weight bits M', weightBits);
+  checkInput('dataTypeAccumulatorBits', input);
+  return exactBits('a2q', BigInt(length) << BigInt(weightBits - 1), input);
+}
+
+/** What a user asks of `a2q bounds`. */
+export interface BoundsQuestion {
+  /** K, terms of one dot product. */
+  readonly length: number;
+  /** M. */
+  readonly weightBits: number;
+  /** N and 1s. */
+  readonly input: IntegerFormat;
+  /** P; left out, only the widths are answered. */
+  readonly accumulatorBits?: number;
+}
+
+/** What one bound allows at a given P. */
+export interface BudgetAnswer {
+  /** T, the cap on ‖q‖₁ of a channel. */
+  readonly budget: number;
+  /** T / K: the mean |q| if the whole budget were spent. */
+  readonly meanMagnitude: number;
+  /** Least fraction of zero weights: the budget buys only so many ±1 (A2Q+ spends half on each sign). */
+  readonly minSparsity: number;
+}
+
+/** Widths of one bound, and its budget where the question names P. */
+export interface KindAnswer {
+  /** Smallest P that holds any weight at all. */
+  readonly smallestBits: number;
+  /** Smallest P at which the cap never binds for K narrow-range M-bit weights. */
+  readonly unconstrainedBits: number;
+  /** Null without P, or if P holds no weight. */
+  readonly atP: BudgetAnswer | null;
+}
+
+export interface BoundsAnswer {
+  /** P*, the data-type bound. */
+  readonly dataTypeBits: number;
+  /** T₊ / T. */
+  readonly gain: number;
+  readonly kinds: Readonly<Record<BoundKind, KindAnswer>>;
+}
+
+/** Everything `a2q bounds` prints about a layer of K terms at W(M)A(N). @throws QuantError on bad K, M, N or P. */
+export function answerBounds(question: BoundsQuestion): BoundsAnswer {
+  const { length, weightBits, input, accumulatorBits } = question;
+  const dataTypeBits = dataTypeAccumulatorBits(length, weightBits, input);
+  const largest = BigInt(length) * BigInt(weightRange(weightBits).high);
+  const answer = (kind: BoundKind): KindAnswer => ({
+    smallestBits: smallestAccumulatorBits(kind, input),
+    unconstrainedBits: exactBits(kind, largest, input),
+    atP: accumulatorBits === undefined ? null : budgetAnswer(kind, accumulatorBits, input, length),
+  });
+  return { dataTypeBits, gain: budgetGain(input), kinds: { a2q: answer('a2q'), 'a2q+': answer('a2q+') } };
+}
+
+function budgetAnswer(kind: BoundKind, bits: number, input: IntegerFormat, length: number): BudgetAnswer | null {
+  const budget = l1Budget(kind, bits, input);
+  if (budget < 1) return null;
+  const ones = kind === 'a2q' ? Math.floor(budget) : 2 * Math.floor(budget / 2);
+  return { budget, meanMagnitude: budget / length, minSparsity: Math.max(0, 1 - ones / length) };
+}
+
+/** The smallest P with `2^(P−1) > l1·2^(N−1s)` (A2Q) or `2^P > l1·(2^N − 1) + 1` (A2Q+). */
+function exactBits(kind: BoundKind, l1: bigint, input: IntegerFormat): number {
+  return kind === 'a2q'
+    ? 1 + bitLength(l1 << BigInt(magnitudeBits(input)))
+    : bitLength(l1 * ((1n << BigInt(input.bits)) - 1n) + 1n);
+}
+
+/** The smallest b with `2^b > n`, for n ≥ 0. */
+function bitLength(n: bigint): number {
+  return n === 0n ? 0 : n.toString(2).length;
+}
+
+/** N − 1s: `2^(N−1s)` bounds the magnitude of an input. */
+function magnitudeBits(input: IntegerFormat): number {
+  return input.bits - (input.signed ? 1 : 0);
+}
+
+function formatName(format: IntegerFormat): string {
+  return `${format.signed ? 'signed' : 'unsigned'} ${format.bits}-bit`;
+}
+
+function checkInput(op: string, input: IntegerFormat): void {
+  checkBits(op, 'input bits N', input.bits);
+}
+
+function checkCount(op: string, what: string, value: number, low: number): void {
+  if (!Number.isSafeInteger(value) || value < low)
+    throw new QuantError(op, `${what} must be an integer of at least ${low}; got ${value}`);
+}

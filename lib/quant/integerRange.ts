@@ -1,0 +1,75 @@
+import { QuantError } from '../tensor/errors.js';
+
+/** What a value looks like to the hardware: how many bits, and whether one of them is a sign. */
+export interface IntegerFormat {
+  /** Bits, sign included: M of weights, N of inputs, P of accumulators. */
+  readonly bits: number;
+  /** 1s of the papers: true is two's complement, false counts from 0. */
+  readonly signed: boolean;
+}
+
+/** The integers of a format, `low … high`, both included. */
+export interface IntegerRange extends IntegerFormat {
+  /** Narrow range: signed loses its lowest value and becomes symmetric, unsigned loses its highest. */
+  readonly narrow: boolean;
+  /** n of a weight, c of an input. */
+  readonly low: number;
+  /** p of a weight, d of an input. */
+  readonly high: number;
+}
+
+/** Widest format; its integers are exact in a Number and fit an int32 accumulator. */
+export const MAX_BITS = 32;
+
+/**
+ * The range of a format: signed `−2^(bits−1) … 2^(bits−1) − 1`, unsigned `0 … 2^bits − 1`; narrow takes one value away.
+ *
+ * @param bits 1 to 32; a narrow range needs 2, since one value is no range.
+ * @throws QuantError if `bits` is not such an integer.
+ * @example
+ * integerRange(4, { signed: true, narrow: true }); // low −7, high 7: weights of M = 4
+ */
+export function integerRange(bits: number, options: { signed: boolean; narrow?: boolean }): IntegerRange {
+  const { signed, narrow = false } = options;
+  checkBits('integerRange', narrow ? 'bits of a narrow range' : 'bits', bits, narrow ? 2 : 1);
+  const lost = narrow ? 1 : 0;
+  return signed
+    ? { bits, signed, narrow, low: -(2 ** (bits - 1)) + lost, high: 2 ** (bits - 1) - 1 }
+    : { bits, signed, narrow, low: 0, high: 2 ** bits - 1 - lost };
+}
+
+/** The signed narrow range of M-bit weights, `−Q … Q` with `Q = 2^(M−1) − 1`. @throws QuantError unless M is 2 … 32. */
+export function weightRange(bits: number): IntegerRange {
+  return integerRange(bits, { signed: true, narrow: true });
+}
+
+/** The full range `[c, d]` of N-bit inputs; always `d − c = 2^N − 1`. @throws QuantError unless N is 1 … 32. */
+export function inputRange(input: IntegerFormat): IntegerRange {
+  return integerRange(input.bits, { signed: input.signed });
+}
+
+/** The range of a P-bit two's complement accumulator. @throws QuantError unless P is 1 … 32. */
+export function accumulatorRange(bits: number): IntegerRange {
+  checkBits('accumulatorRange', 'accumulator bits P', bits);
+  return integerRange(bits, { signed: true });
+}
+
+/**
+ * The narrowest two's complement register that holds both ends: the smallest P with `low ≥ −2^(P−1)` and
+ * `high ≤ 2^(P−1) − 1`. May exceed 32.
+ *
+ * @throws QuantError unless `low ≤ high` are safe integers.
+ */
+export function bitsToHold(low: number, high: number): number {
+  if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || low > high)
+    throw new QuantError('bitsToHold', `wants integers low ≤ high below 2^53; got ${low} and ${high}`);
+  let bits = 1;
+  while (low < -(2 ** (bits - 1)) || high > 2 ** (bits - 1) - 1) bits++;
+  return bits;
+}
+
+/** Refuses a bit width that is not an integer of `low … high`. @throws QuantError naming `what` and the limits. */
+export function checkBits(op: string, what: string, bits: number, low = 1, high = MAX_BITS): void {
+  if (!Number.isInteger(bits) || bits < low || bits > high)
+    throw new QuantError(op, `${what} must be an integer from ${low} to ${high}; got ${bits}`);
+}
