@@ -1,0 +1,129 @@
+import { DataError } from '../tensor/errors.js';
+import {
+  type BatchOf,
+  checkIndex,
+  type Dataset,
+  type ImageBatch,
+  type LabelBatch,
+  sampleRandom,
+  volume,
+} from './dataset.js';
+
+/** Tells the generator of an epoch's order from those of its samples. */
+const ORDER_STREAM = -1;
+
+/** Which augmentation a sample gets: that of (seed, epoch, index). */
+export interface Draw {
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+export interface BatchOptions {
+  readonly batchSize: number;
+  /** A new order each epoch; otherwise by index. Default false. */
+  readonly shuffle?: boolean;
+  /** Random crops, flips and so on. Default: as `shuffle`. */
+  readonly augment?: boolean;
+  /** Leave out a last batch smaller than `batchSize`. Default false. */
+  readonly dropLast?: boolean;
+  /** Seeds order and augmentation. Default 0. */
+  readonly seed?: number;
+  /** From 0. Default 0. */
+  readonly epoch?: number;
+  /** Position of the first batch to make, for resuming within an epoch. Default 0. */
+  readonly start?: number;
+}
+
+/**
+ * How many batches an epoch has, from its first.
+ *
+ * @throws DataError if the batch size is not a positive integer
+ */
+export function batchCount(dataset: Dataset, options: Pick<BatchOptions, 'batchSize' | 'dropLast'>): number {
+  const { batchSize, dropLast = false } = options;
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new DataError('batches', `batchSize must be a positive integer; got ${batchSize}`);
+  }
+  return dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
+}
+
+/**
+ * The order of one epoch: shuffled by (seed, epoch), or 0 … n−1.
+ *
+ * @returns a permutation, [length]
+ */
+export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boolean): Uint32Array {
+  if (!shuffle) return Uint32Array.from({ length }, (_, i) => i);
+  return sampleRandom(seed, epoch, ORDER_STREAM).permutation(length);
+}
+
+/**
+ * The batches of one epoch, each with arrays of its own.
+ *
+ * Batch k depends on (seed, epoch, k) alone, so a run resumed with `start` sees what the uninterrupted run saw.
+ *
+ * @throws DataError if the batch size, `start` or `epoch` is not an integer in range
+ *
+ * @example
+ * for (const batch of batches(glyphs({ length: 100 }), { batchSize: 32, shuffle: true, epoch: 3 })) step(batch);
+ */
+export function* batches<D extends Dataset>(dataset: D, options: BatchOptions): Generator<BatchOf<D>, void, undefined> {
+  const { batchSize, shuffle = false, augment = shuffle, seed = 0, epoch = 0, start = 0 } = options;
+  const count = batchCount(dataset, options);
+  if (!Number.isInteger(start) || start < 0 || start > count) {
+    throw new DataError('batches', `start must be 0 … ${count}, the batches of an epoch; got ${start}`);
+  }
+  if (!Number.isInteger(epoch) || epoch < 0) throw new DataError('batches', `epoch must be 0, 1, …; got ${epoch}`);
+  const draw = { seed, epoch };
+  const order = epochOrder(dataset.length, draw, shuffle);
+  for (let k = start; k < count; k++) {
+    yield gather(dataset, order.slice(k * batchSize, (k + 1) * batchSize), augment ? draw : null, k);
+  }
+}
+
+/**
+ * One batch of the given samples.
+ *
+ * @param draw whose augmentation to use; null gives the plain samples
+ * @param position recorded in the batch
+ * @throws DataError if an index is not in the set
+ */
+export function gather<D extends Dataset>(
+  dataset: D,
+  samples: ArrayLike<number>,
+  draw: Draw | null = null,
+  position = 0,
+): BatchOf<D> {
+  for (let row = 0; row < samples.length; row++) checkIndex(dataset, samples[row]);
+  const indices = Uint32Array.from(samples);
+  const random = (index: number) => (draw === null ? null : sampleRandom(draw.seed, draw.epoch, index));
+  const batch = stack(dataset, indices, random, position);
+  return batch as BatchOf<D>;
+}
+
+function stack(
+  dataset: Dataset,
+  indices: Uint32Array,
+  random: (index: number) => ReturnType<typeof sampleRandom> | null,
+  position: number,
+): LabelBatch | ImageBatch {
+  const size = indices.length;
+  const inputVolume = volume(dataset.inputShape);
+  const inputs = new Float32Array(size * inputVolume);
+  const facts = { position, size, indices, inputs, inputShape: [size, ...dataset.inputShape] as const };
+  const input = (row: number) => inputs.subarray(row * inputVolume, (row + 1) * inputVolume);
+  if (dataset.kind === 'labels') {
+    const targets = new Int32Array(size);
+    indices.forEach((index, row) => {
+      targets[row] = dataset.write(index, input(row), random(index));
+    });
+    return { kind: 'labels', ...facts, targets };
+  }
+  const targetVolume = volume(dataset.targetShape);
+  const targets = new Float32Array(size * targetVolume);
+  indices.forEach((index, row) => {
+    const target = targets.subarray(row * targetVolume, (row + 1) * targetVolume);
+    dataset.write(index, input(row), target, random(index));
+  });
+  return { kind: 'images', ...facts, targets, targetShape: [size, ...dataset.targetShape] };
+}

@@ -1,0 +1,44 @@
+import { join, resolve } from 'node:path';
+import { DataError } from '../../tensor/errors.js';
+import { folderExists } from './files.js';
+
+/** The environment variable that names the folder of the data sets. */
+export const DATA_DIR_VARIABLE = 'A2Q_DATA_DIR';
+
+/**
+ * The folder that holds `bsd300/`, `cifar-10-batches-bin/` and the like: the argument of `--data-dir`, else the
+ * environment variable A2Q_DATA_DIR.
+ *
+ * @returns an absolute path to an existing folder
+ * @throws DataError naming the flag and the variable if neither is set, or the one whose folder does not exist
+ */
+export async function resolveDataDir(
+  argument?: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<string> {
+  const given = argument || environment[DATA_DIR_VARIABLE];
+  const source = argument ? '--data-dir' : DATA_DIR_VARIABLE;
+  if (!given) {
+    throw new DataError('dataDir', `no data folder given; pass --data-dir DIR or set ${DATA_DIR_VARIABLE}`);
+  }
+  const path = resolve(given);
+  if (!(await folderExists(path))) throw new DataError('dataDir', `${source}: there is no folder ${path}`);
+  return path;
+}
+
+/**
+ * A sub-folder of the data folder.
+ *
+ * @throws DataError naming the missing folder and where it should come from
+ */
+export async function dataFolder(dataDir: string, ...parts: string[]): Promise<string> {
+  const path = join(dataDir, ...parts);
+  if (!(await folderExists(path))) {
+    const wanted = parts.join('/');
+    throw new DataError(
+      'dataDir',
+      `no folder ${wanted} in ${dataDir}; --data-dir or ${DATA_DIR_VARIABLE} must name the folder that holds ${parts[0]}`,
+    );
+  }
+  return path;
+}
