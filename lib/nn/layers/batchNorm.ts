@@ -1,0 +1,99 @@
+import { batchNorm } from '../../autograd/imageOps.js';
+import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
+import { noGrad } from '../../autograd/tape.js';
+import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
+import { A2QError, ShapeError } from '../../tensor/errors.js';
+import { scope } from '../../tensor/storage.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
+import { Buffer, Counter, Parameter } from '../parameter.js';
+
+/** Settings of batch norm; PyTorch's defaults. */
+export interface BatchNormOptions extends TensorOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly epsilon?: number;
+  /** Share of each batch in the running statistics, 0 … 1. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/** A batch norm in evaluation, as one multiplication and one addition per channel. */
+export interface ChannelAffine {
+  /** `γ/√(runningVar + ε)`, `[C]`. */
+  readonly scale: Tensor;
+  /** `β − runningMean·scale`, `[C]`. */
+  readonly shift: Tensor;
+}
+
+/**
+ * Batch normalisation (Ioffe and Szegedy 2015) per channel of `[N, C, H, W]` or `[N, C]`.
+ *
+ * In training it uses the batch's mean and biased variance and moves the running ones, of which the variance is
+ * unbiased. In evaluation it uses the running ones, folded into a scale and a shift.
+ */
+export class BatchNorm2d extends Module {
+  /** γ `[C]`, 1 at the start. */
+  readonly weight: Parameter;
+  /** β `[C]`, 0 at the start. */
+  readonly bias: Parameter;
+  readonly runningMean: Buffer;
+  /** Running average of the unbiased variance, `[C]`. */
+  readonly runningVar: Buffer;
+  readonly numBatchesTracked = new Counter();
+  readonly epsilon: number;
+  readonly momentum: number;
+
+  /** @throws A2QError for a momentum outside 0 … 1 or a negative epsilon */
+  constructor(
+    readonly channels: number,
+    options: BatchNormOptions = {},
+  ) {
+    super();
+    const { epsilon = 1e-5, momentum = 0.1, ...where } = options;
+    if (!(epsilon >= 0)) throw new A2QError('BatchNorm2d', `epsilon must not be negative; it is ${epsilon}`);
+    if (!(momentum >= 0 && momentum <= 1)) {
+      throw new A2QError('BatchNorm2d', `momentum must be 0 … 1; it is ${momentum}`);
+    }
+    this.epsilon = epsilon;
+    this.momentum = momentum;
+    this.weight = scope(() => new Parameter(ones([channels], where)));
+    this.bias = scope(() => new Parameter(zeros([channels], where)));
+    this.runningMean = scope(() => new Buffer(zeros([channels], where)));
+    this.runningVar = scope(() => new Buffer(ones([channels], where)));
+  }
+
+  override forward(x: Tensor): Tensor {
+    if (x.rank < 2 || x.shape[1] !== this.channels) {
+      throw new ShapeError('BatchNorm2d', `x must have ${this.channels} channels on axis 1`, [x.shape]);
+    }
+    return this.training ? this.#normalizeBatch(x) : this.#normalizeRunning(x);
+  }
+
+  /** What evaluation multiplies by and adds; differentiable in γ and β. */
+  folded(): ChannelAffine {
+    const scale = div(this.weight, sqrt(add(this.runningVar, this.epsilon)));
+    return { scale, shift: sub(this.bias, mul(this.runningMean, scale)) };
+  }
+
+  #normalizeBatch(x: Tensor): Tensor {
+    const { y, mean, variance } = batchNorm(x, this.weight, this.bias, this.epsilon);
+    const count = x.size / this.channels;
+    noGrad(() =>
+      scope(() => {
+        this.#track(this.runningMean, mean);
+        this.#track(this.runningVar, mul(variance, count / (count - 1)));
+      }),
+    );
+    this.numBatchesTracked.value += 1;
+    return y;
+  }
+
+  #track(running: Buffer, batch: Tensor): void {
+    running.assign(add(mul(running, 1 - this.momentum), mul(batch, this.momentum)));
+  }
+
+  #normalizeRunning(x: Tensor): Tensor {
+    const { scale, shift } = this.folded();
+    const perChannel = [1, this.channels, ...x.shape.slice(2).map(() => 1)];
+    return add(mul(x, reshape(scale, perChannel)), reshape(shift, perChannel));
+  }
+}

@@ -1,0 +1,25 @@
+import { pixelShuffle, upsampleNearest } from '../../autograd/imageOps.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
+
+/** Each pixel repeated, `[N, C, H, W] → [N, C, factor·H, factor·W]`. */
+export class UpsampleNearest extends Module {
+  constructor(readonly factor: number) {
+    super();
+  }
+
+  override forward(x: Tensor): Tensor {
+    return upsampleNearest(x, this.factor);
+  }
+}
+
+/** Channels become sub-pixels, `[N, C·factor², H, W] → [N, C, factor·H, factor·W]` (Shi et al. 2016). */
+export class PixelShuffle extends Module {
+  constructor(readonly factor: number) {
+    super();
+  }
+
+  override forward(x: Tensor): Tensor {
+    return pixelShuffle(x, this.factor);
+  }
+}

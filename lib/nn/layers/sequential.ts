@@ -1,0 +1,25 @@
+import type { Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
+
+/**
+ * Modules one after the other, named `0`, `1`, … in the state dict.
+ *
+ * @example
+ * const net = new Sequential(new Conv2d(1, 8, 3, { random }), new ReLU(), new Flatten());
+ */
+export class Sequential extends Module {
+  readonly modules: readonly Module[];
+
+  constructor(...modules: readonly Module[]) {
+    super();
+    this.modules = modules;
+  }
+
+  override *children(): Generator<[name: string, module: Module]> {
+    for (const [i, module] of this.modules.entries()) yield [String(i), module];
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.modules.reduce((value, module) => module.forward(value), x);
+  }
+}
