@@ -1,0 +1,55 @@
+import { backendOf } from '../../kernels/value.js';
+import { A2QError } from '../../tensor/errors.js';
+import type { Parameter } from '../parameter.js';
+import { atLeastZero, type GroupOptions, Optimizer, type OptimizerOptions, type Update } from './optimizer.js';
+
+/** Settings of Adam and AdamW; PyTorch's defaults. */
+export interface AdamOptions extends OptimizerOptions {
+  /** Decay of the averages of g and g². Default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** Added to the root of the second average. Default 1e-8. */
+  readonly epsilon?: number;
+}
+
+/**
+ * Adam (Kingma and Ba 2015): steps along the running mean of the gradient over the root of that of its square, both
+ * corrected for their start at zero. Weight decay adds `λ·θ` to the gradient.
+ */
+export class Adam extends Optimizer {
+  readonly #betas: readonly [number, number];
+  readonly #epsilon: number;
+  readonly #decoupled: boolean;
+
+  /** @throws A2QError for settings out of range */
+  constructor(parameters: readonly Parameter[] | readonly GroupOptions[], options: AdamOptions, decoupled = false) {
+    const type = decoupled ? 'AdamW' : 'Adam';
+    super(type, parameters, options);
+    const { betas = [0.9, 0.999], epsilon = 1e-8 } = options;
+    if (betas.length !== 2 || betas.some((beta) => !(beta >= 0 && beta < 1))) {
+      throw new A2QError(type, `betas must be two numbers of 0 up to but not 1; they are [${betas.join(', ')}]`);
+    }
+    this.#betas = betas;
+    this.#epsilon = atLeastZero(type, 'epsilon', epsilon);
+    this.#decoupled = decoupled;
+  }
+
+  protected override update({ parameter, gradient, learningRate, weightDecay, step, average }: Update): void {
+    const [beta1, beta2] = this.#betas;
+    backendOf(parameter).adamStep(parameter, gradient, average('first'), average('second'), {
+      learningRate,
+      weightDecay,
+      beta1,
+      beta2,
+      epsilon: this.#epsilon,
+      decoupled: this.#decoupled,
+      step,
+    });
+  }
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019): θ is multiplied by `1 − η·λ` first; λ is 0.01 by default. */
+export class AdamW extends Adam {
+  constructor(parameters: readonly Parameter[] | readonly GroupOptions[], options: AdamOptions) {
+    super(parameters, { weightDecay: 0.01, ...options }, true);
+  }
+}

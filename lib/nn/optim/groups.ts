@@ -1,0 +1,23 @@
+import type { Parameter } from '../parameter.js';
+import type { GroupOptions } from './optimizer.js';
+
+/**
+ * Two groups: parameters the weight decay of the optimizer applies to, and those with none. A group that would be empty
+ * is left out.
+ *
+ * @param named usually `model.namedParameters()`
+ * @param decays whether a parameter decays
+ * @example
+ * new SGD(decayGroups(model.namedParameters(), (name) => name.endsWith('.weight')), { learningRate: 0.1, weightDecay: 1e-5 });
+ */
+export function decayGroups(
+  named: Iterable<readonly [name: string, parameter: Parameter]>,
+  decays: (name: string, parameter: Parameter) => boolean,
+): GroupOptions[] {
+  const decaying: Parameter[] = [];
+  const exempt: Parameter[] = [];
+  for (const [name, parameter] of named) (decays(name, parameter) ? decaying : exempt).push(parameter);
+  return [{ parameters: decaying }, { parameters: exempt, weightDecay: 0 }].filter(
+    ({ parameters }) => parameters.length > 0,
+  );
+}

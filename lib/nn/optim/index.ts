@@ -1,0 +1,11 @@
+export { Adam, type AdamOptions, AdamW } from './adam.js';
+export { decayGroups } from './groups.js';
+export {
+  type GroupOptions,
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerState,
+  type ParameterGroup,
+  type Update,
+} from './optimizer.js';
+export { SGD, type SgdOptions } from './sgd.js';

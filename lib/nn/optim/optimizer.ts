@@ -1,0 +1,217 @@
+import { backendOf } from '../../kernels/value.js';
+import { A2QError, DataError } from '../../tensor/errors.js';
+import { sameShape } from '../../tensor/shape.js';
+import { dtypeOf, scope } from '../../tensor/storage.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import type { StateDict } from '../module.js';
+import { Buffer, type Parameter } from '../parameter.js';
+
+/** Parameters that share a learning rate and a weight decay. */
+export interface ParameterGroup {
+  readonly parameters: readonly Parameter[];
+  /** Learning rate of the next step; schedules set it. */
+  learningRate: number;
+  /** The learning rate schedules start from. */
+  readonly baseLearningRate: number;
+  readonly weightDecay: number;
+}
+
+/** A group as a caller writes it; what is absent is taken from the optimizer's options. */
+export interface GroupOptions {
+  readonly parameters: readonly Parameter[];
+  readonly learningRate?: number;
+  readonly weightDecay?: number;
+}
+
+/** What every optimizer needs to know. */
+export interface OptimizerOptions {
+  readonly learningRate: number;
+  /** Pull toward zero. Default 0, for AdamW 0.01. */
+  readonly weightDecay?: number;
+}
+
+/** Everything an optimizer must remember to go on with the same bits, in host memory. */
+export interface OptimizerState {
+  /** `SGD`, `Adam` or `AdamW`. */
+  readonly type: string;
+  /** One entry a group. */
+  readonly learningRates: readonly number[];
+  /** Steps each parameter has taken, in the order of the groups. */
+  readonly steps: readonly number[];
+  /** Running averages, named `<parameter>.<average>` with the parameter's position, for example `3.velocity`. */
+  readonly tensors: StateDict;
+}
+
+/** One parameter with what the optimizer remembers of it. */
+interface Slot {
+  readonly parameter: Parameter;
+  readonly group: ParameterGroup;
+  /** Steps taken so far. */
+  steps: number;
+  /** Running averages of the parameter's shape, made at its first step. */
+  readonly averages: Map<string, Buffer>;
+}
+
+/** The step of one parameter, as an optimizer sees it. */
+export interface Update {
+  readonly parameter: Parameter;
+  readonly gradient: Tensor;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** 1 for the parameter's first step. */
+  readonly step: number;
+  /** The running average of that name; zeros at the first step. */
+  average(name: string): Buffer;
+}
+
+/** Moves parameters along their gradients, in place. Parameters without a gradient stay, and so does their state. */
+export abstract class Optimizer {
+  readonly groups: readonly ParameterGroup[];
+  readonly #slots: readonly Slot[];
+
+  /**
+   * @param parameters a list, or groups with settings of their own
+   * @throws A2QError for settings out of range, no parameters, or one parameter twice
+   */
+  constructor(
+    readonly type: string,
+    parameters: readonly Parameter[] | readonly GroupOptions[],
+    { learningRate, weightDecay = 0 }: OptimizerOptions,
+  ) {
+    this.groups = asGroups(parameters).map((group) => ({
+      parameters: [...group.parameters],
+      learningRate: atLeastZero(type, 'learningRate', group.learningRate ?? learningRate),
+      baseLearningRate: group.learningRate ?? learningRate,
+      weightDecay: atLeastZero(type, 'weightDecay', group.weightDecay ?? weightDecay),
+    }));
+    this.#slots = this.groups.flatMap((group) =>
+      group.parameters.map((parameter) => ({ parameter, group, steps: 0, averages: new Map<string, Buffer>() })),
+    );
+    if (this.#slots.length === 0) throw new A2QError(type, 'there is no parameter to optimize');
+    if (new Set(this.#slots.map(({ parameter }) => parameter)).size < this.#slots.length) {
+      throw new A2QError(type, 'a parameter appears more than once');
+    }
+  }
+
+  /** Writes the new value of one parameter into its memory. */
+  protected abstract update(update: Update): void;
+
+  /** One step for every parameter that has a gradient. */
+  step(): void {
+    scope(() => {
+      for (const slot of this.#slots) {
+        const { parameter, group } = slot;
+        if (parameter.grad === null) continue;
+        slot.steps += 1;
+        this.update({
+          parameter,
+          gradient: parameter.grad,
+          learningRate: group.learningRate,
+          weightDecay: group.weightDecay,
+          step: slot.steps,
+          average: (name) => averageOf(slot, name),
+        });
+      }
+    });
+  }
+
+  /** Forgets the gradients of all parameters and frees their memory. */
+  zeroGrad(): void {
+    for (const { parameter } of this.#slots) {
+      parameter.grad?.dispose();
+      parameter.grad = null;
+    }
+  }
+
+  /** A copy of the state in host memory. */
+  async state(): Promise<OptimizerState> {
+    const tensors: StateDict = new Map();
+    for (const [i, { averages }] of this.#slots.entries()) {
+      for (const [name, average] of averages) {
+        tensors.set(`${i}.${name}`, { shape: average.shape, data: await average.data() });
+      }
+    }
+    return {
+      type: this.type,
+      learningRates: this.groups.map(({ learningRate }) => learningRate),
+      steps: this.#slots.map(({ steps }) => steps),
+      tensors,
+    };
+  }
+
+  /**
+   * Goes on from a state of an optimizer of this type over parameters of these shapes, in this order.
+   * @throws DataError if it does not fit; nothing changes then
+   */
+  loadState(state: OptimizerState): void {
+    const problem = this.#misfit(state);
+    if (problem) throw new DataError('loadState', problem);
+    for (const [i, group] of this.groups.entries()) group.learningRate = state.learningRates[i];
+    for (const slot of this.#slots) {
+      for (const average of slot.averages.values()) average.dispose();
+      slot.averages.clear();
+    }
+    for (const [i, slot] of this.#slots.entries()) slot.steps = state.steps[i];
+    for (const [key, { data }] of state.tensors) {
+      const [position, name] = splitKey(key);
+      averageOf(this.#slots[position], name).write(data);
+    }
+  }
+
+  /** Frees the memory of all running averages. */
+  dispose(): void {
+    for (const { averages } of this.#slots) {
+      for (const average of averages.values()) average.dispose();
+      averages.clear();
+    }
+  }
+
+  /** Why a state cannot be loaded, or null. */
+  #misfit(state: OptimizerState): string | null {
+    if (state.type !== this.type) return `the state is of ${state.type}, this is ${this.type}`;
+    if (state.learningRates.length !== this.groups.length) {
+      return `the state has ${state.learningRates.length} groups, this ${this.type} has ${this.groups.length}`;
+    }
+    if (state.steps.length !== this.#slots.length) {
+      return `the state has ${state.steps.length} parameters, this ${this.type} has ${this.#slots.length}`;
+    }
+    for (const [key, { shape, data }] of state.tensors) {
+      const slot = this.#slots[splitKey(key)[0]];
+      if (slot === undefined) return `${key} belongs to no parameter`;
+      const { parameter } = slot;
+      if (!sameShape(shape, parameter.shape) || data.length !== parameter.size) {
+        return `${key} has shape [${shape.join(', ')}], its parameter has [${parameter.shape.join(', ')}]`;
+      }
+      if (dtypeOf(data) !== parameter.dtype) return `${key} holds ${dtypeOf(data)}, its parameter ${parameter.dtype}`;
+    }
+    return null;
+  }
+}
+
+function averageOf(slot: Slot, name: string): Buffer {
+  const known = slot.averages.get(name);
+  if (known) return known;
+  const { parameter } = slot;
+  const made = scope(() => new Buffer(backendOf(parameter).fill(parameter.shape, 0, parameter.dtype)));
+  slot.averages.set(name, made);
+  return made;
+}
+
+function splitKey(key: string): [position: number, name: string] {
+  const dot = key.indexOf('.');
+  return [Number(key.slice(0, dot)), key.slice(dot + 1)];
+}
+
+function asGroups(parameters: readonly Parameter[] | readonly GroupOptions[]): readonly GroupOptions[] {
+  const isGroups = (list: readonly Parameter[] | readonly GroupOptions[]): list is readonly GroupOptions[] =>
+    list.length > 0 && 'parameters' in list[0];
+  return isGroups(parameters) ? parameters : [{ parameters }];
+}
+
+/** A setting that must be a finite number of at least zero. @throws A2QError naming it */
+export function atLeastZero(type: string, name: string, value: number): number {
+  if (!(value >= 0 && Number.isFinite(value))) {
+    throw new A2QError(type, `${name} must be a finite number of at least 0; it is ${value}`);
+  }
+  return value;
+}
