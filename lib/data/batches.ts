@@ -1,13 +1,7 @@
 import { DataError } from '../tensor/errors.js';
-import {
-  type BatchOf,
-  checkIndex,
-  type Dataset,
-  type ImageBatch,
-  type LabelBatch,
-  sampleRandom,
-  volume,
-} from './dataset.js';
+import type { Random } from '../tensor/random.js';
+import { sizeOf } from '../tensor/shape.js';
+import { type BatchOf, checkIndex, type Dataset, type ImageBatch, type LabelBatch, sampleRandom } from './dataset.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
 const ORDER_STREAM = -1;
@@ -77,7 +71,7 @@ export function* batches<D extends Dataset>(dataset: D, options: BatchOptions): 
   const draw = { seed, epoch };
   const order = epochOrder(dataset.length, draw, shuffle);
   for (let k = start; k < count; k++) {
-    yield gather(dataset, order.slice(k * batchSize, (k + 1) * batchSize), augment ? draw : null, k);
+    yield makeBatch(dataset, order.slice(k * batchSize, (k + 1) * batchSize), augment ? draw : null, k);
   }
 }
 
@@ -88,7 +82,7 @@ export function* batches<D extends Dataset>(dataset: D, options: BatchOptions): 
  * @param position recorded in the batch
  * @throws DataError if an index is not in the set
  */
-export function gather<D extends Dataset>(
+export function makeBatch<D extends Dataset>(
   dataset: D,
   samples: ArrayLike<number>,
   draw: Draw | null = null,
@@ -104,11 +98,11 @@ export function gather<D extends Dataset>(
 function stack(
   dataset: Dataset,
   indices: Uint32Array,
-  random: (index: number) => ReturnType<typeof sampleRandom> | null,
+  random: (index: number) => Random | null,
   position: number,
 ): LabelBatch | ImageBatch {
   const size = indices.length;
-  const inputVolume = volume(dataset.inputShape);
+  const inputVolume = sizeOf(dataset.inputShape);
   const inputs = new Float32Array(size * inputVolume);
   const facts = { position, size, indices, inputs, inputShape: [size, ...dataset.inputShape] as const };
   const input = (row: number) => inputs.subarray(row * inputVolume, (row + 1) * inputVolume);
@@ -119,7 +113,7 @@ function stack(
     });
     return { kind: 'labels', ...facts, targets };
   }
-  const targetVolume = volume(dataset.targetShape);
+  const targetVolume = sizeOf(dataset.targetShape);
   const targets = new Float32Array(size * targetVolume);
   indices.forEach((index, row) => {
     const target = targets.subarray(row * targetVolume, (row + 1) * targetVolume);

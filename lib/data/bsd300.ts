@@ -10,7 +10,7 @@ import type { Random } from '../tensor/random.js';
 import type { ImagePairDataset } from './dataset.js';
 import { psnr } from './metrics.js';
 import { byteTables, identityNormalisation, writePlanes } from './normalise.js';
-import { centreCrop, crop, flip, type Pixels } from './pixels.js';
+import { centreCrop, crop, mirror, type Pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
 
 export interface SuperResolutionOptions {
@@ -64,8 +64,8 @@ function randomWindow(image: Pixels, side: number, random: Random): Pixels {
   const left = randomOffset(image.width - side, random);
   const top = randomOffset(image.height - side, random);
   let window = crop(image, left, top, side, side);
-  if (random.integer(2) === 1) window = flip(window, 'horizontal');
-  if (random.integer(2) === 1) window = flip(window, 'vertical');
+  if (random.integer(2) === 1) window = mirror(window, 'horizontal');
+  if (random.integer(2) === 1) window = mirror(window, 'vertical');
   return window;
 }
 

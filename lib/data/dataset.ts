@@ -71,11 +71,6 @@ export interface ImageBatch extends BatchFacts {
 /** The batch a dataset gives. */
 export type BatchOf<D extends Dataset> = D extends LabelledDataset ? LabelBatch : ImageBatch;
 
-/** Elements of a shape. */
-export function volume(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
-}
-
 /** @throws DataError unless `index` is one of the dataset's samples */
 export function checkIndex(dataset: { readonly name: string; readonly length: number }, index: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= dataset.length) {

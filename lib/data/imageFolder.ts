@@ -2,7 +2,7 @@ import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { LabelledDataset } from './dataset.js';
 import { byteTables, identityNormalisation, type Normalisation, writePlanes } from './normalise.js';
-import { centreCrop, crop, flip, type Pixels } from './pixels.js';
+import { centreCrop, crop, mirror, type Pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
 
 /** ImageNet's usual constants, the default for folders. */
@@ -65,7 +65,7 @@ export function imageFolder(images: LabelledImages, options: ImageFolderOptions)
       const square = random
         ? resize(randomPart(image, cropArea, random), size, size, filter)
         : centreCrop(resizeShorterSide(image, resizeTo, filter), size, size);
-      writePlanes(random && random.integer(2) === 1 ? flip(square, 'horizontal') : square, tables, input);
+      writePlanes(random && random.integer(2) === 1 ? mirror(square, 'horizontal') : square, tables, input);
       return images.labels[index];
     },
   };

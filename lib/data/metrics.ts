@@ -48,7 +48,7 @@ export function psnrPerImage(images: ArrayLike<number>, targets: ArrayLike<numbe
  * @param labels [n]
  * @throws DataError if the scores are not n rows, or a label is no class
  */
-export function correct(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
+export function countCorrect(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
   const classes = scores.length / labels.length;
   if (!Number.isInteger(classes) || classes === 0) {
     throw new DataError('top1', `${scores.length} scores are not whole rows for ${labels.length} labels`);
@@ -71,11 +71,11 @@ export function correct(scores: ArrayLike<number>, labels: ArrayLike<number>): n
 }
 
 /**
- * Top-1 accuracy in 0 … 1, see {@link correct}.
+ * Top-1 accuracy in 0 … 1, see {@link countCorrect}.
  *
  * @example
  * top1([0.1, 0.9, 0.8, 0.2], [1, 1]); // 0.5
  */
 export function top1(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
-  return correct(scores, labels) / labels.length;
+  return countCorrect(scores, labels) / labels.length;
 }

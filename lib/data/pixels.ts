@@ -57,7 +57,7 @@ function centreOffset(size: number, window: number): number {
 }
 
 /** Mirrors left to right (`horizontal`) or top to bottom (`vertical`). */
-export function flip(image: Pixels, direction: 'horizontal' | 'vertical'): Pixels {
+export function mirror(image: Pixels, direction: 'horizontal' | 'vertical'): Pixels {
   const { width, height, channels, data } = image;
   const out = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
