@@ -41,7 +41,7 @@ export function checkedL1Budget(op: string, kind: BoundKind, accumulatorBits: nu
   if (budget >= 1) return budget;
   throw new QuantError(
     op,
-    `a ${accumulatorBits}-bit accumulator cannot hold any weight under ${kind} with ${formatName(input)} inputs ` +
+    `an accumulator of ${accumulatorBits} bits cannot hold any weight under ${kind} with ${formatName(input)} inputs ` +
       `(l1 budget ${Number(budget.toPrecision(3))} < 1); use P ≥ ${smallestAccumulatorBits(kind, input)}`,
   );
 }

@@ -20,7 +20,7 @@ export abstract class WeightedModule extends Module {
   /** `[out, in, …kernel]`, drawn as PyTorch's default: uniform in ±1/√fanIn. */
   readonly weight: Parameter;
   /** `[out]`, from the same range; null without bias. */
-  readonly bias: Parameter | null;
+  bias: Parameter | null;
 
   /** @throws ShapeError if an extent of the weight is not a positive integer */
   constructor(op: string, shape: Shape, options: WeightedOptions) {

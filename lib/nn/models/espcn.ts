@@ -1,0 +1,60 @@
+import type { Tensor } from '../../tensor/tensor.js';
+import { BatchNorm2d } from '../layers/batchNorm.js';
+import { UpsampleNearest } from '../layers/resample.js';
+import { Module } from '../module.js';
+import type { LayerFactory } from './factory.js';
+
+/** Settings of ESPCN. */
+export interface EspcnOptions {
+  /** Up-scaling factor r. */
+  readonly scale: number;
+  /** Channels of the three hidden convolutions. Default 64, 64, 32. */
+  readonly widths?: readonly [number, number, number];
+}
+
+/**
+ * ESPCN for single-image super-resolution (Shi et al. 2016), in the nearest-neighbour form of the A2Q papers: three
+ * convolutions at low resolution, each with batch norm and ReLU, a nearest resize ×r, a last convolution at high
+ * resolution. `x [N, 3, H, W]` in [0, 1] → `[N, 3, r·H, r·W]`.
+ */
+export class Espcn extends Module {
+  readonly input: Module;
+  readonly conv1: Module;
+  readonly bn1: BatchNorm2d;
+  readonly act1: Module;
+  readonly conv2: Module;
+  readonly bn2: BatchNorm2d;
+  readonly act2: Module;
+  readonly conv3: Module;
+  readonly bn3: BatchNorm2d;
+  readonly act3: Module;
+  readonly resize: UpsampleNearest;
+  readonly conv4: Module;
+  readonly act4: Module;
+
+  constructor(make: LayerFactory, options: EspcnOptions) {
+    super();
+    const [a, b, c] = options.widths ?? [64, 64, 32];
+    this.input = make.input({ signed: false });
+    this.conv1 = make.conv2d(3, a, 5, { role: 'first', input: this.input, padding: 2, bias: false });
+    this.bn1 = new BatchNorm2d(a);
+    this.act1 = make.relu();
+    this.conv2 = make.conv2d(a, b, 3, { role: 'hidden', input: this.act1, padding: 1, bias: false });
+    this.bn2 = new BatchNorm2d(b);
+    this.act2 = make.relu();
+    this.conv3 = make.conv2d(b, c, 3, { role: 'hidden', input: this.act2, padding: 1, bias: false });
+    this.bn3 = new BatchNorm2d(c);
+    this.act3 = make.relu();
+    this.resize = new UpsampleNearest(options.scale);
+    this.conv4 = make.conv2d(c, 3, 3, { role: 'last', input: this.act3, padding: 1 });
+    this.act4 = make.relu({ feeds: 'output' });
+  }
+
+  override forward(image: Tensor): Tensor {
+    let x = this.input.forward(image);
+    x = this.act1.forward(this.bn1.forward(this.conv1.forward(x)));
+    x = this.act2.forward(this.bn2.forward(this.conv2.forward(x)));
+    x = this.act3.forward(this.bn3.forward(this.conv3.forward(x)));
+    return this.act4.forward(this.conv4.forward(this.resize.forward(x)));
+  }
+}

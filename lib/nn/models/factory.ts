@@ -1,0 +1,35 @@
+import type { ConvOptions, Pair } from '../../autograd/imageOps.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import type { Module } from '../module.js';
+
+/** Where a layer stands; quantization policies treat the ends of a network apart from its middle. */
+export type LayerRole = 'first' | 'hidden' | 'last';
+
+/** What a model says about one of its layers. */
+export interface LayerOptions {
+  readonly role: LayerRole;
+  /** The module whose output, possibly moved about but not changed in value, is this layer's input. */
+  readonly input: Module;
+  /** Default true; false before a batch norm. */
+  readonly bias?: boolean;
+}
+
+/** A module of two inputs, such as a residual addition. */
+export interface BinaryModule extends Module {
+  forward(a: Tensor, b: Tensor): Tensor;
+}
+
+/**
+ * Makes the layers of a model. Models are written once against this interface; whether they come out in floating point
+ * or quantized, and by which method, is the factory's business.
+ */
+export interface LayerFactory {
+  /** The entry of the network. `signed`: whether inputs can be negative (false also applies a ReLU). */
+  input(options: { readonly signed: boolean }): Module;
+  conv2d(inChannels: number, outChannels: number, kernel: Pair, options: LayerOptions & ConvOptions): Module;
+  linear(inFeatures: number, outFeatures: number, options: LayerOptions): Module;
+  /** max(x, 0). `feeds` is the role of the layer that reads it; `output` marks the end of the network. */
+  relu(options?: { readonly feeds?: LayerRole | 'output' }): Module;
+  /** Addition of two branches. */
+  add(): BinaryModule;
+}

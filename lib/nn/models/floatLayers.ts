@@ -1,0 +1,27 @@
+import { add } from '../../autograd/ops.js';
+import type { Random } from '../../tensor/random.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { Identity, ReLU } from '../layers/activation.js';
+import { Conv2d } from '../layers/conv.js';
+import { Linear } from '../layers/linear.js';
+import { Module } from '../module.js';
+import type { BinaryModule, LayerFactory } from './factory.js';
+
+/** a + b. */
+class Add extends Module implements BinaryModule {
+  override forward(a: Tensor, b: Tensor): Tensor {
+    return add(a, b);
+  }
+}
+
+/** Layers in floating point. @param random draws the initial weights, in the order the layers are made */
+export function floatLayers(random: Random): LayerFactory {
+  return {
+    input: ({ signed }) => (signed ? new Identity() : new ReLU()),
+    conv2d: (inChannels, outChannels, kernel, { role: _, input: __, ...options }) =>
+      new Conv2d(inChannels, outChannels, kernel, { ...options, random }),
+    linear: (inFeatures, outFeatures, { bias = true }) => new Linear(inFeatures, outFeatures, { bias, random }),
+    relu: () => new ReLU(),
+    add: () => new Add(),
+  };
+}

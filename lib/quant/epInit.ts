@@ -1,0 +1,45 @@
+import type { Module } from '../nn/module.js';
+import { hostArray } from '../tensor/storage.js';
+import { quantLayers } from './layers.js';
+import { projectL1Rows } from './projection.js';
+import { AccumulatorAwareQuantizer } from './weightQuantizer.js';
+
+/** What EP-init did to one layer. */
+export interface EpInitReport {
+  readonly layer: string;
+  /** Channels whose l1 norm exceeded the cap and were projected. */
+  readonly projected: number;
+  readonly channels: number;
+}
+
+/**
+ * Sets the parameters of every weight quantizer from the layer's weights, as they are now: after loading a float
+ * checkpoint, before anything else.
+ */
+export function initializeQuantizers(model: Module): void {
+  for (const [, layer] of quantLayers(model)) layer.weightQuant.initialize(layer.weight);
+}
+
+/**
+ * Euclidean-projection initialisation (A2Q+, section 4.2): in every accumulator-aware layer the weights of each channel
+ * become the nearest point of the l1 ball of radius s·T (projected as they are, not centred), and
+ * `t = min(t, log2(s·T))`. Scales keep.
+ */
+export async function epInit(model: Module): Promise<EpInitReport[]> {
+  const reports: EpInitReport[] = [];
+  for (const [name, layer] of quantLayers(model)) {
+    const quantizer = layer.weightQuant;
+    if (!(quantizer instanceof AccumulatorAwareQuantizer)) continue;
+    const [w, d, t] = await Promise.all([layer.weight.data(), quantizer.d.data(), quantizer.t.data()]);
+    const channels = d.length;
+    const radius = Float64Array.from(d, (value) => 2 ** value * quantizer.budget);
+    const projected = hostArray(layer.weight.dtype, w.length);
+    projected.set(projectL1Rows(w, channels, radius));
+    const norms = hostArray(quantizer.t.dtype, channels);
+    norms.set(Array.from(t, (value, i) => Math.min(value, Math.log2(radius[i]))));
+    layer.weight.write(projected);
+    quantizer.t.write(norms);
+    reports.push({ layer: name, projected: Array.from(t).filter((value, i) => norms[i] < value).length, channels });
+  }
+  return reports;
+}

@@ -1,0 +1,184 @@
+import { type ConvOptions, conv2d, type Pair, pair } from '../autograd/imageOps.js';
+import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
+import { WeightedModule } from '../nn/layers/weighted.js';
+import { Module } from '../nn/module.js';
+import type { Parameter } from '../nn/parameter.js';
+import { QuantError, ShapeError } from '../tensor/errors.js';
+import type { Random } from '../tensor/random.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { type ActivationFactory, type ActivationOptions, ActivationQuantizer } from './activation.js';
+import type { QuantTensor } from './quantTensor.js';
+import type { WeightQuantizer, WeightQuantizerFactory } from './weightQuantizer.js';
+
+/** Bits of a bias on the accumulator's own grid. */
+export const BIAS_BITS = 32;
+
+/** How a layer is quantized. */
+export interface QuantLayerOptions {
+  /** How its weights become integers, for example `a2qPlus({ bits: 4, accumulatorBits: 13 })`. */
+  readonly weight: WeightQuantizerFactory;
+  /**
+   * The quantizer of its input: a factory for one the layer owns and applies, or the module upstream that has already
+   * put the values on their grid.
+   */
+  readonly input: ActivationFactory | ActivationQuantizer;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** `int32` rounds the bias to the accumulator's grid s_x·s_w. Default `float`. */
+  readonly biasQuant?: 'float' | 'int32';
+  /** Draws the initial weights. */
+  readonly random: Random;
+}
+
+/** A product of integers carried out in some other way than the float simulation, e.g. by a P-bit accumulator. */
+export type IntegerProduct = (layer: QuantLayer, x: Tensor, w: QuantTensor) => Tensor;
+
+/** What every layer with an accumulator has: quantized input, quantized weights, one dot product per output. */
+export abstract class QuantLayer extends WeightedModule {
+  /** Parameters of the weight quantizer appear under `weight_quant`. */
+  readonly weightQuant: WeightQuantizer;
+  /** The layer's own input quantizer; null if the module upstream quantizes. */
+  readonly inputQuant: ActivationQuantizer | null;
+  readonly biasQuant: 'float' | 'int32';
+  /** Replaces the float simulation of the integer product; null means float. */
+  product: IntegerProduct | null = null;
+  /** Sees input and output of every call; null means nobody. */
+  observer: ((layer: QuantLayer, x: Tensor, y: Tensor) => void) | null = null;
+  /** False computes with the float weights, for comparison. */
+  quantizeWeights = true;
+  readonly #upstream: ActivationQuantizer;
+
+  constructor(op: string, shape: readonly number[], options: QuantLayerOptions) {
+    super(op, shape, { random: options.random, bias: options.bias ?? true });
+    this.inputQuant = options.input instanceof ActivationQuantizer ? null : options.input();
+    this.#upstream = this.inputQuant ?? (options.input as ActivationQuantizer);
+    this.weightQuant = options.weight(this.weight, this.#upstream);
+    this.biasQuant = options.biasQuant ?? 'float';
+  }
+
+  /** The quantizer that put this layer's inputs on their grid: N, 1s and s_x. */
+  get input(): ActivationQuantizer {
+    return this.#upstream;
+  }
+
+  /** K, terms of one dot product. */
+  get dotLength(): number {
+    return this.weight.size / this.weight.shape[0];
+  }
+
+  /** The weights on their grid. */
+  quantWeight(): QuantTensor {
+    return this.weightQuant.quantize(this.weight);
+  }
+
+  /** The float product of dequantized values; shapes as the layer's. */
+  abstract multiply(x: Tensor, w: Tensor): Tensor;
+
+  /** Axis of the output channels in the output. */
+  protected abstract channelShape(): number[];
+
+  override forward(input: Tensor): Tensor {
+    const x = this.inputQuant ? this.inputQuant.forward(input) : input;
+    const w = this.quantizeWeights ? this.quantWeight() : null;
+    let y: Tensor;
+    if (w === null) y = this.multiply(x, this.weight);
+    else if (this.product) y = this.product(this, x, w);
+    else y = this.multiply(x, w.value);
+    if (this.bias) y = add(y, reshape(w ? this.#quantBias(w, this.bias) : this.bias, this.channelShape()));
+    this.observer?.(this, x, y);
+    return y;
+  }
+
+  /** `round(b / (s_x·s_w)) · s_x·s_w`, straight through. */
+  #quantBias(w: QuantTensor, bias: Parameter): Tensor {
+    if (this.biasQuant === 'float') return bias;
+    const step = mul(reshape(w.scale, [this.weight.shape[0]]), reshape(this.input.scale(), [1]));
+    return mul(roundHalfEven(div(bias, step)), step);
+  }
+}
+
+/** `y = x·Wᵀ + b` with integer weights and inputs; x `[N, in]`, W `[out, in]`. */
+export class QuantLinear extends QuantLayer {
+  constructor(inFeatures: number, outFeatures: number, options: QuantLayerOptions) {
+    super('QuantLinear', [outFeatures, inFeatures], options);
+  }
+
+  override multiply(x: Tensor, w: Tensor): Tensor {
+    if (x.rank !== 2 || x.shape[1] !== w.shape[1]) {
+      throw new ShapeError('QuantLinear', `wants [N, ${w.shape[1]}]`, [x.shape]);
+    }
+    return matmul(x, transpose(w));
+  }
+
+  protected override channelShape(): number[] {
+    return [1, this.weight.shape[0]];
+  }
+}
+
+/** Settings of a quantized convolution. */
+export interface QuantConvOptions extends QuantLayerOptions, ConvOptions {}
+
+/** `x [N, Cin, H, W] * W [Cout, Cin/groups, kh, kw] → [N, Cout, oh, ow]` with integer weights and inputs. */
+export class QuantConv2d extends QuantLayer {
+  readonly geometry: Required<ConvOptions>;
+
+  constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
+    const groups = options.groups ?? 1;
+    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+      throw new QuantError(
+        'QuantConv2d',
+        `${inChannels} → ${outChannels} channels do not divide into ${groups} groups`,
+      );
+    }
+    const extents = pair('QuantConv2d', 'kernel', kernel, 1);
+    super('QuantConv2d', [outChannels, inChannels / groups, ...extents], options);
+    const { stride = 1, padding = 0, dilation = 1 } = options;
+    this.geometry = { stride, padding, dilation, groups };
+  }
+
+  override multiply(x: Tensor, w: Tensor): Tensor {
+    return conv2d(x, w, null, this.geometry);
+  }
+
+  protected override channelShape(): number[] {
+    return [1, this.weight.shape[0], 1, 1];
+  }
+}
+
+/** max(x, 0), then unsigned N bits. */
+export class QuantReLU extends ActivationQuantizer {
+  constructor(options: Omit<ActivationOptions, 'signed' | 'relu'>) {
+    super({ ...options, signed: false, relu: true });
+  }
+}
+
+/** N bits and nothing else; signed unless told otherwise. */
+export class QuantIdentity extends ActivationQuantizer {
+  constructor(options: Omit<ActivationOptions, 'signed' | 'relu'> & { readonly signed?: boolean }) {
+    super({ ...options, signed: options.signed ?? true });
+  }
+}
+
+/** Residual addition: both branches go through one quantizer first, so that their integers share a scale. */
+export class QuantAdd extends Module {
+  readonly branchQuant: ActivationQuantizer;
+
+  constructor(options: Omit<ActivationOptions, 'relu'>) {
+    super();
+    this.branchQuant = new ActivationQuantizer(options);
+  }
+
+  override forward(a: Tensor, b: Tensor): Tensor {
+    return add(this.branchQuant.forward(a), this.branchQuant.forward(b));
+  }
+}
+
+/** The layers of a model that have an accumulator, with their names. */
+export function* quantLayers(model: Module): Generator<[name: string, layer: QuantLayer]> {
+  for (const [name, module] of model.namedModules()) if (module instanceof QuantLayer) yield [name, module];
+}
+
+/** The activation quantizers of a model, with their names. */
+export function* activationQuantizers(model: Module): Generator<[name: string, quantizer: ActivationQuantizer]> {
+  for (const [name, module] of model.namedModules()) if (module instanceof ActivationQuantizer) yield [name, module];
+}

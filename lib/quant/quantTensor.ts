@@ -1,0 +1,19 @@
+import { div, roundHalfEven } from '../autograd/ops.js';
+import { noGrad } from '../autograd/tape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { IntegerFormat } from './integerRange.js';
+
+/** A tensor on an integer grid: `value = scale · q` with integers `q` of a known format. */
+export interface QuantTensor extends IntegerFormat {
+  /** Dequantized; the tensor training computes with. */
+  readonly value: Tensor;
+  /** Step of the grid, broadcastable against `value`: one number, or `[O, 1, …]` per output channel. */
+  readonly scale: Tensor;
+  /** Symmetric range without the lowest value. */
+  readonly narrow: boolean;
+}
+
+/** The integers `q = value / scale`, as an int-valued float tensor without history. Shape of `value`. */
+export function integers(x: QuantTensor): Tensor {
+  return noGrad(() => roundHalfEven(div(x.value, x.scale)));
+}

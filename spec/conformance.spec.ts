@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs';
+import t from 'tap';
+import { backendNamed, setBackend } from '../lib/kernels/registry.js';
+import { runConformance } from './conformance/main.js';
+
+const folder = process.env['A2Q_GOLDEN_DIR'] ?? '../shared/golden';
+
+for (const name of ['reference', 'wasm']) {
+  t.test(`golden files of Brevitas and PyTorch on ${name}`, async (t) => {
+    if (!existsSync(folder)) return t.skip(`no golden files: ${folder} does not exist (set A2Q_GOLDEN_DIR)`);
+    setBackend(backendNamed(name));
+    const report = await runConformance(folder);
+    t.same(report.failures, [], 'no case differs');
+    t.same(report.skips, [], 'no case is skipped');
+    t.ok(report.passed > 1000, `${report.passed} cases pass`);
+  });
+}

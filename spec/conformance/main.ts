@@ -1,0 +1,73 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { checkBounds, checkProjection } from './arithmetic.js';
+import type { Json } from './golden.js';
+import { checkOps } from './operations.js';
+import { checkOptimizers } from './optimizers.js';
+import { checkActivations, checkLayers, checkWeightQuantizers } from './quantizers.js';
+import { Report } from './report.js';
+import { checkTraining } from './training.js';
+
+const USAGE = `usage: npm run conformance -- DIR [--backend NAME] [--json]
+Runs every golden file of DIR through the public API.`;
+
+/** What to do with a golden file, by the `file` it says it is. */
+const CHECKS: Readonly<Record<string, (file: Json, report: Report) => Promise<void>>> = {
+  bounds: checkBounds,
+  l1proj: checkProjection,
+  weight_quant: checkWeightQuantizers,
+  act_quant: checkActivations,
+  layers: checkLayers,
+  ops: checkOps,
+  optim: checkOptimizers,
+  train: checkTraining,
+};
+
+/** Runs every JSON file of a folder; files of an unknown kind are skipped, and counted so. */
+export async function runConformance(folder: string, report = new Report()): Promise<Report> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  if (names.length === 0) throw new Error(`${folder} holds no golden files (*.json)`);
+  for (const name of names) {
+    const json = JSON.parse(await readFile(join(folder, name), 'utf8')) as Json;
+    const kind = typeof json['file'] === 'string' ? json['file'] : name.replace(/\.json$/, '');
+    const check = CHECKS[kind];
+    if (check) await check(json, report);
+    else report.skip(name, `no check for golden files of kind ${kind}`);
+  }
+  return report;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { backend: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help || positionals.length !== 1) {
+    console.error(USAGE);
+    return values.help ? 0 : 2;
+  }
+  const backend = setBackend(backendNamed(values.backend ?? 'wasm'));
+  const started = performance.now();
+  const report = await runConformance(positionals[0]);
+  const say = values.json ? console.error : console.log;
+  for (const { name, problems } of report.failures) say(`FAIL ${name}\n     ${problems.join('\n     ')}`);
+  for (const { name, why } of report.skips) say(`SKIP ${name}: ${why}`);
+  say(`backend ${backend.name}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const { passed, failures, skips } = report;
+  console.log(JSON.stringify({ passed, failed: failures.length, skipped: skips.length, backend: backend.name }));
+  return failures.length === 0 ? 0 : 1;
+}
+
+if (process.argv[1]?.endsWith('main.js')) {
+  main().then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : error);
+      process.exitCode = 2;
+    },
+  );
+}
