@@ -10,7 +10,7 @@ import type { Random } from '../tensor/random.js';
 import type { ImagePairDataset } from './dataset.js';
 import { psnr } from './metrics.js';
 import { byteTables, identityNormalisation, writePlanes } from './normalise.js';
-import { centreCrop, crop, mirror, type Pixels } from './pixels.js';
+import { centreCrop, crop, mirror, type Pixels, pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
 
 export interface SuperResolutionOptions {
@@ -87,15 +87,15 @@ export function upscalingPsnr(dataset: ImagePairDataset, filter: ResizeFilter): 
   const target = new Float32Array(channels * targetHeight * targetWidth);
   const upscaled = new Float32Array(target.length);
   const tables = byteTables(identityNormalisation(1));
+  const bytes = new Uint8Array(height * width);
+  const area = targetHeight * targetWidth;
   let sum = 0;
   for (let index = 0; index < dataset.length; index++) {
     dataset.write(index, input, target, null);
     for (let c = 0; c < channels; c++) {
-      const bytes = Uint8Array.from(input.subarray(c * height * width, (c + 1) * height * width), (v) =>
-        Math.round(v * 255),
-      );
-      const plane = resize({ width, height, channels: 1, data: bytes }, targetWidth, targetHeight, filter);
-      writePlanes(plane, tables, upscaled.subarray(c * plane.data.length, (c + 1) * plane.data.length));
+      for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round(input[c * bytes.length + i] * 255);
+      const plane = resize(pixels(width, height, 1, bytes), targetWidth, targetHeight, filter);
+      writePlanes(plane, tables, upscaled.subarray(c * area, (c + 1) * area));
     }
     sum += psnr(upscaled, target);
   }

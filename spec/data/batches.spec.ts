@@ -1,0 +1,188 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { batchCount, batches, epochOrder, makeBatch } from '../../lib/data/batches.js';
+import { type ImagePairDataset, type LabelledDataset, sampleRandom, subset } from '../../lib/data/dataset.js';
+import { identityNormalisation } from '../../lib/data/normalise.js';
+import { DataError } from '../../lib/tensor/errors.js';
+
+/** Inputs [1, 1, 2]: the index, and the sample's first random number (−1 without augmentation); label = 10·index. */
+function counting(length: number): LabelledDataset {
+  return {
+    kind: 'labels',
+    name: 'counting',
+    length,
+    inputShape: [1, 1, 2],
+    normalisation: identityNormalisation(1),
+    classes: ['a'],
+    write(index, input, random) {
+      input[0] = index;
+      input[1] = random ? random.uniform() : -1;
+      return 10 * index;
+    },
+  };
+}
+
+/** Inputs [1, 1, 1] hold the index, targets [1, 1, 3] its negative thrice. */
+const pairs: ImagePairDataset = {
+  kind: 'images',
+  name: 'pairs',
+  length: 3,
+  inputShape: [1, 1, 1],
+  targetShape: [1, 1, 3],
+  normalisation: identityNormalisation(1),
+  write(index, input, target) {
+    input[0] = index;
+    target.fill(-index);
+  },
+};
+
+t.test('sequential batches with a smaller last one', async (t) => {
+  const made = [...batches(counting(5), { batchSize: 2 })];
+  t.same(
+    made.map((batch) => [...batch.indices]),
+    [[0, 1], [2, 3], [4]],
+  );
+  t.same([...made[1].inputs], [2, -1, 3, -1]);
+  t.same([...made[1].targets], [20, 30]);
+  t.same(
+    made.map((batch) => [batch.position, batch.size, ...batch.inputShape]),
+    [
+      [0, 2, 2, 1, 1, 2],
+      [1, 2, 2, 1, 1, 2],
+      [2, 1, 1, 1, 1, 2],
+    ],
+  );
+});
+
+t.test('image pairs', async (t) => {
+  const [batch] = batches(pairs, { batchSize: 3 });
+  t.equal(batch.kind, 'images');
+  t.same([...batch.inputs], [0, 1, 2]);
+  t.same([...batch.targets], [-0, -0, -0, -1, -1, -1, -2, -2, -2]);
+  t.same(batch.targetShape, [3, 1, 1, 3]);
+});
+
+t.test('dropLast', async (t) => {
+  const count = (n: number, batchSize: number, dropLast: boolean) => {
+    const made = [...batches(counting(n), { batchSize, dropLast })].length;
+    t.equal(batchCount(counting(n), { batchSize, dropLast }), made);
+    return made;
+  };
+  t.same(
+    [count(5, 2, true), count(5, 2, false), count(4, 2, true), count(4, 2, false), count(1, 2, true)],
+    [2, 3, 2, 2, 0],
+  );
+});
+
+t.test('a shuffled epoch has every sample once, in an order of its own', async (t) => {
+  const order = (seed: number, epoch: number) => [...epochOrder(100, { seed, epoch }, true)];
+  const sorted = Array.from({ length: 100 }, (_, i) => i);
+  for (const [seed, epoch] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+  ])
+    t.same(
+      order(seed, epoch).sort((a, b) => a - b),
+      sorted,
+    );
+  t.notSame(order(0, 0), sorted);
+  t.notSame(order(0, 0), order(0, 1));
+  t.notSame(order(0, 0), order(1, 0));
+  t.same(order(3, 4), order(3, 4));
+});
+
+t.test('a run resumed at batch k sees what the uninterrupted one saw', async () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        length: fc.integer({ min: 1, max: 40 }),
+        batchSize: fc.integer({ min: 1, max: 9 }),
+        seed: fc.integer(),
+        epoch: fc.nat(1000),
+        dropLast: fc.boolean(),
+        cut: fc.nat(40),
+      }),
+      ({ length, cut, ...rest }) => {
+        const options = { ...rest, shuffle: true };
+        const whole = [...batches(counting(length), options)];
+        const start = Math.min(cut, whole.length);
+        const resumed = [...batches(counting(length), { ...options, start })];
+        return JSON.stringify(resumed) === JSON.stringify(whole.slice(start));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+t.test('augmentation belongs to (seed, epoch, index), not to the order', async (t) => {
+  const draws = (options: { seed: number; epoch: number; batchSize: number }) => {
+    const bySample = new Map<number, number>();
+    for (const batch of batches(counting(20), { shuffle: true, ...options })) {
+      batch.indices.forEach((index, row) => {
+        bySample.set(index, batch.inputs[2 * row + 1]);
+      });
+    }
+    return Array.from({ length: 20 }, (_, i) => bySample.get(i));
+  };
+  const first = draws({ seed: 1, epoch: 2, batchSize: 4 });
+  t.same(draws({ seed: 1, epoch: 2, batchSize: 7 }), first);
+  t.equal(
+    new Set([...first, ...draws({ seed: 1, epoch: 3, batchSize: 4 }), ...draws({ seed: 2, epoch: 2, batchSize: 4 })])
+      .size,
+    60,
+  );
+  const plain = makeBatch(counting(20), [4, 4], null);
+  t.same([...plain.inputs], [4, -1, 4, -1]);
+  const drawn = makeBatch(counting(20), [4], { seed: 1, epoch: 2 });
+  t.equal(drawn.inputs[1], first[4]);
+});
+
+t.test('batches own their arrays', async (t) => {
+  const [a, b] = batches(counting(4), { batchSize: 2 });
+  a.inputs.fill(99);
+  t.same([...b.inputs], [2, -1, 3, -1]);
+});
+
+t.test('sampleRandom gives unlike streams for like paths', async (t) => {
+  const seen = new Set<number>();
+  for (let seed = -2; seed < 3; seed++) {
+    for (let epoch = 0; epoch < 20; epoch++) {
+      for (let index = 0; index < 100; index++) seen.add(sampleRandom(seed, epoch, index).uniform());
+    }
+  }
+  t.equal(seen.size, 10000);
+  t.not(sampleRandom(1, 2).uniform(), sampleRandom(2, 1).uniform());
+  t.not(sampleRandom(1).uniform(), sampleRandom(1 + 2 ** 32).uniform());
+  t.equal(sampleRandom(7, 8, 9).uniform(), sampleRandom(7, 8, 9).uniform());
+  // First numbers of neighbouring samples are uniform: 10 bins of 1000 expected, five standard deviations.
+  const bins = new Array<number>(10).fill(0);
+  for (let index = 0; index < 10000; index++) bins[Math.floor(10 * sampleRandom(0, 0, index).uniform())]++;
+  t.ok(
+    bins.every((n) => Math.abs(n - 1000) < 150),
+    `bins ${bins}`,
+  );
+});
+
+t.test('a subset keeps facts and order', async (t) => {
+  const part = subset(counting(10), [7, 3]);
+  t.same([part.length, part.name, part.inputShape, part.classes], [2, 'counting', [1, 1, 2], ['a']]);
+  t.same([...makeBatch(part, [0, 1]).targets], [70, 30]);
+  t.same([...makeBatch(subset(pairs, 2), [1]).targets], [-1, -1, -1]);
+  t.equal(subset(pairs, 2).length, 2);
+  t.throws(() => subset(pairs, 4), { message: /first 4 of the 3/ });
+  t.throws(() => subset(pairs, [0, 3]), DataError);
+  t.throws(() => subset(pairs, 0), DataError);
+});
+
+t.test('options out of range', async (t) => {
+  const run = (options: object) => () => [...batches(counting(5), { batchSize: 2, ...options })];
+  t.throws(run({ batchSize: 0 }), { message: /batchSize must be a positive integer; got 0/ });
+  t.throws(run({ batchSize: 1.5 }), DataError);
+  t.throws(run({ start: 4 }), { message: /start must be 0 … 3/ });
+  t.throws(run({ start: -1 }), DataError);
+  t.throws(run({ epoch: -1 }), DataError);
+  t.throws(run({ seed: 0.5, shuffle: true }), DataError);
+  t.same(run({ start: 3 })(), []);
+  t.throws(() => makeBatch(counting(5), [5]), { message: /no sample 5; the set has 5/ });
+});
