@@ -24,7 +24,10 @@ export interface BinaryModule extends Module {
  * or quantized, and by which method, is the factory's business.
  */
 export interface LayerFactory {
-  /** The entry of the network. `signed`: whether inputs can be negative (false also applies a ReLU). */
+  /**
+   * Puts values on the grid of a first or last layer: the entry of the network, or pooled features before the classifier.
+   * `signed`: whether they can be negative (false also applies a ReLU).
+   */
   input(options: { readonly signed: boolean }): Module;
   conv2d(inChannels: number, outChannels: number, kernel: Pair, options: LayerOptions & ConvOptions): Module;
   linear(inFeatures: number, outFeatures: number, options: LayerOptions): Module;

@@ -1,8 +1,8 @@
 import { reshape } from '../../autograd/ops.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { BatchNorm2d } from '../layers/batchNorm.js';
 import { Module } from '../module.js';
+import { ConvBlock } from './convBlock.js';
 import type { LayerFactory } from './factory.js';
 
 /** Settings of the small classifier. */
@@ -17,31 +17,13 @@ export interface SmallCnnOptions {
   readonly signedInput?: boolean;
 }
 
-/** Convolution 3×3, batch norm, ReLU. */
-class Stage extends Module {
-  readonly conv: Module;
-  readonly bn: BatchNorm2d;
-  readonly act: Module;
-
-  constructor(conv: Module, width: number, act: Module) {
-    super();
-    this.conv = conv;
-    this.bn = new BatchNorm2d(width);
-    this.act = act;
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.act.forward(this.bn.forward(this.conv.forward(x)));
-  }
-}
-
 /**
  * A small image classifier: 3×3 convolutions with batch norm and ReLU, the first at full resolution, each later one with
  * stride 2, then one linear layer. `x [N, C, S, S]` → logits `[N, classes]`.
  */
 export class SmallCnn extends Module {
   readonly input: Module;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly ConvBlock[];
   readonly fc: Module;
 
   constructor(make: LayerFactory, options: SmallCnnOptions) {
@@ -52,20 +34,19 @@ export class SmallCnn extends Module {
       throw new ShapeError('SmallCnn', `images of ${options.imageSize} cannot be halved ${widths.length - 1} times`);
     }
     this.input = make.input({ signed: options.signedInput ?? false });
-    const stages: Stage[] = [];
+    const stages: ConvBlock[] = [];
     let source = this.input;
     let channels = options.inChannels;
     for (const [i, width] of widths.entries()) {
-      const conv = make.conv2d(channels, width, 3, {
+      const stage = new ConvBlock(make, [channels, width], 3, {
         role: i === 0 ? 'first' : 'hidden',
+        feeds: i === widths.length - 1 ? 'last' : 'hidden',
         input: source,
         stride: i === 0 ? 1 : 2,
         padding: 1,
-        bias: false,
       });
-      const act = make.relu({ feeds: i === widths.length - 1 ? 'last' : 'hidden' });
-      stages.push(new Stage(conv, width, act));
-      source = act;
+      stages.push(stage);
+      source = stage.act;
       channels = width;
     }
     this.stages = stages;
