@@ -1,4 +1,4 @@
-import { backendOf, reshape } from '../../kernels/value.js';
+import { backendOf, reshape, sumTo } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { broadcastStrides, checkShape, type Shape, sizeOf } from '../../tensor/shape.js';
 import { viewExpand, viewSlice, viewTranspose } from '../../tensor/view.js';
@@ -33,14 +33,14 @@ export const layoutRows = {
         ),
     ],
   }),
-  /** Extents of 1 (and missing leading axes) repeated to `shape`, without a copy. The tape sums the gradient back. */
+  /** Extents of 1 (and missing leading axes) repeated to `shape`, without a copy: broadcasting as an operation. */
   expand: row<{ readonly shape: Shape }>({
     shape: ([x], { shape }) => {
       broadcastStrides('expand', x, x, shape);
       return shape;
     },
     forward: (_, [x], { shape }) => viewExpand(x, shape),
-    vjp: [(g) => g],
+    vjp: [(g, { shapes }) => sumTo(g, shapes[0])],
   }),
   /** Elements `start ≤ i < end` by `step` along one axis, without a copy. */
   slice: row<{ readonly axis: number; readonly start: number; readonly end: number; readonly step: number }>({
