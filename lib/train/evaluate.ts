@@ -1,0 +1,76 @@
+import { noGrad } from '../autograd/tape.js';
+import { batchCount, batches } from '../data/batches.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Module } from '../nn/module.js';
+import { tensor } from '../tensor/create.js';
+import { DataError } from '../tensor/errors.js';
+import { dispose, scope } from '../tensor/storage.js';
+import { breathe } from './breathe.js';
+import type { Task } from './task.js';
+
+/** How much to evaluate, and whom to tell. */
+export interface EvaluateOptions {
+  readonly batchSize: number;
+  /** Stop after that many batches; default all. */
+  readonly limitBatches?: number;
+  /** Told after each batch how many of how many are done. */
+  readonly onBatch?: (done: number, total: number) => void;
+  /** Gives up between two batches, by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Means over the samples. */
+export interface Evaluation {
+  readonly loss: number;
+  /** Accuracy 0 … 1, or PSNR in dB: the task's metric. */
+  readonly metric: number;
+  readonly samples: number;
+}
+
+/**
+ * Loss and metric of a model over the plain samples of a dataset, in evaluation mode and without a tape; the model
+ * returns to the mode it was in.
+ *
+ * @throws DataError if the dataset is not of the task's kind, or the batch size is not a positive integer
+ */
+export async function evaluate(
+  model: Module,
+  dataset: Dataset,
+  task: Task,
+  { batchSize, limitBatches = Number.POSITIVE_INFINITY, onBatch, signal }: EvaluateOptions,
+): Promise<Evaluation> {
+  checkTask('evaluate', dataset, task);
+  const total = Math.min(batchCount(dataset, { batchSize }), limitBatches);
+  const wasTraining = model.training;
+  model.eval();
+  let loss = 0;
+  let score = 0;
+  let samples = 0;
+  try {
+    for (const batch of batches(dataset, { batchSize })) {
+      if (batch.position >= total) break;
+      const made = scope(() =>
+        noGrad(() => {
+          const output = model.forward(tensor(batch.inputs, batch.inputShape));
+          return { output, loss: task.loss(output, batch.targets) };
+        }),
+      );
+      loss += (await made.loss.item()) * batch.size;
+      score += task.score(await made.output.data(), batch.targets, batch.size);
+      samples += batch.size;
+      dispose(made);
+      onBatch?.(batch.position + 1, total);
+      await breathe();
+      signal?.throwIfAborted();
+    }
+  } finally {
+    model.train(wasTraining);
+  }
+  return { loss: loss / samples, metric: score / samples, samples };
+}
+
+/** @throws DataError unless the dataset holds what the task is about */
+export function checkTask(op: string, dataset: Dataset, task: Task): void {
+  if (dataset.kind === task.kind) return;
+  throw new DataError(op, `${dataset.name} holds ${dataset.kind}, but the task (${task.metric}) wants ${task.kind}`);
+}
