@@ -1,0 +1,44 @@
+import type { Test } from 'tap';
+import type { Backend } from '../../lib/kernels/backend.js';
+import { TOLERANCES } from '../tolerances.js';
+import { channelConformance } from './conformance/channels.js';
+import { convolutionConformance } from './conformance/convolution.js';
+import { deviceConformance } from './conformance/device.js';
+import { edgeConformance } from './conformance/edges.js';
+import { elementwiseConformance } from './conformance/elementwise.js';
+import { integerConformance } from './conformance/integers.js';
+import { matmulConformance } from './conformance/matmul.js';
+import { moveConformance } from './conformance/moves.js';
+import { optimizerConformance } from './conformance/optimizers.js';
+import { poolingConformance } from './conformance/pooling.js';
+import { quantizationConformance } from './conformance/quantization.js';
+import { reductionConformance } from './conformance/reduction.js';
+import { Subject } from './conformance/subject.js';
+
+/**
+ * What every backend must pass: each kernel against a naive oracle, in all memory layouts and at the points where rules
+ * change; each fused kernel also against its composed default; results fresh, contiguous and without leaks.
+ */
+export async function conformance(t: Test, backend: Backend): Promise<void> {
+  await t.test('memory', (t) => deviceConformance(t, backend));
+  for (const dtype of backend.dtypes) {
+    const subject = new Subject(backend, dtype);
+    if (dtype === 'int32') {
+      await t.test('int32', (t) => integerConformance(t, subject));
+      continue;
+    }
+    const tolerances = TOLERANCES[dtype];
+    await t.test(dtype, async (t) => {
+      await moveConformance(t, subject);
+      await edgeConformance(t, subject);
+      await elementwiseConformance(t, subject, tolerances);
+      await reductionConformance(t, subject, tolerances);
+      await matmulConformance(t, subject, tolerances);
+      await convolutionConformance(t, subject, tolerances);
+      await poolingConformance(t, subject, tolerances);
+      await channelConformance(t, subject, tolerances);
+      await quantizationConformance(t, subject, tolerances);
+      await optimizerConformance(t, subject, tolerances);
+    });
+  }
+}

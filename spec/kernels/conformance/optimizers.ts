@@ -1,0 +1,106 @@
+import type { Test } from 'tap';
+import type { AdamStep, FusedKernels, SgdStep } from '../../../lib/kernels/backend.js';
+import { defaults } from '../../../lib/kernels/defaults.js';
+import { memory } from '../../../lib/tensor/storage.js';
+import { adamStep, type NumberArray, sgdStep } from '../../oracle.js';
+import type { Tolerances } from '../../tolerances.js';
+import { LAYOUTS, LENGTHS } from './layouts.js';
+import { compare, type Subject } from './subject.js';
+
+const STEPS = 4;
+
+const SGD: readonly Omit<SgdStep, 'first'>[] = [
+  { learningRate: 0.1, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
+  { learningRate: 0.1, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0.01 },
+  { learningRate: 0.05, momentum: 0.9, dampening: 0, nesterov: false, weightDecay: 0 },
+  { learningRate: 0.05, momentum: 0.9, dampening: 0.3, nesterov: false, weightDecay: 0.01 },
+  { learningRate: 0.05, momentum: 0.8, dampening: 0, nesterov: true, weightDecay: 0.001 },
+];
+
+const ADAM: readonly Omit<AdamStep, 'step'>[] = [
+  { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false },
+  { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: true },
+  { learningRate: 0.003, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1, decoupled: false },
+  { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 0.1, decoupled: true },
+];
+
+/** Optimizer steps in place: several in a row, against PyTorch's formulas, nothing written beside the parameter. */
+export async function optimizerConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
+  const close = { tolerance: 10 * tolerances.chained };
+  const kernels: Readonly<Record<string, FusedKernels>> = { own: s.backend, composed: defaults(s.backend) };
+  const zeros = (shape: readonly number[]) => s.integers(shape, 0, 0);
+
+  /** State inside a larger block, with a check that the step neither writes beside it nor keeps memory. */
+  const guarded = async (label: string, array: NumberArray) => {
+    const view = s.view(array, LAYOUTS.inset);
+    const block = { ...view, shape: [view.storage.length], strides: [1], offset: 0 };
+    const edges = async () => {
+      const all = await s.read(block);
+      return [...all.slice(0, view.offset), ...all.slice(view.offset + array.data.length)];
+    };
+    const before = await edges();
+    return { view, unharmed: async () => s.check(`${label}, its neighbours`, compare(await edges(), before, 'exact')) };
+  };
+
+  const steps = async (label: string, step: (n: number) => Promise<void>) => {
+    const before = memory(s.backend).storages;
+    for (let n = 1; n <= STEPS; n++) await step(n);
+    const left = memory(s.backend).storages - before - STEPS;
+    s.check(label, left === 0 ? null : `${left} blocks stay allocated`);
+  };
+
+  for (const [origin, k] of Object.entries(kernels)) {
+    await s.test(t, `sgdStep, ${origin}`, async () => {
+      for (const options of SGD) {
+        for (const shape of [...LENGTHS.map((n) => [n]), [3, 5]]) {
+          const label = `[${shape}] ${JSON.stringify(options)}`;
+          let theta = [...s.array(shape).data];
+          let buffer: number[] | null = null;
+          const parameter = await guarded(label, { shape, data: theta });
+          const velocity = await guarded(label, s.array(shape));
+          await steps(label, async (n) => {
+            const g = s.array(shape);
+            const state = options.momentum === 0 ? null : velocity.view;
+            k.sgdStep(parameter.view, s.view(g), state, { ...options, first: n === 1 });
+            ({ theta, buffer } = sgdStep(theta, g.data, buffer, options));
+            s.check(`${label} step ${n}`, compare(await s.read(parameter.view), theta, close));
+            if (state) s.check(`${label} velocity ${n}`, compare(await s.read(state), buffer, close));
+          });
+          await parameter.unharmed();
+          await velocity.unharmed();
+        }
+      }
+    });
+
+    await s.test(t, `adamStep, ${origin}`, async () => {
+      for (const options of ADAM) {
+        for (const shape of [...LENGTHS.map((n) => [n]), [3, 5]]) {
+          const label = `[${shape}] ${JSON.stringify(options)}`;
+          let theta = [...s.array(shape).data];
+          let [first, second] = [[...zeros(shape).data], [...zeros(shape).data]];
+          const parameter = await guarded(label, { shape, data: theta });
+          const m = await guarded(label, zeros(shape));
+          const v = await guarded(label, zeros(shape));
+          await steps(label, async (step) => {
+            const g = s.array(shape);
+            k.adamStep(parameter.view, s.view(g), m.view, v.view, { ...options, step });
+            ({ theta, first, second } = adamStep(theta, g.data, first, second, step, options));
+            s.check(`${label} step ${step}`, compare(await s.read(parameter.view), theta, close));
+            s.check(`${label} first ${step}`, compare(await s.read(m.view), first, close));
+            s.check(`${label} second ${step}`, compare(await s.read(v.view), second, close));
+          });
+          await Promise.all([parameter, m, v].map((state) => state.unharmed()));
+        }
+      }
+    });
+  }
+
+  await s.test(t, 'a zero gradient from zero moments moves nothing', async () => {
+    for (const k of Object.values(kernels)) {
+      const theta = s.view(s.integers([5], 3, 3));
+      const [g, m, v] = [s.view(zeros([5])), s.view(zeros([5])), s.view(zeros([5]))];
+      k.adamStep(theta, g, m, v, { ...ADAM[0], step: 1 });
+      s.check('adam', compare(await s.read(theta), [3, 3, 3, 3, 3], 'exact'));
+    }
+  });
+}
