@@ -10,6 +10,9 @@ interface GoldenProjection {
 }
 
 const golden = readGolden<GoldenProjection>('l1proj');
+/** Shrinking lists of doubles can take minutes; the first counterexample is small enough to read. */
+const RUNS = { numRuns: 500, endOnFailure: true };
+
 const finite = fc.double({ min: -100, max: 100, noNaN: true });
 const vector = fc.array(finite, { minLength: 1, maxLength: 20 });
 const radius = fc.double({ min: 0, max: 200, noNaN: true });
@@ -61,7 +64,7 @@ t.test('feasible, idempotent, and equal to the bisection', async () => {
       const again = projectL1Ball(v, T);
       return l1(v) <= T + 1e-10 && worst(again, v) < 1e-10 && worst(v, bisected(w, T)) < 1e-9;
     }),
-    { numRuns: 500 },
+    RUNS,
   );
 });
 
@@ -80,7 +83,7 @@ t.test('optimality conditions: one threshold for all, slack only at 0', async ()
         })
       );
     }),
-    { numRuns: 500 },
+    RUNS,
   );
 });
 
@@ -94,7 +97,7 @@ t.test('no feasible point is closer: random ones and small steps', async () => {
       const nudged = into(w.map((_, i) => v[i] + (raw[i] * size) / 1e5));
       return [random, nudged].every((z) => squaredDistance(z, w) >= best - 1e-9 * (1 + best));
     }),
-    { numRuns: 500 },
+    RUNS,
   );
 });
 
