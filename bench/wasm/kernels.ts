@@ -1,0 +1,150 @@
+/**
+ * Micro-benchmarks of the wasm kernels, one line each: median milliseconds and, for products, 10⁹ direct-convolution
+ * operations a second. Settings are interleaved in one process, so that they meet the same machine.
+ *
+ *     node dist/bench/wasm/kernels.js [filter]
+ */
+import type { ConvGeometry } from '../../lib/kernels/backend.js';
+import { createWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
+import { Random } from '../../lib/tensor/random.js';
+import { type Shape, sizeOf } from '../../lib/tensor/shape.js';
+import { Storage, scope } from '../../lib/tensor/storage.js';
+import { contiguousView, type View } from '../../lib/tensor/view.js';
+
+const ROUNDS = 15;
+
+const SETTINGS: Readonly<Record<string, WasmOptions>> = {
+  '1 thread': { relaxedSimd: false },
+};
+
+interface Case {
+  readonly name: string;
+  /** Multiply-adds ×2. */
+  readonly flops: number;
+  prepare(backend: WasmBackend): () => void;
+}
+
+const random = new Random(1);
+
+function noise(backend: WasmBackend, shape: Shape): View {
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(-1, 1));
+  return contiguousView(Storage.alloc(backend, data.length, 'float32', data), shape);
+}
+
+function product(m: number, k: number, n: number, transposed = false): Case {
+  return {
+    name: `matmul ${m}×${k}×${n}${transposed ? ' bᵀ' : ''}`,
+    flops: 2 * m * k * n,
+    prepare(backend) {
+      const a = noise(backend, [1, m, k]);
+      const b = transposed ? noise(backend, [1, n, k]) : noise(backend, [1, k, n]);
+      const right = transposed ? { ...b, shape: [1, k, n], strides: [0, 1, k] } : b;
+      return () => backend.matmul(a, right);
+    },
+  };
+}
+
+/** Forward, input gradient and weight gradient of one layer; `kernel`, stride, groups as given, padding to the same size. */
+function convolution(name: string, x: Shape, outputs: number, kernel: number, stride = 1, groups = 1): Case[] {
+  const padding = Math.floor(kernel / 2);
+  const geometry: ConvGeometry = {
+    stride: [stride, stride],
+    padding: [padding, padding],
+    dilation: [1, 1],
+    groups,
+  };
+  const [n, c, height, width] = x;
+  const w = [outputs, c / groups, kernel, kernel];
+  const y = [n, outputs, Math.ceil(height / stride), Math.ceil(width / stride)];
+  const flops = 2 * sizeOf(y) * (c / groups) * kernel * kernel;
+  const passes = { forward: 0, 'input gradient': 1, 'weight gradient': 2 };
+  return Object.entries(passes).map(([pass, code]) => ({
+    name: `${name} ${pass}`,
+    flops,
+    prepare(backend) {
+      const [image, weights, gradient] = [noise(backend, x), noise(backend, w), noise(backend, y)];
+      if (code === 0) return () => backend.conv2d!(image, weights, geometry);
+      if (code === 1) return () => backend.conv2dInputGrad!(gradient, weights, x, geometry);
+      return () => backend.conv2dWeightGrad!(gradient, image, w, geometry);
+    },
+  }));
+}
+
+function elementwise(name: string, shape: Shape, run: (backend: WasmBackend, x: View, g: View) => void): Case {
+  return {
+    name: `${name} [${shape}]`,
+    flops: 0,
+    prepare(backend) {
+      const [x, g] = [noise(backend, shape), noise(backend, shape)];
+      return () => run(backend, x, g);
+    },
+  };
+}
+
+const GRID = { low: 0, high: 15 };
+const IMAGE = [8, 64, 64, 64];
+
+function vector(backend: WasmBackend, size: number, value: number): View {
+  return backend.fill([size], value, 'float32');
+}
+
+const CASES: readonly Case[] = [
+  product(512, 512, 512),
+  product(512, 512, 512, true),
+  product(64, 576, 4096),
+  product(64, 4096, 576),
+  product(128, 128, 128),
+  ...convolution('A 64→64 3×3 64×64', [8, 64, 64, 64], 64, 3),
+  ...convolution('B 128→128 3×3 16×16', [16, 128, 16, 16], 128, 3),
+  ...convolution('512→512 3×3 4×4', [16, 512, 4, 4], 512, 3),
+  ...convolution('3→64 5×5 64×64', [8, 3, 64, 64], 64, 5),
+  ...convolution('64→128 3×3 /2 32×32', [16, 64, 32, 32], 128, 3, 2),
+  ...convolution('256→256 1×1 16×16', [32, 256, 16, 16], 256, 1),
+  ...convolution('1024→1024 1×1 2×2', [32, 1024, 2, 2], 1024, 1),
+  ...convolution('depthwise 256 3×3 16×16', [32, 256, 16, 16], 256, 3, 1, 256),
+  elementwise('add', IMAGE, (k, x, g) => k.binary('add', x, g)),
+  elementwise('relu', IMAGE, (k, x) => k.unary('relu', x)),
+  elementwise('sum', IMAGE, (k, x) => k.reduce('sum', x, [0, 1, 2, 3])),
+  elementwise('channel sums', IMAGE, (k, x) => k.reduce('sum', x, [0, 2, 3])),
+  elementwise('bias', IMAGE, (k, x) => {
+    k.binary('add', x, { ...vector(k, 64, 1), shape: IMAGE, strides: [0, 1, 0, 0] });
+  }),
+  elementwise('exp', IMAGE, (k, x) => k.unary('exp', x)),
+  elementwise('fake quantize', IMAGE, (k, x) => k.fakeQuantize!(x, vector(k, 1, 0.1), GRID)),
+  elementwise('fake quantize gradient', IMAGE, (k, x, g) => k.fakeQuantizeGrad!(g, x, vector(k, 1, 0.1), GRID)),
+  elementwise('channel statistics', IMAGE, (k, x) => k.channelStats!(x)),
+  elementwise('batch norm', IMAGE, (k, x) => {
+    k.channelAffine!(x, vector(k, 64, 0), vector(k, 64, 1), vector(k, 64, 1));
+  }),
+  elementwise('batch norm gradient', IMAGE, (k, x, g) => {
+    k.batchNormGrad!(g, x, vector(k, 64, 0), vector(k, 64, 1), vector(k, 64, 1));
+  }),
+  elementwise('max pool 2×2', IMAGE, (k, x) => {
+    k.maxPool2d!(x, { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1] });
+  }),
+];
+
+function median(times: number[]): number {
+  return times.sort((a, b) => a - b)[times.length >> 1];
+}
+
+const filter = process.argv[2] ?? '';
+for (const each of CASES.filter(({ name }) => name.includes(filter))) {
+  const runs = Object.entries(SETTINGS).map(([setting, options]) => {
+    const backend = createWasmBackend(options);
+    return { setting, run: each.prepare(backend), times: [] as number[] };
+  });
+  for (let round = -3; round < ROUNDS; round++) {
+    for (const { run, times } of runs) {
+      const start = performance.now();
+      scope(run);
+      if (round >= 0) times.push(performance.now() - start);
+    }
+  }
+  const columns = runs.map(({ setting, times }) => {
+    const time = median(times);
+    const rate = each.flops > 0 ? `, ${(each.flops / time / 1e6).toFixed(1)} GF` : '';
+    return `${setting} ${time.toFixed(2)} ms${rate}`;
+  });
+  process.stdout.write(`${each.name.padEnd(48)} ${columns.join('   ')}\n`);
+}

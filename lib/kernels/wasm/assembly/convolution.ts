@@ -1,0 +1,170 @@
+/** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
+import { microPacked, microWindow } from './micro';
+import { padChannels, Plan, SLACK } from './window';
+
+/** Tiles of eight pixels done with one panel of weights before the next panel. */
+const STRIP: i32 = 8;
+
+/**
+ * Units are (block of images or band of rows) × group: pads its share of the input into scratch, then multiplies.
+ * Scratch: 192 bytes, the padded copies, and when gathering 8 bytes a pixel and 32·depth bytes for each tile.
+ */
+export function convolve(begin: i32, end: i32, scratch: usize, plan: usize): void {
+  const p = changetype<Plan>(plan);
+  for (let unit = begin; unit < end; unit++) {
+    const group = unit % p.groups;
+    if (p.gathered) gatheredBlock(p, unit / p.groups, group, scratch);
+    else directBand(p, unit / p.groups / p.bands, (unit / p.groups) % p.bands, group, scratch);
+  }
+}
+
+/** One band of output rows of one image: eight adjacent pixels at a time, read in place from the padded copy. */
+function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize): void {
+  const bandRows = (p.outHeight + p.bands - 1) / p.bands;
+  const top = band * bandRows;
+  const bottom = min(top + bandRows, p.outHeight);
+  if (top >= bottom) return;
+  const padded = scratch + 192;
+  const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
+  padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded);
+  const depth = p.channels * p.taps;
+  const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
+  const weights = p.weights + group * p.weightGroup;
+  const out = p.out + <usize>image * p.outImage + group * p.outGroup;
+  const strip = STRIP * 8;
+  for (let y = top; y < bottom; y++) {
+    const row = padded + (y - top) * rowBytes;
+    const outRow = out + y * p.outRow;
+    for (let left = 0; left < p.outWidth; left += strip) {
+      const right = min(left + strip, p.outWidth);
+      let panel = weights;
+      for (let i = 0; i < p.rows; i += 6) {
+        const to = outRow + i * p.outChannel;
+        const whole = p.rows - i >= 6 && p.outColumn == 4;
+        for (let x = left; x < right; x += 8) {
+          const width = min(8, right - x);
+          if (whole && width == 8) {
+            microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, to + ((<usize>x) << 2), p.outChannel);
+          } else {
+            microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, scratch, 32);
+            storePixels(p, scratch, to + x * p.outColumn, min(6, p.rows - i), width);
+          }
+        }
+        panel += <usize>depth * 24;
+      }
+    }
+  }
+}
+
+/** Writes the valid corner of a tile of adjacent pixels. */
+function storePixels(p: Plan, tile: usize, to: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++) {
+    let at = to;
+    for (let j: usize = 0; j < (<usize>columns) << 2; j += 4) {
+      store<u32>(at, load<u32>(tile + j));
+      at += p.outColumn;
+    }
+    tile += 32;
+    to += p.outChannel;
+  }
+}
+
+/** A block of images whose rows are too narrow for tiles: pixels of all rows and images in one line, windows packed. */
+function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize): void {
+  const first = block * p.block;
+  const images = min(p.block, p.images - first);
+  const padded = scratch + 192;
+  const imageBytes = <usize>p.channels * p.planeBytes;
+  const paddedRows = (p.outHeight - 1) * p.rowStep + p.span;
+  for (let n = 0; n < images; n++) {
+    const source = p.source + <usize>(first + n) * p.sourceImage + group * p.sourceGroup;
+    padChannels(p, source, p.channels, 0, paddedRows, padded + n * imageBytes);
+  }
+  const pixels = images * p.outHeight * p.outWidth;
+  const from = padded + p.block * imageBytes + SLACK;
+  const to = from + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
+  const packed = to + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
+  listPixels(p, first, images, imageBytes, padded, from, to, group);
+  const depth = p.channels * p.taps;
+  const tiles = (pixels + 7) / 8;
+  for (let t = 0; t < tiles; t++) {
+    packTile(from + ((<usize>t) << 5), p.offsets, depth, packed + <usize>t * depth * 32);
+  }
+  let panel = p.weights + group * p.weightGroup;
+  for (let i = 0; i < p.rows; i += 6) {
+    for (let t = 0; t < tiles; t++) {
+      microPacked<f32>(depth, panel, packed + <usize>t * depth * 32, scratch, 32, 0);
+      scatterTile(
+        scratch,
+        to + ((<usize>t) << 5),
+        i * p.outChannel,
+        p.outChannel,
+        min(6, p.rows - i),
+        min(8, pixels - t * 8),
+      );
+    }
+    panel += <usize>depth * 24;
+  }
+}
+
+/** Addresses each pixel's window starts at and its output goes to; the last one is repeated up to a whole tile. */
+function listPixels(
+  p: Plan,
+  first: i32,
+  images: i32,
+  imageBytes: usize,
+  padded: usize,
+  from: usize,
+  to: usize,
+  group: i32,
+): void {
+  const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
+  let pixel: usize = 0;
+  for (let n = 0; n < images; n++) {
+    const out = p.out + <usize>(first + n) * p.outImage + group * p.outGroup;
+    for (let y = 0; y < p.outHeight; y++) {
+      for (let x = 0; x < p.outWidth; x++) {
+        store<usize>(from + pixel, padded + n * imageBytes + y * rowBytes + ((<usize>x) << 2));
+        store<usize>(to + pixel, out + y * p.outRow + x * p.outColumn);
+        pixel += 4;
+      }
+    }
+  }
+  for (; (pixel & 31) != 0; pixel += 4) store<usize>(from + pixel, load<usize>(from + pixel - 4));
+}
+
+/** Windows of eight pixels as a panel `[depth][8]`. */
+function packTile(from: usize, offsets: usize, depth: i32, to: usize): void {
+  const a = load<usize>(from);
+  const b = load<usize>(from, 4);
+  const c = load<usize>(from, 8);
+  const d = load<usize>(from, 12);
+  const e = load<usize>(from, 16);
+  const f = load<usize>(from, 20);
+  const g = load<usize>(from, 24);
+  const h = load<usize>(from, 28);
+  const end = to + ((<usize>depth) << 5);
+  while (to < end) {
+    const at = load<usize>(offsets);
+    store<u32>(to, load<u32>(a + at));
+    store<u32>(to, load<u32>(b + at), 4);
+    store<u32>(to, load<u32>(c + at), 8);
+    store<u32>(to, load<u32>(d + at), 12);
+    store<u32>(to, load<u32>(e + at), 16);
+    store<u32>(to, load<u32>(f + at), 20);
+    store<u32>(to, load<u32>(g + at), 24);
+    store<u32>(to, load<u32>(h + at), 28);
+    offsets += 4;
+    to += 32;
+  }
+}
+
+function scatterTile(tile: usize, to: usize, offset: usize, channelStride: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++) {
+    for (let j: usize = 0; j < (<usize>columns) << 2; j += 4) {
+      store<u32>(load<usize>(to + j) + offset, load<u32>(tile + j));
+    }
+    tile += 32;
+    offset += channelStride;
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The inner loops everything heavy runs in: 6 × 8 outputs in twelve vector accumulators, two vectors of one operand and
+ * one broadcast value of the other. That fills 15 of the 16 vector registers; each loop stays alone and rolled, because
+ * the compilers in use spill otherwise.
+ */
+import { maddOf, madd } from './simd';
+
+/**
+ * c (6 × 8, row stride `ldc` bytes) = or += a·b, from panels a `[k][6]` and b `[k][8]`.
+ */
+export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize, add: i32): void {
+  let c00 = i32x4.splat(0);
+  let c01 = i32x4.splat(0);
+  let c10 = i32x4.splat(0);
+  let c11 = i32x4.splat(0);
+  let c20 = i32x4.splat(0);
+  let c21 = i32x4.splat(0);
+  let c30 = i32x4.splat(0);
+  let c31 = i32x4.splat(0);
+  let c40 = i32x4.splat(0);
+  let c41 = i32x4.splat(0);
+  let c50 = i32x4.splat(0);
+  let c51 = i32x4.splat(0);
+  const end = a + <usize>k * 24;
+  while (a < end) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c00 = maddOf<T>(s, b0, c00);
+    c01 = maddOf<T>(s, b1, c01);
+    s = v128.load32_splat(a, 4);
+    c10 = maddOf<T>(s, b0, c10);
+    c11 = maddOf<T>(s, b1, c11);
+    s = v128.load32_splat(a, 8);
+    c20 = maddOf<T>(s, b0, c20);
+    c21 = maddOf<T>(s, b1, c21);
+    s = v128.load32_splat(a, 12);
+    c30 = maddOf<T>(s, b0, c30);
+    c31 = maddOf<T>(s, b1, c31);
+    s = v128.load32_splat(a, 16);
+    c40 = maddOf<T>(s, b0, c40);
+    c41 = maddOf<T>(s, b1, c41);
+    s = v128.load32_splat(a, 20);
+    c50 = maddOf<T>(s, b0, c50);
+    c51 = maddOf<T>(s, b1, c51);
+    a += 24;
+    b += 32;
+  }
+  if (add) {
+    v128.store(c, v128.add<T>(v128.load(c), c00));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c01), 16);
+    c += ldc;
+    v128.store(c, v128.add<T>(v128.load(c), c10));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c11), 16);
+    c += ldc;
+    v128.store(c, v128.add<T>(v128.load(c), c20));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c21), 16);
+    c += ldc;
+    v128.store(c, v128.add<T>(v128.load(c), c30));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c31), 16);
+    c += ldc;
+    v128.store(c, v128.add<T>(v128.load(c), c40));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c41), 16);
+    c += ldc;
+    v128.store(c, v128.add<T>(v128.load(c), c50));
+    v128.store(c, v128.add<T>(v128.load(c, 16), c51), 16);
+    return;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += ldc;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += ldc;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+  c += ldc;
+  v128.store(c, c40);
+  v128.store(c, c41, 16);
+  c += ldc;
+  v128.store(c, c50);
+  v128.store(c, c51, 16);
+}
+
+/**
+ * c (6 × 8) = a · b, where row k of b is the eight floats at `base + offsets[k]`: a convolution window read in place.
+ */
+export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: usize, ldc: usize): void {
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0);
+  let c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0);
+  let c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0);
+  let c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0);
+  let c51 = f32x4.splat(0);
+  const end = a + <usize>k * 24;
+  while (a < end) {
+    const b = base + load<usize>(offsets);
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c00 = madd(s, b0, c00);
+    c01 = madd(s, b1, c01);
+    s = v128.load32_splat(a, 4);
+    c10 = madd(s, b0, c10);
+    c11 = madd(s, b1, c11);
+    s = v128.load32_splat(a, 8);
+    c20 = madd(s, b0, c20);
+    c21 = madd(s, b1, c21);
+    s = v128.load32_splat(a, 12);
+    c30 = madd(s, b0, c30);
+    c31 = madd(s, b1, c31);
+    s = v128.load32_splat(a, 16);
+    c40 = madd(s, b0, c40);
+    c41 = madd(s, b1, c41);
+    s = v128.load32_splat(a, 20);
+    c50 = madd(s, b0, c50);
+    c51 = madd(s, b1, c51);
+    a += 24;
+    offsets += 4;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += ldc;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += ldc;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+  c += ldc;
+  v128.store(c, c40);
+  v128.store(c, c41, 16);
+  c += ldc;
+  v128.store(c, c50);
+  v128.store(c, c51, 16);
+}
+
+/**
+ * Twelve dot products along pixels, their lanes kept apart: `sums[i][j] += Σ g[quad][i] · x_j[table[quad]]` for six rows i
+ * of the gradient panel `[quad][6][4]` and two input rows j.
+ */
+export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usize, sums: usize): void {
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0);
+  let c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0);
+  let c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0);
+  let c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0);
+  let c51 = f32x4.splat(0);
+  const end = g + <usize>quads * 96;
+  while (g < end) {
+    const t = load<usize>(table);
+    const u = v128.load(x0 + t);
+    const v = v128.load(x1 + t);
+    let s = v128.load(g);
+    c00 = madd(s, u, c00);
+    c01 = madd(s, v, c01);
+    s = v128.load(g, 16);
+    c10 = madd(s, u, c10);
+    c11 = madd(s, v, c11);
+    s = v128.load(g, 32);
+    c20 = madd(s, u, c20);
+    c21 = madd(s, v, c21);
+    s = v128.load(g, 48);
+    c30 = madd(s, u, c30);
+    c31 = madd(s, v, c31);
+    s = v128.load(g, 64);
+    c40 = madd(s, u, c40);
+    c41 = madd(s, v, c41);
+    s = v128.load(g, 80);
+    c50 = madd(s, u, c50);
+    c51 = madd(s, v, c51);
+    g += 96;
+    table += 4;
+  }
+  v128.store(sums, f32x4.add(v128.load(sums), c00));
+  v128.store(sums, f32x4.add(v128.load(sums, 16), c01), 16);
+  v128.store(sums, f32x4.add(v128.load(sums, 32), c10), 32);
+  v128.store(sums, f32x4.add(v128.load(sums, 48), c11), 48);
+  v128.store(sums, f32x4.add(v128.load(sums, 64), c20), 64);
+  v128.store(sums, f32x4.add(v128.load(sums, 80), c21), 80);
+  v128.store(sums, f32x4.add(v128.load(sums, 96), c30), 96);
+  v128.store(sums, f32x4.add(v128.load(sums, 112), c31), 112);
+  v128.store(sums, f32x4.add(v128.load(sums, 128), c40), 128);
+  v128.store(sums, f32x4.add(v128.load(sums, 144), c41), 144);
+  v128.store(sums, f32x4.add(v128.load(sums, 160), c50), 160);
+  v128.store(sums, f32x4.add(v128.load(sums, 176), c51), 176);
+}

@@ -1,0 +1,159 @@
+/** What all convolution passes share: the plan the host writes, and padded copies of images split by column phase. */
+import { copyFloats, fillWords } from './simd';
+
+/**
+ * One sliding-window product: which image is read, how its padded copy is laid out, and where outputs go. Strides in
+ * bytes. A padded row holds `step` phases of `phaseWidth` floats; phase p holds columns p, p + step, …, so that a window
+ * moving by `step` columns reads adjacent floats.
+ */
+@unmanaged
+export class Plan {
+  source: usize = 0;
+  sourceImage: i32 = 0;
+  sourceGroup: i32 = 0;
+  sourceChannel: i32 = 0;
+  sourceRow: i32 = 0;
+  sourceColumn: i32 = 0;
+  /** Input channels of a group; extents of the image. */
+  channels: i32 = 0;
+  height: i32 = 0;
+  width: i32 = 0;
+  /** Zeros before the image (negative crops it); column phases; rows the window moves by. */
+  top: i32 = 0;
+  left: i32 = 0;
+  step: i32 = 0;
+  rowStep: i32 = 0;
+  /** Rows one output row looks at; layout of the padded copy. */
+  span: i32 = 0;
+  phaseWidth: i32 = 0;
+  planeBytes: i32 = 0;
+  /** Window positions; their byte offsets in a padded plane; the same for every (channel, tap). */
+  taps: i32 = 0;
+  tapOffsets: usize = 0;
+  offsets: usize = 0;
+  /** Packed weights, their bytes per group, and output channels of a group. */
+  weights: usize = 0;
+  weightGroup: i32 = 0;
+  rows: i32 = 0;
+  /** The other tensor: outputs written, or output gradients read. */
+  out: usize = 0;
+  outImage: i32 = 0;
+  outGroup: i32 = 0;
+  outChannel: i32 = 0;
+  outRow: i32 = 0;
+  outColumn: i32 = 0;
+  outHeight: i32 = 0;
+  outWidth: i32 = 0;
+  images: i32 = 0;
+  groups: i32 = 0;
+  /** Row bands an image is split into, or images taken together by one unit. */
+  bands: i32 = 0;
+  block: i32 = 0;
+  /** Weight gradient: regrouped output gradient, its table of pixel offsets, four-pixel groups an image. */
+  packed: usize = 0;
+  table: usize = 0;
+  quads: i32 = 0;
+  /** 0 reads windows in place, 1 gathers them (narrow images). */
+  gathered: i32 = 0;
+}
+
+/** Bytes readable past the last plane of padded copies, kept zero. */
+export const SLACK: usize = 64;
+
+function ceilDivide(a: i32, b: i32): i32 {
+  return a > 0 ? (a + b - 1) / b : 0;
+}
+
+/** Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. */
+export function padChannels(p: Plan, image: usize, channels: i32, firstRow: i32, rows: i32, to: usize): void {
+  const rowBytes = (<usize>(p.step * p.phaseWidth)) << 2;
+  const zero = i32x4.splat(0);
+  for (let c = 0; c < channels; c++) {
+    const plane = to + c * p.planeBytes;
+    for (let y = 0; y < rows; y++) {
+      const row = plane + y * rowBytes;
+      const from = firstRow + y - p.top;
+      if (from < 0 || from >= p.height) {
+        fillWords(row, zero, p.step * p.phaseWidth);
+        continue;
+      }
+      for (let phase = 0; phase < p.step; phase++) {
+        padRow(p, image + from * p.sourceRow, p.left - phase, row + ((<usize>phase * p.phaseWidth) << 2));
+      }
+    }
+    const used = rows * rowBytes;
+    fillWords(plane + used, zero, (p.planeBytes - <i32>used) >> 2);
+    image += p.sourceChannel;
+  }
+  fillWords(to + channels * p.planeBytes, zero, <i32>SLACK >> 2);
+}
+
+/** One phase of one row: element i is column `i·step − left` of the image. */
+function padRow(p: Plan, row: usize, left: i32, to: usize): void {
+  const zero = i32x4.splat(0);
+  const first = min(ceilDivide(left, p.step), p.phaseWidth);
+  const last = max(first, min(ceilDivide(p.width + left, p.step), p.phaseWidth));
+  fillWords(to, zero, first);
+  const by = p.step * p.sourceColumn;
+  let from = row + (first * p.step - left) * p.sourceColumn;
+  if (by == 4) copyFloats(from, to + ((<usize>first) << 2), last - first);
+  else {
+    const end = to + ((<usize>last) << 2);
+    for (let at = to + ((<usize>first) << 2); at < end; at += 4) {
+      store<u32>(at, load<u32>(from));
+      from += by;
+    }
+  }
+  fillWords(to + ((<usize>last) << 2), zero, p.phaseWidth - last);
+}
+
+/** Byte offsets of every (channel, tap) in a padded copy. One unit. */
+export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize): void {
+  const p = changetype<Plan>(plan);
+  let to = p.offsets;
+  for (let c = 0; c < p.channels; c++) {
+    for (let t: usize = 0; t < (<usize>p.taps) << 2; t += 4) {
+      store<i32>(to, c * p.planeBytes + load<i32>(p.tapOffsets + t));
+      to += 4;
+    }
+  }
+}
+
+/**
+ * Weights as panels `[group][⌈rows/6⌉][channel][tap][6]`, one panel a unit. `taps` lists the byte offset of each tap
+ * within a filter.
+ */
+export function packWeights(
+  begin: i32,
+  end: i32,
+  scratch: usize,
+  w: usize,
+  groupStride: i32,
+  rowStride: i32,
+  channelStride: i32,
+  rows: i32,
+  channels: i32,
+  taps: i32,
+  tapList: usize,
+  out: usize,
+): void {
+  const panels = (rows + 5) / 6;
+  const depth = channels * taps;
+  for (let unit = begin; unit < end; unit++) {
+    const first = (unit % panels) * 6;
+    const height = min(6, rows - first);
+    const base = w + (unit / panels) * groupStride + first * rowStride;
+    let to = out + <usize>unit * depth * 24;
+    for (let c = 0; c < channels; c++) {
+      const filter = base + c * channelStride;
+      for (let t: usize = 0; t < (<usize>taps) << 2; t += 4) {
+        let from = filter + load<i32>(tapList + t);
+        for (let i = 0; i < 6; i++) {
+          store<u32>(to + ((<usize>i) << 2), i < height ? load<u32>(from) : 0);
+          from += rowStride;
+        }
+        to += 24;
+      }
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import { type Shape, sizeOf } from '../../tensor/shape.js';
+import type { View } from '../../tensor/view.js';
+import type { ConvGeometry, FusedKernels } from '../backend.js';
+import type { Job, Machine } from './machine.js';
+import {
+  hasFlatPixels,
+  type ImageTensor,
+  imageTensor,
+  isPointwise,
+  kernelTaps,
+  layOut,
+  type Plan,
+  planWords,
+  RATE,
+  SLACK,
+  type Sliding,
+} from './plan.js';
+import { weightGradient } from './weightgrad.js';
+
+/** Pixels a block of narrow images should have together, for whole tiles. */
+const BLOCK_PIXELS = 64;
+
+/** Convolution and its two gradients. */
+export function convolutionKernels(
+  machine: Machine,
+): Pick<FusedKernels, 'conv2d' | 'conv2dInputGrad' | 'conv2dWeightGrad'> {
+  return {
+    conv2d: (x, w, geometry) => forward(machine, x, w, geometry),
+    conv2dInputGrad: (g, w, shape, geometry) => inputGradient(machine, g, w, shape, geometry),
+    conv2dWeightGrad: (g, x, shape, geometry) => weightGradient(machine, g, x, shape, geometry),
+  };
+}
+
+/** Weights of one pass: which of their axes are outputs and which are summed; byte strides. */
+interface Filters {
+  readonly address: number;
+  readonly group: number;
+  readonly row: number;
+  readonly channel: number;
+}
+
+function forward(machine: Machine, x: View, w: View, geometry: ConvGeometry): View {
+  const { stride, padding, dilation, groups } = geometry;
+  const [outputs, , kh, kw] = w.shape;
+  const extent = (axis: 0 | 1, size: number, kernel: number) =>
+    Math.floor((size + 2 * padding[axis] - dilation[axis] * (kernel - 1) - 1) / stride[axis]) + 1;
+  const out = machine.output([x.shape[0], outputs, extent(0, x.shape[2], kh), extent(1, x.shape[3], kw)]);
+  if (sizeOf(out.shape) === 0) return out;
+  if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) return zeros(machine, out);
+  const flat = isPointwise(w.shape, geometry) && hasFlatPixels(x);
+  slide(
+    machine,
+    {
+      source: imageTensor(machine.address(x), x, groups, flat),
+      out: imageTensor(machine.address(out), out, groups, flat),
+      taps: kernelTaps(w, geometry),
+      top: padding[0],
+      left: padding[1],
+      rowStep: flat ? 1 : stride[0],
+      step: flat ? 1 : stride[1],
+    },
+    {
+      address: machine.address(w),
+      group: (outputs / groups) * w.strides[0] * 4,
+      row: w.strides[0] * 4,
+      channel: w.strides[1] * 4,
+    },
+  );
+  return out;
+}
+
+/** One stride phase along an axis: which pixels it covers and how far back each tap looks in the output gradient. */
+interface Phase {
+  readonly first: number;
+  readonly count: number;
+  readonly before: number;
+  readonly taps: readonly { readonly index: number; readonly distance: number }[];
+}
+
+/**
+ * Pixel i receives g[(i + padding − r·dilation)/stride] for the taps r that divide evenly. Pixels of one remainder form a
+ * phase: a stride-1 window over g whose taps are flipped.
+ */
+function phases(size: number, kernel: number, geometry: ConvGeometry, axis: 0 | 1): Phase[] {
+  const stride = geometry.stride[axis];
+  const padding = geometry.padding[axis];
+  return Array.from({ length: stride }, (_, remainder) => {
+    const looks = Array.from({ length: kernel }, (_, r) => ({ index: r, at: r * geometry.dilation[axis] }))
+      .filter(({ at }) => at % stride === remainder)
+      .map(({ index, at }) => ({ index, back: (at - remainder) / stride }));
+    const reach = Math.max(0, ...looks.map(({ back }) => back));
+    const position = Math.max(0, Math.ceil((padding - remainder) / stride));
+    const first = stride * position + remainder - padding;
+    return {
+      first,
+      count: Math.max(0, Math.ceil((size - first) / stride)),
+      before: reach - position,
+      taps: looks.map(({ index, back }) => ({ index, distance: reach - back })),
+    };
+  });
+}
+
+function inputGradient(machine: Machine, g: View, w: View, inputShape: Shape, geometry: ConvGeometry): View {
+  const out = machine.output(inputShape);
+  if (sizeOf(inputShape) === 0) return out;
+  if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0) return zeros(machine, out);
+  const { groups } = geometry;
+  const flat = isPointwise(w.shape, geometry) && hasFlatPixels(g);
+  const source = imageTensor(machine.address(g), g, groups, flat);
+  const target = imageTensor(machine.address(out), out, groups, flat);
+  const filters = {
+    address: machine.address(w),
+    group: (w.shape[0] / groups) * w.strides[0] * 4,
+    row: w.strides[1] * 4,
+    channel: w.strides[0] * 4,
+  };
+  const vertical = phases(target.height, w.shape[2], geometry, 0);
+  const horizontal = phases(target.width, w.shape[3], geometry, 1);
+  if ([...vertical, ...horizontal].some((phase) => phase.taps.length === 0)) zeros(machine, out);
+  for (const rows of vertical) {
+    for (const columns of horizontal) {
+      if (rows.count * columns.count * rows.taps.length * columns.taps.length === 0) continue;
+      const taps = rows.taps.flatMap((r) =>
+        columns.taps.map((s) => ({
+          row: r.distance,
+          column: s.distance,
+          weight: (r.index * w.strides[2] + s.index * w.strides[3]) * 4,
+        })),
+      );
+      const [image, channel, row, column] = target.strides;
+      const phase: ImageTensor = {
+        ...target,
+        address: target.address + rows.first * row + columns.first * column,
+        height: rows.count,
+        width: columns.count,
+        strides: [image, channel, row * vertical.length, column * horizontal.length],
+      };
+      slide(
+        machine,
+        { source, out: phase, taps, top: rows.before, left: columns.before, rowStep: 1, step: 1 },
+        filters,
+      );
+    }
+  }
+  return out;
+}
+
+function zeros(machine: Machine, out: View): View {
+  machine.run('fill', { units: sizeOf(out.shape), align: 16, cost: 0.3 }, 0, machine.address(out));
+  return out;
+}
+
+/** Runs one sliding product by the kernel that suits its shape. */
+function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
+  const { source, out } = sliding;
+  if (source.channels === 1 && out.channels <= 2) slideDepthwise(machine, sliding, filters);
+  else {
+    const panels = Math.ceil(out.channels / 6);
+    const wasteInPlace = (8 * Math.ceil(out.width / 8)) / out.width;
+    const wasteGathered = 1.05 + 0.9 / panels;
+    slideTiles(machine, sliding, filters, wasteGathered < wasteInPlace);
+  }
+}
+
+function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gathered: boolean): void {
+  const { source, out, taps } = sliding;
+  const bands = gathered ? 1 : machine.bandsFor(source.images * source.groups, out.height);
+  const { plan, tapOffsets } = layOut(sliding, bands);
+  const panels = Math.ceil(out.channels / 6);
+  const depth = source.channels * taps.length;
+  const pixels = out.height * out.width;
+  plan.gathered = gathered ? 1 : 0;
+  plan.block = gathered ? Math.min(source.images, Math.ceil(BLOCK_PIXELS / pixels)) : 1;
+  plan.weightGroup = panels * depth * 24;
+  machine.borrow(plan.weightGroup * source.groups + depth * 4, (buffer) => {
+    plan.weights = buffer;
+    plan.offsets = buffer + plan.weightGroup * source.groups;
+    plan.tapOffsets = machine.words(tapOffsets);
+    const address = machine.words(planWords(plan));
+    machine.runOnce('windowOffsets', address);
+    machine.run(
+      'packWeights',
+      { units: panels * source.groups, cost: depth * 5 },
+      ...([filters.address, filters.group, filters.row, filters.channel] as const),
+      ...([out.channels, source.channels, taps.length, machine.words(taps.map((tap) => tap.weight)), buffer] as const),
+    );
+    machine.run('convolve', tileJob(plan, depth), address);
+  });
+}
+
+function tileJob(plan: Plan, depth: number): Job {
+  const padded = plan.channels * plan.planeBytes * plan.block + SLACK;
+  const pixels = plan.block * plan.outHeight * plan.outWidth;
+  const gathering = plan.gathered ? pixels * 8 + 64 + Math.ceil(pixels / 8) * depth * 32 : 0;
+  const units = plan.gathered
+    ? Math.ceil(plan.images / plan.block) * plan.groups
+    : plan.images * plan.groups * plan.bands;
+  const work = plan.images * plan.groups * plan.rows * depth * plan.outHeight * plan.outWidth;
+  return { units, cost: work / RATE / units, scratch: () => 192 + padded + gathering };
+}
+
+function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): void {
+  const { source, out, taps } = sliding;
+  const { plan, tapOffsets } = layOut(sliding);
+  const count = source.groups * out.channels * taps.length;
+  machine.borrow(count * 4, (buffer) => {
+    const floats = machine.floats;
+    let to = buffer / 4;
+    for (let group = 0; group < source.groups; group++) {
+      for (let row = 0; row < out.channels; row++) {
+        const filter = filters.address + group * filters.group + row * filters.row;
+        for (const tap of taps) floats[to++] = floats[(filter + tap.weight) / 4];
+      }
+    }
+    plan.weights = buffer;
+    plan.tapOffsets = machine.words(tapOffsets);
+    const cost = (out.channels * taps.length * out.height * out.width) / (RATE / 2);
+    const job = { units: source.images * source.groups, cost, scratch: () => plan.planeBytes + SLACK };
+    machine.run('depthwise', job, machine.words(planWords(plan)));
+  });
+}

@@ -1,0 +1,218 @@
+import { BackendError } from '../../tensor/errors.js';
+import { isContiguous, type Shape, sizeOf } from '../../tensor/shape.js';
+import { type Device, type DType, Storage } from '../../tensor/storage.js';
+import { contiguousView, type View } from '../../tensor/view.js';
+import { ALIGNMENT, Allocator, type Block } from './allocator.js';
+import type { Kernels } from './binaries.generated.js';
+import { hasSharedMemory, kernelBinary } from './binaries.js';
+
+const PAGE = 65536;
+/** Words passed to kernels live here, below the first block. */
+const WORDS_START = 1024;
+const WORDS_END = PAGE;
+/** Vectors may be read (not written) past the end of the last block. */
+const GUARD = 4096;
+
+export type KernelName = keyof Kernels;
+/** Arguments of a kernel after the range of units and the scratch address. */
+type Arguments<K extends KernelName> = Kernels[K] extends (
+  begin: number,
+  end: number,
+  scratch: number,
+  ...rest: infer R extends number[]
+) => void
+  ? R
+  : never;
+
+/** How much work a kernel call is and what it needs. */
+export interface Job {
+  /** Units of work, numbered from 0; what a unit is depends on the kernel. */
+  readonly units: number;
+  /** Ranges handed to threads start at multiples of this. */
+  readonly align?: number;
+  /** Estimated nanoseconds a unit takes, to tell jobs not worth splitting. */
+  readonly cost: number;
+  /** Bytes of scratch a thread needs for a range of so many units. */
+  readonly scratch?: (units: number) => number;
+}
+
+export interface MachineOptions {
+  readonly simd: 'plain' | 'relaxed';
+  /** The kernels, if compiled beforehand. */
+  readonly module?: WebAssembly.Module;
+  /** Upper limit of linear memory in bytes, at most 4 GiB. */
+  readonly maximumBytes: number;
+}
+
+/** Linear memory, its allocator, and the compiled kernels. */
+export class Machine {
+  readonly simd: 'plain' | 'relaxed';
+  readonly shared: boolean;
+  readonly threads = 1;
+  readonly memory: WebAssembly.Memory;
+  readonly allocator: Allocator;
+  readonly #kernels: Kernels;
+  #floats: Float32Array<ArrayBufferLike>;
+  #integers: Int32Array<ArrayBufferLike>;
+  #nextWord = WORDS_START;
+  /** The backend this machine works for; outputs are allocated on it. */
+  device!: Device<Block>;
+
+  constructor(options: MachineOptions) {
+    this.simd = options.simd;
+    this.shared = hasSharedMemory();
+    const pages = Math.min(65536, Math.floor(options.maximumBytes / PAGE));
+    const initial = Math.min(pages, 256);
+    // The binaries declare the largest maximum; an import with a smaller one matches.
+    this.memory = new WebAssembly.Memory({ initial, maximum: pages, shared: this.shared });
+    this.#floats = new Float32Array(this.memory.buffer);
+    this.#integers = new Int32Array(this.memory.buffer);
+    this.allocator = new Allocator(PAGE, initial * PAGE - GUARD, (end) => this.#grow(end, pages));
+    const module = options.module ?? new WebAssembly.Module(kernelBinary(options.simd, this.shared));
+    this.#kernels = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Kernels;
+  }
+
+  #grow(end: number, maximum: number): number | null {
+    const size = this.memory.buffer.byteLength / PAGE;
+    const needed = Math.ceil((end + GUARD) / PAGE);
+    if (needed > maximum) return null;
+    const target = Math.min(maximum, Math.max(needed, size + Math.min(size >> 1, 4096)));
+    for (const pages of [target, needed]) {
+      try {
+        this.memory.grow(pages - size);
+        return this.memory.buffer.byteLength - GUARD;
+      } catch {
+        // the engine could not commit that much; try the least that will do
+      }
+    }
+    return null;
+  }
+
+  /** All of memory as floats; index = address / 4. Stale after the next allocation where memory is not shared. */
+  get floats(): Float32Array<ArrayBufferLike> {
+    if (this.#floats.byteLength !== this.memory.buffer.byteLength) this.#floats = new Float32Array(this.memory.buffer);
+    return this.#floats;
+  }
+
+  /** All of memory as integers. */
+  get integers(): Int32Array<ArrayBufferLike> {
+    if (this.#integers.byteLength !== this.memory.buffer.byteLength)
+      this.#integers = new Int32Array(this.memory.buffer);
+    return this.#integers;
+  }
+
+  /** Address of a view's first element. */
+  address(view: View): number {
+    return (view.storage.handle as Block).address + view.offset * 4;
+  }
+
+  /** A fresh contiguous result. */
+  output(shape: Shape, dtype: DType = 'float32'): View {
+    return contiguousView(Storage.alloc(this.device, sizeOf(shape), dtype), shape);
+  }
+
+  /** Writes integers where kernels can read them; valid during the calls that follow at once. */
+  words(values: readonly number[]): number {
+    const bytes = values.length * 4;
+    if (bytes > WORDS_END - WORDS_START) {
+      throw new BackendError('wasm', `a kernel's description takes ${bytes} bytes; is the window that large?`);
+    }
+    if (this.#nextWord + bytes > WORDS_END) this.#nextWord = WORDS_START;
+    const address = this.#nextWord;
+    this.integers.set(values, address / 4);
+    this.#nextWord += bytes;
+    return address;
+  }
+
+  /** Lends `work` uninitialised memory. */
+  borrow<T>(bytes: number, work: (address: number) => T): T {
+    const block = this.allocator.allocate(bytes);
+    try {
+      return work(block.address);
+    } finally {
+      this.allocator.release(block);
+    }
+  }
+
+  /** Runs a kernel over all units of a job. */
+  run<K extends KernelName>(name: K, job: Job, ...args: Arguments<K>): void {
+    if (job.units === 0) return;
+    const kernel = this.#kernels[name] as (...values: number[]) => void;
+    const scratch = job.scratch?.(job.units) ?? 0;
+    if (scratch === 0) kernel(0, job.units, 0, ...args);
+    else this.borrow(scratch, (address) => kernel(0, job.units, address, ...args));
+  }
+
+  /** Bands the rows of an image are split into so that `units` images can keep all threads busy. */
+  bandsFor(units: number, rows: number): number {
+    return units >= this.threads ? 1 : Math.min(rows, Math.ceil(this.threads / units));
+  }
+
+  /** Runs a kernel that is one short unit. */
+  runOnce<K extends KernelName>(name: K, ...args: Arguments<K>): void {
+    (this.#kernels[name] as (...values: number[]) => void)(0, 1, 0, ...args);
+  }
+
+  /** Hands `work` the addresses of contiguous copies of `views` (or of the views themselves where they are). */
+  dense<T>(views: readonly View[], work: (...addresses: number[]) => T): T {
+    const copies: Block[] = [];
+    try {
+      return work(
+        ...views.map((view) => {
+          if (isContiguous(view.shape, view.strides)) return this.address(view);
+          const size = sizeOf(view.shape);
+          const block = this.allocator.allocate(size * 4);
+          copies.push(block);
+          this.run('copy', elementJob(size), this.words(operandWords(this, view)), block.address);
+          return block.address;
+        }),
+      );
+    } finally {
+      for (const block of copies) this.allocator.release(block);
+    }
+  }
+}
+
+/** A job over elements, split at cache lines. */
+export function elementJob(units: number, buffers = 0, cost = 0.5): Job {
+  return { units, align: 16, cost, scratch: () => buffers * 8192 };
+}
+
+/** Rounds up to a whole number of cache lines. */
+export function cacheLines(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+/** A view as kernels read it: address, rank, extents, byte strides, with mergeable axes merged. */
+export function operandWords(machine: Machine, view: View): number[] {
+  const axes = mergeAxes(view.shape.map((extent, axis) => ({ extent, stride: view.strides[axis] })));
+  const scalar = axes.every(({ stride }) => stride === 0);
+  if (scalar) return [machine.address(view), 0];
+  return [
+    machine.address(view),
+    axes.length,
+    ...axes.map(({ extent }) => extent),
+    ...axes.map(({ stride }) => stride * 4),
+  ];
+}
+
+/** One axis of a loop nest; stride in elements. */
+export interface Axis {
+  readonly extent: number;
+  readonly stride: number;
+}
+
+/** The same elements in the same order by the fewest axes. */
+export function mergeAxes(axes: readonly Axis[]): Axis[] {
+  const merged: Axis[] = [];
+  for (const axis of axes) {
+    if (axis.extent === 1) continue;
+    const last = merged.at(-1);
+    if (last && last.stride === axis.stride * axis.extent) {
+      merged[merged.length - 1] = { extent: last.extent * axis.extent, stride: axis.stride };
+    } else {
+      merged.push(axis);
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,162 @@
+import type { Shape } from '../../tensor/shape.js';
+import type { View } from '../../tensor/view.js';
+import type { ConvGeometry } from '../backend.js';
+import { cacheLines } from './machine.js';
+
+/** Bytes readable past padded copies, as in assembly/window.ts. */
+export const SLACK = 64;
+/** Estimated multiply-adds a nanosecond. */
+export const RATE = 17;
+
+/** Fields of a convolution plan, in the order of `Plan` in assembly/window.ts, which says what each is. */
+const FIELDS = [
+  ...(['source', 'sourceImage', 'sourceGroup', 'sourceChannel', 'sourceRow', 'sourceColumn'] as const),
+  ...(['channels', 'height', 'width', 'top', 'left', 'step', 'rowStep', 'span', 'phaseWidth', 'planeBytes'] as const),
+  ...(['taps', 'tapOffsets', 'offsets', 'weights', 'weightGroup', 'rows'] as const),
+  ...(['out', 'outImage', 'outGroup', 'outChannel', 'outRow', 'outColumn', 'outHeight', 'outWidth'] as const),
+  ...(['images', 'groups', 'bands', 'block', 'packed', 'table', 'quads', 'gathered'] as const),
+] as const;
+
+export type Plan = Record<(typeof FIELDS)[number], number>;
+
+/** The plan as kernels read it. */
+export function planWords(plan: Plan): number[] {
+  return FIELDS.map((field) => plan[field]);
+}
+
+/** A tensor `[N, C, H, W]` as convolution walks it: address, byte strides and extents, channels split into groups. */
+export interface ImageTensor {
+  readonly address: number;
+  readonly images: number;
+  readonly groups: number;
+  /** Channels of a group. */
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Byte strides of image, channel, row and column. */
+  readonly strides: readonly [number, number, number, number];
+}
+
+/** Describes a view; `flat` makes each channel one row of pixels (a 1 × 1 convolution does not care). */
+export function imageTensor(address: number, view: View, groups: number, flat = false): ImageTensor {
+  const [images, channels, height, width] = view.shape;
+  const [n, c, h, w] = view.strides.map((stride) => stride * 4);
+  return {
+    address,
+    images,
+    groups,
+    channels: channels / groups,
+    height: flat ? 1 : height,
+    width: flat ? height * width : width,
+    strides: [n, c, flat ? w * width : h, w],
+  };
+}
+
+/** True if rows of pixels follow each other without gaps. */
+export function hasFlatPixels(view: View): boolean {
+  return view.shape[2] === 1 || view.shape[3] === 1
+    ? view.shape[2] === 1
+    : view.strides[2] === view.shape[3] * view.strides[3];
+}
+
+/** Where the taps of a window lie: row and column distance from the window's corner, and byte offset in a filter. */
+export interface Tap {
+  readonly row: number;
+  readonly column: number;
+  readonly weight: number;
+}
+
+/** Rows, columns and filter offsets of all taps of a kernel. */
+export function kernelTaps(
+  w: { readonly shape: Shape; readonly strides: readonly number[] },
+  geometry: ConvGeometry,
+): Tap[] {
+  const taps: Tap[] = [];
+  for (let r = 0; r < w.shape[2]; r++) {
+    for (let s = 0; s < w.shape[3]; s++) {
+      taps.push({
+        row: r * geometry.dilation[0],
+        column: s * geometry.dilation[1],
+        weight: (r * w.strides[2] + s * w.strides[3]) * 4,
+      });
+    }
+  }
+  return taps;
+}
+
+/** True for a 1 × 1 kernel that visits each pixel once. */
+export function isPointwise(shape: Shape, { stride, padding }: ConvGeometry): boolean {
+  return shape[2] * shape[3] === 1 && stride[0] * stride[1] === 1 && padding[0] + padding[1] === 0;
+}
+
+/** What a window slides over and how. */
+export interface Sliding {
+  readonly source: ImageTensor;
+  readonly out: ImageTensor;
+  readonly taps: readonly Tap[];
+  /** Zero rows and columns before the source, negative to crop. */
+  readonly top: number;
+  readonly left: number;
+  /** Rows and columns the window moves by. */
+  readonly rowStep: number;
+  readonly step: number;
+}
+
+/** A plan without buffers, and the byte offset of each tap in a padded plane. */
+export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: number[] } {
+  const { source, out, taps, step, rowStep } = sliding;
+  const span = Math.max(...taps.map((tap) => tap.row)) + 1;
+  const reach = Math.max(...taps.map((tap) => Math.floor(tap.column / step)));
+  const phaseWidth = out.width + reach;
+  const rowBytes = step * phaseWidth * 4;
+  const rows = (Math.ceil(out.height / bands) - 1) * rowStep + span;
+  const plan: Plan = {
+    source: source.address,
+    sourceImage: source.strides[0],
+    sourceGroup: source.strides[1] * source.channels,
+    sourceChannel: source.strides[1],
+    sourceRow: source.strides[2],
+    sourceColumn: source.strides[3],
+    channels: source.channels,
+    height: source.height,
+    width: source.width,
+    top: sliding.top,
+    left: sliding.left,
+    step,
+    rowStep,
+    span,
+    phaseWidth,
+    planeBytes: spread(cacheLines(rows * rowBytes)),
+    taps: taps.length,
+    tapOffsets: 0,
+    offsets: 0,
+    weights: 0,
+    weightGroup: 0,
+    rows: out.channels,
+    out: out.address,
+    outImage: out.strides[0],
+    outGroup: out.strides[1] * out.channels,
+    outChannel: out.strides[1],
+    outRow: out.strides[2],
+    outColumn: out.strides[3],
+    outHeight: out.height,
+    outWidth: out.width,
+    images: source.images,
+    groups: source.groups,
+    bands,
+    block: 1,
+    packed: 0,
+    table: 0,
+    quads: 0,
+    gathered: 0,
+  };
+  const tapOffsets = taps.map(
+    ({ row, column }) => row * rowBytes + ((column % step) * phaseWidth + Math.floor(column / step)) * 4,
+  );
+  return { plan, tapOffsets };
+}
+
+/** An odd number of cache lines, so that equal places of many planes do not compete for one set of the cache. */
+function spread(bytes: number): number {
+  return (bytes / 64) % 2 === 0 ? bytes + 64 : bytes;
+}

@@ -1,0 +1,94 @@
+import { type Shape, sizeOf } from '../../tensor/shape.js';
+import type { View } from '../../tensor/view.js';
+import { type FusedKernels, type RequiredKernels, type Window, windowExtents } from '../backend.js';
+import type { Machine } from './machine.js';
+
+/** Pooling, nearest up-sampling, and windows as columns. */
+export function poolingKernels(
+  machine: Machine,
+): Pick<
+  FusedKernels & RequiredKernels,
+  'maxPool2d' | 'maxPool2dGrad' | 'upsampleNearest' | 'upsampleNearestGrad' | 'im2col' | 'col2im'
+> {
+  /** The window over `[…, H, W]` as kernels read it. */
+  const poolWords = (window: Window, shape: Shape) => {
+    const [height, width] = shape.slice(-2);
+    const { kernel, stride, padding, dilation } = window;
+    return machine.words([
+      ...[height, width, ...windowExtents(window, height, width)],
+      ...[...kernel, ...stride, ...padding, ...dilation],
+    ]);
+  };
+  const isInteger = (x: View) => (x.storage.dtype === 'int32' ? 1 : 0);
+  const planesOf = (shape: Shape) => shape[0] * shape[1];
+  const planeJob = (shape: Shape, elements: number, cost: number) => ({
+    units: elements === 0 ? 0 : planesOf(shape),
+    cost: (elements / planesOf(shape)) * cost,
+  });
+
+  return {
+    maxPool2d(x, window) {
+      const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
+      const out = machine.output([x.shape[0], x.shape[1], height, width], x.storage.dtype);
+      const job = planeJob(x.shape, sizeOf(out.shape), window.kernel[0] * window.kernel[1] * 1.5);
+      machine.dense([x], (from) =>
+        machine.run('maxPool', job, isInteger(x), poolWords(window, x.shape), from, machine.address(out)),
+      );
+      return out;
+    },
+
+    maxPool2dGrad(g, x, _y, window) {
+      const out = machine.output(x.shape, x.storage.dtype);
+      const job = planeJob(x.shape, sizeOf(x.shape), 3);
+      machine.dense([g, x], (fromG, from) =>
+        machine.run(
+          'maxPoolGradient',
+          job,
+          isInteger(x),
+          poolWords(window, x.shape),
+          fromG,
+          from,
+          machine.address(out),
+        ),
+      );
+      return out;
+    },
+
+    upsampleNearest(x, factor) {
+      const [n, c, height, width] = x.shape;
+      const out = machine.output([n, c, height * factor, width * factor], x.storage.dtype);
+      const job = planeJob(x.shape, sizeOf(out.shape), 0.7);
+      machine.dense([x], (from) => machine.run('upsample', job, from, height, width, factor, machine.address(out)));
+      return out;
+    },
+
+    upsampleNearestGrad(g, factor) {
+      const height = g.shape[2] / factor;
+      const width = g.shape[3] / factor;
+      const out = machine.output([g.shape[0], g.shape[1], height, width], g.storage.dtype);
+      const job = planeJob(g.shape, sizeOf(g.shape), 1);
+      machine.dense([g], (from) =>
+        machine.run('upsampleGradient', job, isInteger(g), from, height, width, factor, machine.address(out)),
+      );
+      return out;
+    },
+
+    im2col(x, window) {
+      const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
+      const taps = window.kernel[0] * window.kernel[1];
+      const out = machine.output([x.shape[0], x.shape[1], taps, height * width], x.storage.dtype);
+      const job = planeJob(x.shape, sizeOf(out.shape), 1);
+      machine.dense([x], (from) => machine.run('im2col', job, poolWords(window, x.shape), from, machine.address(out)));
+      return out;
+    },
+
+    col2im(columns, shape, window) {
+      const out = machine.output(shape, columns.storage.dtype);
+      const job = planeJob(shape, sizeOf(shape), window.kernel[0] * window.kernel[1]);
+      machine.dense([columns], (from) =>
+        machine.run('col2im', job, isInteger(columns), poolWords(window, shape), from, machine.address(out)),
+      );
+      return out;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { DType } from '../../tensor/storage.js';
+import type { View } from '../../tensor/view.js';
+import type { RequiredKernels } from '../backend.js';
+import type { Machine } from './machine.js';
+
+/** Block sizes of the packed product, as in assembly/gemm.ts. */
+const KC = 256;
+const MC = 120;
+const NC = 768;
+/** Estimated multiply-adds a nanosecond. */
+const RATE = 18;
+
+/** Matrix products, in float32 and exactly in int32. */
+export function productKernels(machine: Machine): Pick<RequiredKernels, 'matmul' | 'integerMatmul'> {
+  return {
+    matmul: (a, b) => multiply(machine, a, b, 'float32'),
+    integerMatmul: (a, b) => multiply(machine, a, b, 'int32'),
+  };
+}
+
+function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
+  const [batch, m, k] = a.shape;
+  const n = b.shape[2];
+  const out = machine.output([batch, m, n], dtype);
+  if (batch * m * n === 0) return out;
+  if (k === 0) {
+    machine.run('fill', { units: batch * m * n, align: 16, cost: 0.3 }, 0, machine.address(out));
+    return out;
+  }
+  // One right operand for the whole batch: its rows make one tall matrix.
+  const tall = batch > 1 && b.strides[0] === 0 && a.strides[0] === m * a.strides[1];
+  const products = tall ? 1 : batch;
+  const rows = tall ? batch * m : m;
+  const axis = products >= 8 ? 0 : n >= rows ? 2 : 1;
+  const units = [products, Math.ceil(rows / 6), Math.ceil(n / 8)][axis];
+  const plan = machine.words([
+    ...[rows, n, k],
+    ...[machine.address(a), a.strides[0] * 4, a.strides[1] * 4, a.strides[2] * 4],
+    ...[machine.address(b), b.strides[0] * 4, b.strides[1] * 4, b.strides[2] * 4],
+    ...[machine.address(out), axis, products],
+  ]);
+  const width = Math.min(NC, Math.ceil(n / 8) * 8);
+  const scratch = 192 + (MC * KC + width * Math.min(KC, k)) * 4;
+  const job = { units, cost: (products * rows * n * k) / RATE / units, scratch: () => scratch };
+  machine.run('gemm', job, dtype === 'int32' ? 1 : 0, plan);
+  return out;
+}

@@ -1,0 +1,81 @@
+import { reducedShape, sizeOf } from '../../tensor/shape.js';
+import type { FusedKernels, ReduceOp, RequiredKernels } from '../backend.js';
+import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
+
+/** Sums, maxima and order statistics. */
+export function reductionKernels(machine: Machine): Pick<RequiredKernels & FusedKernels, 'reduce' | 'kthSmallest'> {
+  return {
+    reduce(op, x, axes) {
+      const out = machine.output(reducedShape(x.shape, axes), x.storage.dtype);
+      const integer = x.storage.dtype === 'int32' ? 1 : 0;
+      const to = machine.address(out);
+      const count = sizeOf(out.shape);
+      if (count > 0 && sizeOf(x.shape) === 0) {
+        machine.run('reduceEmpty', { units: count, cost: 0.3 }, op === 'sum' ? 0 : 1, integer, to);
+        return out;
+      }
+      const all = x.shape.map((extent, axis) => ({ extent, stride: x.strides[axis] }));
+      const kept = mergeAxes(all.filter((_, axis) => !axes.includes(axis)));
+      // The order of summands is free: the closest in memory go innermost.
+      const gone = mergeAxes(
+        all.filter((_, axis) => axes.includes(axis)).sort((a, b) => Math.abs(b.stride) - Math.abs(a.stride)),
+      );
+      if (gone.length === 0) {
+        machine.run('copy', { units: count, align: 16, cost: 0.5 }, machine.words(operandWords(machine, x)), to);
+      } else {
+        reduceAxes(machine, op, integer, machine.address(x), kept, gone, to);
+      }
+      return out;
+    },
+
+    kthSmallest(x, k) {
+      const value = machine.output([]);
+      const index = machine.output([]);
+      const count = sizeOf(x.shape);
+      machine.dense([x], (from) => {
+        const job = { units: 1, cost: 0, scratch: () => 8192 };
+        machine.run('kthSmallest', job, from, count, k, machine.address(value), machine.address(index));
+      });
+      return { value, index };
+    },
+  };
+}
+
+/** Outputs numbered by `kept`, each the sum (maximum) over `gone`. */
+function reduceAxes(
+  machine: Machine,
+  op: ReduceOp,
+  integer: number,
+  from: number,
+  kept: readonly Axis[],
+  gone: readonly Axis[],
+  to: number,
+): void {
+  const code = op === 'sum' ? 0 : 1;
+  const outputs = kept.reduce((size, axis) => size * axis.extent, 1);
+  const summands = gone.reduce((size, axis) => size * axis.extent, 1);
+  const inner = gone[gone.length - 1];
+  const rows = summands / inner.extent;
+  const keptWords = machine.words(axisWords(kept));
+  const goneWords = machine.words(axisWords(gone));
+  const column = kept.at(-1);
+  if (!integer && inner.stride !== 1 && column && column.stride === 1 && column.extent >= 4) {
+    const units = (outputs / column.extent) * Math.ceil(column.extent / 8);
+    machine.run(
+      'reduceColumns',
+      { units, cost: summands * 3, scratch: () => 64 },
+      ...([code, from, keptWords, goneWords, rows, inner.extent, inner.stride * 4, column.extent, to] as const),
+    );
+    return;
+  }
+  machine.run(
+    'reduceRows',
+    { units: outputs, align: 16, cost: summands * (inner.stride === 1 ? 0.2 : 1) },
+    ...([code, integer, from, keptWords, goneWords, rows, inner.extent, inner.stride * 4, to] as const),
+  );
+}
+
+/** Rank, extents, byte strides. */
+function axisWords(axes: readonly Axis[]): number[] {
+  return [axes.length, ...axes.map(({ extent }) => extent), ...axes.map(({ stride }) => stride * 4)];
+}
