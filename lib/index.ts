@@ -1,2 +1,202 @@
+/**
+ * a2q.js: everything that runs in a browser as well as in Node, room by room and bottom up. Files and data folders are
+ * in `a2q.js/node`.
+ */
+
+// The derivative: functions of tensors, the tape, functions of your own.
+export {
+  avgPool2d,
+  type BatchNormResult,
+  backward,
+  batchNorm,
+  type CheckOptions,
+  type ConvOptions,
+  checkGrads,
+  conv2d,
+  defineFunction,
+  type FunctionDefinition,
+  fakeQuantize,
+  type GradReport,
+  globalAvgPool2d,
+  isRecording,
+  maxPool2d,
+  noGrad,
+  type Pair,
+  type PoolOptions,
+  pixelShuffle,
+  type StraightThroughDefinition,
+  straightThrough,
+  upsampleNearest,
+  withGrad,
+} from './autograd/index.js';
+export * from './autograd/ops.js';
+// Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
+export * from './data/batches.js';
+export { type SuperResolutionOptions, superResolution, upscalingPsnr } from './data/bsd300.js';
+export {
+  CIFAR10_CLASSES,
+  CIFAR10_STATISTICS,
+  type Cifar10Options,
+  type Cifar10ParseOptions,
+  type Cifar10Records,
+  cifar10,
+  parseCifar10,
+} from './data/cifar10.js';
+export {
+  type BatchOf,
+  type Dataset,
+  type ImageBatch,
+  type ImagePairDataset,
+  type LabelBatch,
+  type LabelledDataset,
+  sampleRandom,
+  subset,
+} from './data/dataset.js';
+export { decodeImage } from './data/decode.js';
+export { drawGlyph, GLYPH_CLASSES, GLYPH_SIZE, GLYPH_STATISTICS, type GlyphOptions, glyphs } from './data/glyphs.js';
+export {
+  IMAGENET_STATISTICS,
+  type ImageFolderOptions,
+  imageFolder,
+  type LabelledImages,
+} from './data/imageFolder.js';
+export * from './data/metrics.js';
+export { identityNormalisation, type Normalisation } from './data/normalise.js';
+export { centreCrop, crop, mirror, type Pixels, pixels } from './data/pixels.js';
+export { type ResizeFilter, resize } from './data/resize.js';
+// Integers only: what a P-bit accumulator does, partial sum by partial sum.
+export { accumulateConv2d } from './deploy/accumulator/conv2d.js';
+export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accumulator/engine.js';
+export { accumulateLinear } from './deploy/accumulator/linear.js';
+export type { Overflow } from './deploy/accumulator/register.js';
+// The machine: which backend runs.
+export type { Backend, BackendImplementation, FusedKernels, RequiredKernels } from './kernels/backend.js';
+export {
+  BACKEND_NAMES,
+  type BackendDescription,
+  backendNamed,
+  currentBackend,
+  describeBackend,
+  setBackend,
+} from './kernels/registry.js';
+// Networks: modules, layers, losses, optimizers, schedules; and the models, written once against a factory of layers.
+export * from './nn/index.js';
+export { Espcn, type EspcnOptions } from './nn/models/espcn.js';
+export type { BinaryModule, LayerFactory, LayerOptions, LayerRole } from './nn/models/factory.js';
+export { floatLayers } from './nn/models/floatLayers.js';
+export { MobileNetV1, type MobileNetV1Options } from './nn/models/mobileNetV1.js';
+export { ResNet18, type ResNet18Options } from './nn/models/resNet18.js';
+export { SmallCnn, type SmallCnnOptions } from './nn/models/smallCnn.js';
+// The method: integer formats and bounds, the exact accumulator test, quantizers and quantized layers, initialisation.
+export {
+  type ChannelTest,
+  type InputBounds,
+  type LayerTest,
+  testAccumulator,
+  type Witness,
+  type WorstCase,
+  witness,
+  worstCase,
+} from './quant/accumulator.js';
+export {
+  type ActivationFactory,
+  type ActivationOptions,
+  ActivationQuantizer,
+  intActivation,
+  uintActivation,
+} from './quant/activation.js';
+export {
+  answerBounds,
+  BOUND_KINDS,
+  type BoundKind,
+  type BoundsAnswer,
+  type BoundsQuestion,
+  type BudgetAnswer,
+  budgetGain,
+  dataTypeAccumulatorBits,
+  type KindAnswer,
+  l1Budget,
+  minAccumulatorBits,
+  smallestAccumulatorBits,
+} from './quant/bounds.js';
+export { type Batches, calibrateActivations, correctBias } from './quant/calibrate.js';
+export { type EpInitReport, epInit, initializeQuantizers } from './quant/epInit.js';
+export {
+  accumulatorRange,
+  bitsToHold,
+  type IntegerFormat,
+  type IntegerRange,
+  inputRange,
+  integerRange,
+  weightRange,
+} from './quant/integerRange.js';
+export {
+  activationQuantizers,
+  type IntegerProduct,
+  QuantAdd,
+  QuantConv2d,
+  type QuantConvOptions,
+  QuantIdentity,
+  QuantLayer,
+  type QuantLayerOptions,
+  QuantLinear,
+  QuantReLU,
+  quantLayers,
+} from './quant/layers.js';
+export { accumulatorPenalty, PENALTY_WEIGHT } from './quant/penalty.js';
+export { EDGE_BITS, layerPolicy, METHODS, type Method, type PolicyOptions } from './quant/policy.js';
+export { l1BallThreshold, projectL1Ball, projectL1Rows } from './quant/projection.js';
+export { integers, type QuantTensor } from './quant/quantTensor.js';
+export {
+  AccumulatorAwareQuantizer,
+  type AccumulatorOptions,
+  a2q,
+  a2qPlus,
+  affine,
+  affineLearned,
+  LearnedWeightQuantizer,
+  StatsWeightQuantizer,
+  WeightQuantizer,
+  type WeightQuantizerFactory,
+} from './quant/weightQuantizer.js';
+// The value: tensors, their memory, seeded random numbers, and every error by name.
+export {
+  arange,
+  fromNdarray,
+  full,
+  normal,
+  ones,
+  type TensorOptions,
+  tensor,
+  toNdarray,
+  uniform,
+  zeros,
+} from './tensor/create.js';
 export * from './tensor/errors.js';
 export { Random, type RandomState } from './tensor/random.js';
+export type { Shape } from './tensor/shape.js';
+export {
+  type Device,
+  type DType,
+  dispose,
+  keep,
+  type MemoryUse,
+  memory,
+  resetPeak,
+  scope,
+  type TypedArray,
+} from './tensor/storage.js';
+export { type Nested, Tensor } from './tensor/tensor.js';
+
+// Training: one loop, what it is for, and how well it went.
+export { type EvaluateOptions, type Evaluation, evaluate } from './train/evaluate.js';
+export {
+  type EpochReport,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type Position,
+  START,
+  type StepReport,
+} from './train/fit.js';
+export { classification, superResolution as superResolutionTask, type Task, taskOf } from './train/task.js';
