@@ -1,4 +1,5 @@
 import { TapeError } from '../tensor/errors.js';
+import { unkeep } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Row } from './row.js';
 import { applyRow, backward, noGrad, withGrad } from './tape.js';
@@ -78,7 +79,7 @@ export function straightThrough<Inputs extends readonly Tensor[]>(
     vjp: (g, inputs) => {
       const leaves = inputs.map((x) => x.detach().withGrad());
       withGrad(() => backward(surrogate(...(leaves as unknown as Inputs)), g));
-      return leaves.map((leaf) => leaf.grad);
+      return leaves.map((leaf) => unkeep(leaf.grad));
     },
   });
   return Object.assign((...inputs: Inputs) => run(...inputs), { surrogate });

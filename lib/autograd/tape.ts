@@ -1,7 +1,7 @@
 import { add, backendOf, sumTo } from '../kernels/value.js';
 import { BackendError, DTypeError, ShapeError, TapeError } from '../tensor/errors.js';
 import { broadcastShapes, type Shape, sameShape } from '../tensor/shape.js';
-import { keep, type Storage, scope } from '../tensor/storage.js';
+import { keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { isContiguousView, type View, viewExpand } from '../tensor/view.js';
 import type { Row, Saved } from './row.js';
@@ -144,11 +144,11 @@ class BackwardPass {
       const g = this.#pending.get(node) as View;
       this.#pending.delete(node);
       const active = node;
+      const firstOwn = Storage.nextSerial;
       const grads = scope(() => noGrad(() => this.#gradients(active, g)));
-      const foreign = new Set([...(node.saved as Map<number | 'output', View>).values()].map((view) => view.storage));
       const made = grads.filter((grad) => grad !== null);
       for (const { storage } of made) {
-        if (storage !== g.storage && !foreign.has(storage)) this.#owned.set(storage, 0);
+        if (storage.serial >= firstOwn) this.#owned.set(storage, 0);
       }
       for (const { storage } of made) this.#hold(storage);
       grads.forEach((grad, i) => {

@@ -57,6 +57,7 @@ export interface MemoryUse {
 const use = new Map<Device, MemoryUse>();
 const activeScopes: Set<Storage>[] = [];
 const kept = new WeakSet<Storage>();
+let made = 0;
 const collector = new FinalizationRegistry<() => void>((release) => release());
 
 /** Live tensor memory of a device. */
@@ -72,6 +73,8 @@ export function resetPeak(device: Device): void {
 
 /** One block of device memory, shared by all tensors that are views of it. */
 export class Storage {
+  /** Counts storages in the order they were made, over all devices. */
+  readonly serial = made++;
   readonly device: Device;
   readonly length: number;
   readonly dtype: DType;
@@ -96,6 +99,11 @@ export class Storage {
     };
     collector.register(this, this.#release, this);
     activeScopes.at(-1)?.add(this);
+  }
+
+  /** The serial of the next storage: what a piece of work makes has at least the value read before it. */
+  static get nextSerial(): number {
+    return made;
   }
 
   /** A new block, uninitialised or filled from `data`. */
@@ -188,6 +196,14 @@ export function keep<T>(held: T): T {
   eachStorage(held, (storage) => {
     kept.add(storage);
     for (const active of activeScopes) active.delete(storage);
+  });
+  return held;
+}
+
+/** Undoes `keep`: the innermost scope owns the tensors again. Returns its argument. */
+export function unkeep<T>(held: T): T {
+  eachStorage(held, (storage) => {
+    if (kept.delete(storage)) activeScopes.at(-1)?.add(storage);
   });
   return held;
 }
