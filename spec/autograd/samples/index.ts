@@ -1,0 +1,22 @@
+import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
+import { imageSamples, layoutSamples, linearSamples, reductionSamples } from './arrays.js';
+import { binarySamples, selectSamples, unarySamples } from './elementwise.js';
+import { fakeQuantizeSample } from './fakeQuantize.js';
+import type { Sample } from './sample.js';
+
+export type { Edge, Point, Sample } from './sample.js';
+
+/** One sample a row of the table. */
+export type Samples = { readonly [Name in OpName]: Sample<AttrsOf<Name>> };
+
+/** The compiler reports a row without a sample, and a sample without a row. */
+export const samples: Samples = {
+  ...unarySamples,
+  ...binarySamples,
+  ...selectSamples,
+  ...layoutSamples,
+  ...reductionSamples,
+  ...linearSamples,
+  ...imageSamples,
+  fakeQuantize: fakeQuantizeSample,
+};
