@@ -3,6 +3,7 @@ import { A2QError, BackendError } from '../tensor/errors.js';
 import type { Backend, BackendImplementation } from './backend.js';
 import { completeBackend } from './defaults.js';
 import { createReferenceBackend } from './reference/index.js';
+import { createWasmBackend } from './wasm/index.js';
 
 /** A backend that may or may not run here. */
 interface Candidate {
@@ -12,7 +13,10 @@ interface Candidate {
 }
 
 /** In order of preference. */
-const CANDIDATES: readonly Candidate[] = [{ name: 'reference', create: createReferenceBackend }];
+const CANDIDATES: readonly Candidate[] = [
+  { name: 'wasm', create: createWasmBackend },
+  { name: 'reference', create: createReferenceBackend },
+];
 
 /** Names `backendNamed` knows, the preferred one first. */
 export const BACKEND_NAMES: readonly string[] = CANDIDATES.map(({ name }) => name);
