@@ -4,6 +4,7 @@ import { full } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import { Tensor } from '../tensor/tensor.js';
 import { mean, permute, reshape } from './ops.js';
+import { checkImage } from './rows/fused.js';
 import { apply } from './tape.js';
 
 /** One number for both directions, or `[vertical, horizontal]`. */
@@ -71,6 +72,7 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
 
 /** Mean over windows of `x [N, C, H, W]`; zeros of the padding count, as PyTorch's default has it. */
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
+  checkImage('avgPool2d', x.shape);
   const window = poolWindow('avgPool2d', options);
   const [kh, kw] = window.kernel;
   const channels = x.shape[1];
@@ -80,6 +82,7 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
 
 /** `[N, C, H, W] → [N, C, 1, 1]`, the mean of each plane. */
 export function globalAvgPool2d(x: Tensor): Tensor {
+  checkImage('globalAvgPool2d', x.shape);
   return mean(x, { axes: [2, 3], keepDims: true });
 }
 

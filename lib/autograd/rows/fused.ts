@@ -16,7 +16,8 @@ function reciprocalDeviation({ epsilon, stats }: BatchNormAttrs): View {
   return div(1, unary('sqrt', add(stats.variance, epsilon)));
 }
 
-function checkImage(op: string, x: Shape): void {
+/** Throws unless `x` is a batch of images. */
+export function checkImage(op: string, x: Shape): void {
   if (x.length !== 4) throw new ShapeError(op, 'x must have 4 axes [N, C, H, W]', [x]);
 }
 
