@@ -1,0 +1,69 @@
+import { add, mul } from '../lib/autograd/ops.js';
+import { backward } from '../lib/autograd/tape.js';
+import { crossEntropy, mse } from '../lib/nn/loss.js';
+import { Espcn } from '../lib/nn/models/espcn.js';
+import { MobileNetV1 } from '../lib/nn/models/mobileNetV1.js';
+import { ResNet18 } from '../lib/nn/models/resNet18.js';
+import type { Module } from '../lib/nn/module.js';
+import { Adam } from '../lib/nn/optim/adam.js';
+import type { Optimizer } from '../lib/nn/optim/optimizer.js';
+import { SGD } from '../lib/nn/optim/sgd.js';
+import { accumulatorPenalty, PENALTY_WEIGHT } from '../lib/quant/penalty.js';
+import { layerPolicy, type Method } from '../lib/quant/policy.js';
+import { uniform } from '../lib/tensor/create.js';
+import { Random } from '../lib/tensor/random.js';
+import { scope } from '../lib/tensor/storage.js';
+import type { Tensor } from '../lib/tensor/tensor.js';
+
+/** The training steps whose cost is compared: forward, backward, penalty, optimizer. */
+export const STEP_MODELS = ['espcn', 'resnet18', 'mobilenetv1'] as const;
+export type StepModel = (typeof STEP_MODELS)[number];
+
+/** One training step, ready to run; its loss is returned so that nothing can be skipped. */
+export interface Step {
+  readonly name: string;
+  run(): Promise<number>;
+  dispose(): void;
+}
+
+/** A step of a paper model on random data: ESPCN batch 8 of 3×64×64 (×2), CIFAR ResNet18 batch 16, MobileNetV1 batch 32. */
+export function makeStep(model: StepModel, method: Method, accumulatorBits = 13): Step {
+  const random = new Random(1);
+  const make = layerPolicy({ method, weightBits: 4, actBits: 4, accumulatorBits, random, collectStatsSteps: 1 });
+  const name = `${model} ${method === 'float' ? 'float' : `${method} W4A4`} step`;
+  if (model === 'espcn') {
+    const network = new Espcn(make, { scale: 2 });
+    const x = uniform([8, 3, 64, 64], random);
+    const target = uniform([8, 3, 128, 128], random);
+    return step(name, network, new Adam(network.parameters(), { learningRate: 1e-4 }), () => mse(network.forward(x), target));
+  }
+  const batch = model === 'resnet18' ? 16 : 32;
+  const network = model === 'resnet18' ? new ResNet18(make, { classes: 10 }) : new MobileNetV1(make, { classes: 10 });
+  const x = uniform([batch, 3, 32, 32], random, -1, 1);
+  const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
+  const optimizer = new SGD(network.parameters(), { learningRate: 1e-4, momentum: 0.9 });
+  return step(name, network, optimizer, () => crossEntropy(network.forward(x), labels));
+}
+
+function step(name: string, model: Module, optimizer: Optimizer, loss: () => Tensor): Step {
+  return {
+    name,
+    async run() {
+      const total = scope(() => {
+        optimizer.zeroGrad();
+        const penalty = accumulatorPenalty(model);
+        const all = penalty ? add(loss(), mul(penalty, PENALTY_WEIGHT)) : loss();
+        backward(all);
+        optimizer.step();
+        return all;
+      });
+      const value = await total.item();
+      total.dispose();
+      return value;
+    },
+    dispose() {
+      model.dispose();
+      optimizer.dispose();
+    },
+  };
+}
