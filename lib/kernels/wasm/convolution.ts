@@ -12,8 +12,8 @@ import {
   type Plan,
   planWords,
   RATE,
-  SLACK,
   type Sliding,
+  stackImages,
 } from './plan.js';
 import { weightGradient } from './weightgrad.js';
 
@@ -170,7 +170,7 @@ function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gather
   const depth = source.channels * taps.length;
   const pixels = out.height * out.width;
   plan.gathered = gathered ? 1 : 0;
-  plan.block = gathered ? Math.min(source.images, Math.ceil(BLOCK_PIXELS / pixels)) : 1;
+  if (gathered) stackImages(plan, Math.ceil(BLOCK_PIXELS / pixels));
   plan.weightGroup = panels * depth * 24;
   machine.borrow(plan.weightGroup * source.groups + depth * 4, (buffer) => {
     plan.weights = buffer;
@@ -189,7 +189,7 @@ function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gather
 }
 
 function tileJob(plan: Plan, depth: number): Job {
-  const padded = plan.channels * plan.planeBytes * plan.block + SLACK;
+  const padded = plan.channels * plan.channelBytes;
   const pixels = plan.block * plan.outHeight * plan.outWidth;
   const gathering = plan.gathered ? pixels * 8 + 64 + Math.ceil(pixels / 8) * depth * 32 : 0;
   const units = plan.gathered
@@ -215,7 +215,7 @@ function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): v
     plan.weights = buffer;
     plan.tapOffsets = machine.words(tapOffsets);
     const cost = (out.channels * taps.length * out.height * out.width) / (RATE / 2);
-    const job = { units: source.images * source.groups, cost, scratch: () => plan.planeBytes + SLACK };
+    const job = { units: source.images * source.groups, cost, scratch: () => plan.planeBytes };
     machine.run('depthwise', job, machine.words(planWords(plan)));
   });
 }

@@ -3,15 +3,16 @@ import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import { cacheLines } from './machine.js';
 
-/** Bytes readable past padded copies, as in assembly/window.ts. */
-export const SLACK = 64;
+/** Bytes a vector may reach past the last pixel of a plane. */
+const OVERREACH = 32;
 /** Estimated multiply-adds a nanosecond. */
 export const RATE = 17;
 
 /** Fields of a convolution plan, in the order of `Plan` in assembly/window.ts, which says what each is. */
 const FIELDS = [
   ...(['source', 'sourceImage', 'sourceGroup', 'sourceChannel', 'sourceRow', 'sourceColumn'] as const),
-  ...(['channels', 'height', 'width', 'top', 'left', 'step', 'rowStep', 'span', 'phaseWidth', 'planeBytes'] as const),
+  ...(['channels', 'height', 'width', 'top', 'left', 'step', 'rowStep', 'span', 'phaseWidth'] as const),
+  ...(['planeBytes', 'channelBytes'] as const),
   ...(['taps', 'tapOffsets', 'offsets', 'weights', 'weightGroup', 'rows'] as const),
   ...(['out', 'outImage', 'outGroup', 'outChannel', 'outRow', 'outColumn', 'outHeight', 'outWidth'] as const),
   ...(['images', 'groups', 'bands', 'block', 'packed', 'table', 'quads', 'gathered'] as const),
@@ -110,6 +111,7 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
   const phaseWidth = out.width + reach;
   const rowBytes = step * phaseWidth * 4;
   const rows = (Math.ceil(out.height / bands) - 1) * rowStep + span;
+  const planeBytes = spread(cacheLines(rows * rowBytes + OVERREACH));
   const plan: Plan = {
     source: source.address,
     sourceImage: source.strides[0],
@@ -126,7 +128,8 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
     rowStep,
     span,
     phaseWidth,
-    planeBytes: spread(cacheLines(rows * rowBytes)),
+    planeBytes,
+    channelBytes: planeBytes,
     taps: taps.length,
     tapOffsets: 0,
     offsets: 0,
@@ -154,6 +157,12 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
     ({ row, column }) => row * rowBytes + ((column % step) * phaseWidth + Math.floor(column / step)) * 4,
   );
   return { plan, tapOffsets };
+}
+
+/** Lays the padded planes of `block` images side by side, channel by channel. */
+export function stackImages(plan: Plan, block: number): void {
+  plan.block = Math.max(1, Math.min(block, plan.images));
+  plan.channelBytes = spread(plan.block * plan.planeBytes);
 }
 
 /** An odd number of cache lines, so that equal places of many planes do not compete for one set of the cache. */

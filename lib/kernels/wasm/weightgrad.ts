@@ -11,8 +11,11 @@ import {
   type Plan,
   planWords,
   RATE,
-  SLACK,
+  stackImages,
 } from './plan.js';
+
+/** Four-pixel groups worth a call of the inner loop; small images are taken together until they have as many. */
+const BLOCK_QUADS = 128;
 
 /** Gradient of `conv2d` to its weights, `[O, C/groups, kh, kw]`. */
 export function weightGradient(machine: Machine, g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View {
@@ -44,7 +47,7 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
 
 function depthwise(machine: Machine, plan: Plan): void {
   const plane = Math.ceil(plan.outWidth / 4) * plan.outHeight * 16;
-  const scratch = plan.rows * plan.taps * 16 + plane + plan.planeBytes + SLACK;
+  const scratch = plan.rows * plan.taps * 16 + plane + plan.planeBytes;
   const cost = (plan.images * plan.rows * plan.taps * plan.outHeight * plan.outWidth) / (RATE / 2);
   const job = { units: plan.groups, cost, scratch: () => scratch };
   machine.run('depthwiseWeightGradient', job, machine.words(planWords(plan)));
@@ -59,9 +62,10 @@ function grouped(machine: Machine, plan: Plan): void {
   // Narrow rows fill quads badly: then windows are gathered into rows without gaps, if those stay in the cache.
   plan.gathered = quads * 4 > 1.3 * pixels && depth * pixels * 4 < 1 << 22 ? 1 : 0;
   plan.quads = plan.gathered ? Math.ceil(pixels / 4) : quads;
+  stackImages(plan, Math.ceil(BLOCK_QUADS / plan.quads));
   const packedUnits = plan.images * plan.groups * panels;
-  const packedBytes = packedUnits * plan.quads * 96;
-  machine.borrow(packedBytes + depth * 4 + plan.quads * 4, (buffer) => {
+  const packedBytes = Math.ceil(plan.images / plan.block) * plan.block * plan.groups * panels * plan.quads * 96;
+  machine.borrow(packedBytes + depth * 4 + plan.block * plan.quads * 4, (buffer) => {
     plan.packed = buffer;
     plan.offsets = buffer + packedBytes;
     plan.table = plan.offsets + depth * 4;
@@ -75,8 +79,8 @@ function grouped(machine: Machine, plan: Plan): void {
       scratch: (units: number) => {
         const count = Math.min(units, pairs);
         const channels = Math.min(plan.channels, Math.ceil((2 * count) / plan.taps) + 1);
-        const gathering = plan.gathered ? 2 * count * plan.quads * 16 : 0;
-        return panels * count * 192 + channels * plan.planeBytes + SLACK + gathering + 64;
+        const gathering = plan.gathered ? 2 * count * plan.block * plan.quads * 16 : 0;
+        return panels * count * 192 + channels * plan.channelBytes + gathering;
       },
     };
     machine.run('weightGradient', job, address);

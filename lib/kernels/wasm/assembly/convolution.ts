@@ -1,6 +1,6 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
 import { microPacked, microWindow } from './micro';
-import { padChannels, Plan, SLACK } from './window';
+import { padChannels, Plan } from './window';
 
 /** Tiles of eight pixels done with one panel of weights before the next panel. */
 const STRIP: i32 = 8;
@@ -13,20 +13,21 @@ export function convolve(begin: i32, end: i32, scratch: usize, plan: usize): voi
   const p = changetype<Plan>(plan);
   for (let unit = begin; unit < end; unit++) {
     const group = unit % p.groups;
-    if (p.gathered) gatheredBlock(p, unit / p.groups, group, scratch);
-    else directBand(p, unit / p.groups / p.bands, (unit / p.groups) % p.bands, group, scratch);
+    const fresh = unit == begin || p.bands > 1;
+    if (p.gathered) gatheredBlock(p, unit / p.groups, group, scratch, fresh);
+    else directBand(p, unit / p.groups / p.bands, (unit / p.groups) % p.bands, group, scratch, fresh);
   }
 }
 
 /** One band of output rows of one image: eight adjacent pixels at a time, read in place from the padded copy. */
-function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize): void {
+function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, fresh: bool): void {
   const bandRows = (p.outHeight + p.bands - 1) / p.bands;
   const top = band * bandRows;
   const bottom = min(top + bandRows, p.outHeight);
   if (top >= bottom) return;
   const padded = scratch + 192;
   const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
-  padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded);
+  padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
   const depth = p.channels * p.taps;
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
   const weights = p.weights + group * p.weightGroup;
@@ -70,21 +71,20 @@ function storePixels(p: Plan, tile: usize, to: usize, rows: i32, columns: i32): 
 }
 
 /** A block of images whose rows are too narrow for tiles: pixels of all rows and images in one line, windows packed. */
-function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize): void {
+function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: bool): void {
   const first = block * p.block;
   const images = min(p.block, p.images - first);
   const padded = scratch + 192;
-  const imageBytes = <usize>p.channels * p.planeBytes;
   const paddedRows = (p.outHeight - 1) * p.rowStep + p.span;
   for (let n = 0; n < images; n++) {
     const source = p.source + <usize>(first + n) * p.sourceImage + group * p.sourceGroup;
-    padChannels(p, source, p.channels, 0, paddedRows, padded + n * imageBytes);
+    padChannels(p, source, p.channels, 0, paddedRows, padded + n * p.planeBytes, fresh);
   }
   const pixels = images * p.outHeight * p.outWidth;
-  const from = padded + p.block * imageBytes + SLACK;
+  const from = padded + p.channels * p.channelBytes;
   const to = from + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
   const packed = to + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
-  listPixels(p, first, images, imageBytes, padded, from, to, group);
+  listPixels(p, first, images, padded, from, to, group);
   const depth = p.channels * p.taps;
   const tiles = (pixels + 7) / 8;
   for (let t = 0; t < tiles; t++) {
@@ -112,7 +112,6 @@ function listPixels(
   p: Plan,
   first: i32,
   images: i32,
-  imageBytes: usize,
   padded: usize,
   from: usize,
   to: usize,
@@ -124,7 +123,7 @@ function listPixels(
     const out = p.out + <usize>(first + n) * p.outImage + group * p.outGroup;
     for (let y = 0; y < p.outHeight; y++) {
       for (let x = 0; x < p.outWidth; x++) {
-        store<usize>(from + pixel, padded + n * imageBytes + y * rowBytes + ((<usize>x) << 2));
+        store<usize>(from + pixel, padded + n * p.planeBytes + y * rowBytes + ((<usize>x) << 2));
         store<usize>(to + pixel, out + y * p.outRow + x * p.outColumn);
         pixel += 4;
       }

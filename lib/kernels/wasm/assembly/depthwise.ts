@@ -13,7 +13,7 @@ export function depthwise(begin: i32, end: i32, scratch: usize, plan: usize): vo
     const group = unit % p.groups;
     const image = unit / p.groups;
     const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
-    padChannels(p, source, 1, 0, (p.outHeight - 1) * p.rowStep + p.span, scratch);
+    padChannels(p, source, 1, 0, (p.outHeight - 1) * p.rowStep + p.span, scratch, unit == begin);
     for (let i = 0; i < p.rows; i++) {
       const weights = p.weights + ((<usize>(group * p.rows + i) * p.taps) << 2);
       let to = p.out + <usize>image * p.outImage + group * p.outGroup + i * p.outChannel;
@@ -101,7 +101,7 @@ export function depthwiseWeightGradient(begin: i32, end: i32, scratch: usize, pl
     for (let i = 0; i < count; i++) v128.store(sums + ((<usize>i) << 4), i32x4.splat(0));
     for (let image = 0; image < p.images; image++) {
       const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
-      padChannels(p, source, 1, 0, (p.outHeight - 1) * p.rowStep + p.span, padded);
+      padChannels(p, source, 1, 0, (p.outHeight - 1) * p.rowStep + p.span, padded, group == begin && image == 0);
       for (let i = 0; i < p.rows; i++) {
         const from = p.out + <usize>image * p.outImage + group * p.outGroup + i * p.outChannel;
         widenRows(p, from, quads, gradient);

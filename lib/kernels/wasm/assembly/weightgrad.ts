@@ -1,14 +1,14 @@
 /** Gradient of a convolution to its weights: dot products along pixels, six output channels by two taps at a time. */
 import { microDot } from './micro';
 import { fillWords, sumLanes } from './simd';
-import { padChannels, Plan, SLACK } from './window';
+import { padChannels, Plan } from './window';
 
 /** Four-pixel groups multiplied before moving on, so that both operands stay in the first-level cache. */
 const BAND: i32 = 256;
 
 /**
- * Regroups output gradients into panels `[image][group][⌈rows/6⌉][quad][6][4]`, one panel a unit; zero where a row of
- * pixels or the list of channels ends.
+ * Regroups output gradients into panels `[block of images][group][⌈rows/6⌉][image][quad][6][4]`, one image of a panel a
+ * unit; zero where a row of pixels or the list of channels ends.
  */
 export function packGradient(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
@@ -19,7 +19,8 @@ export function packGradient(begin: i32, end: i32, scratch: usize, plan: usize):
     const image = unit / panels / p.groups;
     const rows = min(6, p.rows - panel * 6);
     const from = p.out + <usize>image * p.outImage + group * p.outGroup + panel * 6 * p.outChannel;
-    let to = p.packed + <usize>unit * p.quads * 96;
+    const blockPanel = (<usize>(image / p.block) * p.groups + group) * panels + panel;
+    let to = p.packed + (blockPanel * p.block + (image % p.block)) * p.quads * 96;
     if (rows < 6) fillWords(to, i32x4.splat(0), p.quads * 24);
     for (let i = 0; i < rows; i++) {
       packChannel(p, from + i * p.outChannel, to);
@@ -59,29 +60,31 @@ function packChannel(p: Plan, from: usize, to: usize): void {
   if (lane != 0) for (; lane < 16; lane += 4) store<u32>(to + lane, 0);
 }
 
-/** Byte offset in a padded plane of each quad of pixels. One unit. */
+/** Byte offset from a tap's place in the first image of a block to each quad of all its images. One unit. */
 export function quadOffsets(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
-  let to = p.table;
-  if (p.gathered) {
-    for (let q = 0; q < p.quads; q++) {
-      store<i32>(to, q << 4);
-      to += 4;
-    }
-    return;
-  }
   const rowBytes = (p.rowStep * p.step * p.phaseWidth) << 2;
-  for (let y = 0; y < p.outHeight; y++) {
-    for (let x = 0; x < p.outWidth; x += 4) {
-      store<i32>(to, y * rowBytes + (x << 2));
-      to += 4;
+  let to = p.table;
+  for (let n = 0; n < p.block; n++) {
+    if (p.gathered) {
+      for (let q = 0; q < p.quads; q++) {
+        store<i32>(to, (n * p.quads + q) << 4);
+        to += 4;
+      }
+      continue;
+    }
+    for (let y = 0; y < p.outHeight; y++) {
+      for (let x = 0; x < p.outWidth; x += 4) {
+        store<i32>(to, n * p.planeBytes + y * rowBytes + (x << 2));
+        to += 4;
+      }
     }
   }
 }
 
 /**
  * Units are pairs of (channel, tap) of a group, `⌈depth/2⌉` each. Writes `weights [group][row][depth]`. Scratch: sums of
- * 192 bytes for each unit and panel, padded copies of the channels in use, and when gathering 16·quads bytes a tap.
+ * 192 bytes for each unit and panel, padded copies of the channels in use, and when gathering 16·block·quads bytes a tap.
  */
 export function weightGradient(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
@@ -98,67 +101,95 @@ export function weightGradient(begin: i32, end: i32, scratch: usize, plan: usize
 function groupGradient(p: Plan, group: i32, first: i32, count: i32, scratch: usize): void {
   const depth = p.channels * p.taps;
   const panels = (p.rows + 5) / 6;
+  const firstTap = 2 * first;
   const lastTap = min(2 * (first + count), depth) - 1;
-  const channel = (2 * first) / p.taps;
+  const channel = firstTap / p.taps;
   const channels = lastTap / p.taps - channel + 1;
-  const sums = scratch;
   const sumBytes = <usize>panels * count * 192;
-  const padded = sums + sumBytes;
-  fillWords(sums, i32x4.splat(0), <i32>(sumBytes >> 2));
-  const rows = (p.outHeight - 1) * p.rowStep + p.span;
-  const columns = padded + channels * p.planeBytes + SLACK;
-  for (let image = 0; image < p.images; image++) {
-    const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup + channel * p.sourceChannel;
-    padChannels(p, source, channels, 0, rows, padded);
-    if (p.gathered) gatherWindows(p, padded, 2 * first, lastTap, channel, columns);
-    const gradient = p.packed + (<usize>image * p.groups + group) * panels * p.quads * 96;
-    for (let q = 0; q < p.quads; q += BAND) {
-      const quads = min(BAND, p.quads - q);
-      for (let panel = 0; panel < panels; panel++) {
-        const g = gradient + (<usize>panel * p.quads + q) * 96;
-        let to = sums + <usize>panel * count * 192;
-        for (let tap = 2 * first; tap <= lastTap; tap += 2) {
-          const other = min(tap + 1, lastTap);
-          if (p.gathered) {
-            const x0 = columns + ((<usize>(tap - 2 * first) * p.quads) << 4);
-            const x1 = columns + ((<usize>(other - 2 * first) * p.quads) << 4);
-            microDot(quads, g, p.table + ((<usize>q) << 2), x0, x1, to);
-          } else {
-            const x0 = padded + load<usize>(p.offsets + ((<usize>tap) << 2)) - channel * p.planeBytes;
-            const x1 = padded + load<usize>(p.offsets + ((<usize>other) << 2)) - channel * p.planeBytes;
-            microDot(quads, g, p.table + ((<usize>q) << 2), x0, x1, to);
-          }
-          to += 192;
-        }
-      }
+  const padded = scratch + sumBytes;
+  const columns = padded + channels * p.channelBytes;
+  fillWords(scratch, i32x4.splat(0), <i32>(sumBytes >> 2));
+  for (let image = 0; image < p.images; image += p.block) {
+    const images = min(p.block, p.images - image);
+    for (let n = 0; n < images; n++) {
+      const source = p.source + <usize>(image + n) * p.sourceImage + group * p.sourceGroup + channel * p.sourceChannel;
+      const rows = (p.outHeight - 1) * p.rowStep + p.span;
+      padChannels(p, source, channels, 0, rows, padded + n * p.planeBytes, image == 0);
+      if (p.gathered) gatherWindows(p, padded + n * p.planeBytes, firstTap, lastTap, channel, columns, n);
+    }
+    const gradient = p.packed + (<usize>(image / p.block) * p.groups + group) * panels * p.block * p.quads * 96;
+    if (p.gathered) {
+      multiplyBlock(p, gradient, images, columns, 0, (<usize>p.block * p.quads) << 4, firstTap, lastTap, scratch);
+    } else {
+      multiplyBlock(p, gradient, images, padded - channel * p.channelBytes, p.offsets, 0, firstTap, lastTap, scratch);
     }
   }
-  for (let panel = 0; panel < panels; panel++) {
-    for (let tap = 2 * first; tap <= lastTap; tap++) {
-      let from = sums + <usize>panel * count * 192 + <usize>((tap >> 1) - first) * 192 + ((<usize>(tap & 1)) << 4);
-      for (let i = panel * 6; i < min(panel * 6 + 6, p.rows); i++) {
-        store<f32>(p.weights + ((<usize>(group * p.rows + i) * depth + tap) << 2), <f32>sumLanes(v128.load(from)));
-        from += 32;
+  storeSums(p, group, firstTap, lastTap, scratch);
+}
+
+/**
+ * Adds a block of images to the sums of all panels and taps. Tap t starts at `base + offsets[t]`, or without a list of
+ * offsets at `base + (t − firstTap)·stride`.
+ */
+function multiplyBlock(
+  p: Plan,
+  gradient: usize,
+  images: i32,
+  base: usize,
+  offsets: usize,
+  stride: usize,
+  firstTap: i32,
+  lastTap: i32,
+  sums: usize,
+): void {
+  const panels = (p.rows + 5) / 6;
+  const total = images * p.quads;
+  for (let q = 0; q < total; q += BAND) {
+    const quads = min(BAND, total - q);
+    const table = p.table + (<usize>q << 2);
+    let to = sums;
+    for (let panel = 0; panel < panels; panel++) {
+      const g = gradient + (<usize>panel * p.block * p.quads + q) * 96;
+      for (let tap = firstTap; tap <= lastTap; tap += 2) {
+        const other = min(tap + 1, lastTap);
+        const x0 = base + (offsets ? load<usize>(offsets + (<usize>tap << 2)) : <usize>(tap - firstTap) * stride);
+        const x1 = base + (offsets ? load<usize>(offsets + (<usize>other << 2)) : <usize>(other - firstTap) * stride);
+        microDot(quads, g, table, x0, x1, to);
+        to += 192;
       }
     }
   }
 }
 
-/** Windows of taps `first … last` as rows of adjacent pixels, zero after the last pixel. */
-function gatherWindows(p: Plan, padded: usize, first: i32, last: i32, channel: i32, to: usize): void {
-  const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
+/** Adds up lanes and writes the gradients. */
+function storeSums(p: Plan, group: i32, firstTap: i32, lastTap: i32, sums: usize): void {
+  const depth = p.channels * p.taps;
+  let pair = sums;
+  for (let row = 0; row < p.rows; row += 6) {
+    for (let tap = firstTap; tap <= lastTap; tap++) {
+      let from = pair + (<usize>(tap & 1) << 4);
+      for (let i = row; i < min(row + 6, p.rows); i++) {
+        store<f32>(p.weights + ((<usize>(group * p.rows + i) * depth + tap) << 2), <f32>sumLanes(v128.load(from)));
+        from += 32;
+      }
+      if (tap & 1 || tap == lastTap) pair += 192;
+    }
+  }
+}
+
+/** Windows of taps `first … last` of image n of the block as rows of adjacent pixels, zero after the last pixel. */
+function gatherWindows(p: Plan, padded: usize, first: i32, last: i32, channel: i32, columns: usize, n: i32): void {
+  const rowBytes = <usize>(p.rowStep * p.step * p.phaseWidth) << 2;
   for (let tap = first; tap <= last; tap++) {
-    let from = padded + load<usize>(p.offsets + ((<usize>tap) << 2)) - channel * p.planeBytes;
-    const end = to + ((<usize>p.quads) << 4);
-    v128.store(end - 16, i32x4.splat(0));
-    let at = to;
+    let from = padded + load<usize>(p.offsets + (<usize>tap << 2)) - channel * p.channelBytes;
+    let to = columns + ((<usize>((tap - first) * p.block + n) * p.quads) << 4);
+    v128.store(to + ((<usize>p.quads - 1) << 4), i32x4.splat(0));
     for (let y = 0; y < p.outHeight; y++) {
-      for (let x: usize = 0; x < (<usize>p.outWidth) << 2; x += 4) {
-        store<u32>(at, load<u32>(from + x));
-        at += 4;
+      for (let x: usize = 0; x < <usize>p.outWidth << 2; x += 4) {
+        store<u32>(to, load<u32>(from + x));
+        to += 4;
       }
       from += rowBytes;
     }
-    to = end;
   }
 }

@@ -1,5 +1,5 @@
 /** What all convolution passes share: the plan the host writes, and padded copies of images split by column phase. */
-import { copyFloats, fillWords } from './simd';
+import { fillWords, storeLanes } from './simd';
 
 /**
  * One sliding-window product: which image is read, how its padded copy is laid out, and where outputs go. Strides in
@@ -27,6 +27,8 @@ export class Plan {
   span: i32 = 0;
   phaseWidth: i32 = 0;
   planeBytes: i32 = 0;
+  /** Distance of channels in the padded copy; the planes of `block` images lie between. */
+  channelBytes: i32 = 0;
   /** Window positions; their byte offsets in a padded plane; the same for every (channel, tap). */
   taps: i32 = 0;
   tapOffsets: usize = 0;
@@ -57,54 +59,72 @@ export class Plan {
   gathered: i32 = 0;
 }
 
-/** Bytes readable past the last plane of padded copies, kept zero. */
-export const SLACK: usize = 64;
-
 function ceilDivide(a: i32, b: i32): i32 {
   return a > 0 ? (a + b - 1) / b : 0;
 }
 
-/** Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. */
-export function padChannels(p: Plan, image: usize, channels: i32, firstRow: i32, rows: i32, to: usize): void {
-  const rowBytes = (<usize>(p.step * p.phaseWidth)) << 2;
-  const zero = i32x4.splat(0);
+/**
+ * Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. Planes end with
+ * zeros, so that vectors may reach past the last pixel. Where the copy is not `fresh`, an earlier one of the same rows has
+ * left the zeros in place.
+ */
+export function padChannels(
+  p: Plan,
+  image: usize,
+  channels: i32,
+  firstRow: i32,
+  rows: i32,
+  to: usize,
+  fresh: bool,
+): void {
+  const rowBytes = <usize>(p.step * p.phaseWidth) << 2;
+  const first = max(0, p.top - firstRow);
+  const last = min(rows, p.height + p.top - firstRow);
   for (let c = 0; c < channels; c++) {
-    const plane = to + c * p.planeBytes;
-    for (let y = 0; y < rows; y++) {
-      const row = plane + y * rowBytes;
-      const from = firstRow + y - p.top;
-      if (from < 0 || from >= p.height) {
-        fillWords(row, zero, p.step * p.phaseWidth);
-        continue;
-      }
+    const plane = to + c * p.channelBytes;
+    if (fresh) fillWords(plane, i32x4.splat(0), p.planeBytes >> 2);
+    const from = image + c * p.sourceChannel;
+    if (p.step == 1 && p.sourceColumn == 4) {
+      copyRows(p, from + (firstRow + first - p.top) * p.sourceRow, plane + first * rowBytes, last - first);
+      continue;
+    }
+    for (let y = first; y < last; y++) {
+      const row = from + (firstRow + y - p.top) * p.sourceRow;
       for (let phase = 0; phase < p.step; phase++) {
-        padRow(p, image + from * p.sourceRow, p.left - phase, row + ((<usize>phase * p.phaseWidth) << 2));
+        copyPhase(p, row, p.left - phase, plane + y * rowBytes + ((<usize>phase * p.phaseWidth) << 2));
       }
     }
-    const used = rows * rowBytes;
-    fillWords(plane + used, zero, (p.planeBytes - <i32>used) >> 2);
-    image += p.sourceChannel;
   }
-  fillWords(to + channels * p.planeBytes, zero, <i32>SLACK >> 2);
+}
+
+/** Rows of adjacent pixels into a copy of one phase. */
+function copyRows(p: Plan, row: usize, to: usize, rows: i32): void {
+  const rowBytes = <usize>p.phaseWidth << 2;
+  const first = min(max(p.left, 0), p.phaseWidth);
+  const count = max(first, min(p.width + p.left, p.phaseWidth)) - first;
+  const whole = <usize>(count & ~3) << 2;
+  const rest = count & 3;
+  let from = row + ((first - p.left) << 2);
+  to += <usize>first << 2;
+  for (; rows > 0; rows--) {
+    for (let i: usize = 0; i < whole; i += 16) v128.store(to + i, v128.load(from + i));
+    if (rest) storeLanes(to + whole, v128.load(from + whole), rest);
+    from += p.sourceRow;
+    to += rowBytes;
+  }
 }
 
 /** One phase of one row: element i is column `i·step − left` of the image. */
-function padRow(p: Plan, row: usize, left: i32, to: usize): void {
-  const zero = i32x4.splat(0);
+function copyPhase(p: Plan, row: usize, left: i32, to: usize): void {
   const first = min(ceilDivide(left, p.step), p.phaseWidth);
   const last = max(first, min(ceilDivide(p.width + left, p.step), p.phaseWidth));
-  fillWords(to, zero, first);
   const by = p.step * p.sourceColumn;
   let from = row + (first * p.step - left) * p.sourceColumn;
-  if (by == 4) copyFloats(from, to + ((<usize>first) << 2), last - first);
-  else {
-    const end = to + ((<usize>last) << 2);
-    for (let at = to + ((<usize>first) << 2); at < end; at += 4) {
-      store<u32>(at, load<u32>(from));
-      from += by;
-    }
+  const end = to + (<usize>last << 2);
+  for (let at = to + (<usize>first << 2); at < end; at += 4) {
+    store<u32>(at, load<u32>(from));
+    from += by;
   }
-  fillWords(to + ((<usize>last) << 2), zero, p.phaseWidth - last);
 }
 
 /** Byte offsets of every (channel, tap) in a padded copy. One unit. */
@@ -113,7 +133,7 @@ export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize)
   let to = p.offsets;
   for (let c = 0; c < p.channels; c++) {
     for (let t: usize = 0; t < (<usize>p.taps) << 2; t += 4) {
-      store<i32>(to, c * p.planeBytes + load<i32>(p.tapOffsets + t));
+      store<i32>(to, c * p.channelBytes + load<i32>(p.tapOffsets + t));
       to += 4;
     }
   }
