@@ -1,5 +1,5 @@
 import { provideDevice } from '../tensor/current.js';
-import { A2QError, BackendError } from '../tensor/errors.js';
+import { BackendError } from '../tensor/errors.js';
 import type { Backend, BackendImplementation } from './backend.js';
 import { completeBackend } from './defaults.js';
 import { createReferenceBackend } from './reference/index.js';
@@ -76,7 +76,7 @@ function preferred(): NonNullable<typeof current> {
       const why = refused.length === 0 ? 'preferred by default' : 'the backends preferred to it cannot run here';
       return { backend, description: { name: backend.name, why, refused } };
     } catch (error) {
-      if (!(error instanceof A2QError)) throw error;
+      if (!(error instanceof BackendError)) throw error;
       refused.push({ name, why: error.message });
     }
   }
