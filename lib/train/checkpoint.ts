@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { HostTensor, Module, StateDict } from '../nn/module.js';
+import type { Optimizer } from '../nn/optim/optimizer.js';
+import { DataError } from '../tensor/errors.js';
+import { parseConfigText, type RunConfig } from './config.js';
+import type { Position } from './fit.js';
+import { adoptBiases } from './prepare.js';
+import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
+
+/**
+ * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
+ * optimizer's lie beside them under `optimizer/`, and everything else is JSON in the metadata. Equal states give equal
+ * bytes.
+ */
+
+const OPTIMIZER_PREFIX = 'optimizer/';
+
+const bestSchema = z.strictObject({ epoch: z.int().min(0), metric: z.number() });
+/** The epoch with the best test metric so far. */
+export type Best = z.infer<typeof bestSchema>;
+
+const counts = z.array(z.int().min(0));
+const stateSchema = z.strictObject({
+  position: z.strictObject({
+    epoch: z.int().min(0),
+    batch: z.int().min(0),
+    step: z.int().min(0),
+    lossSum: z.number(),
+    penaltySum: z.number(),
+    samples: z.int().min(0),
+  }),
+  best: bestSchema.nullable(),
+  optimizer: z.strictObject({ type: z.string(), learningRates: z.array(z.number()), steps: counts }),
+});
+
+/** A model as it was at some moment. */
+export interface ModelCheckpoint {
+  readonly config: RunConfig;
+  readonly state: StateDict;
+  /** The training state, if the file was written to be resumed from. */
+  readonly training: TrainingState | null;
+  readonly best: Best | null;
+}
+
+/** Beyond the model, what training needs to go on. */
+export interface TrainingState {
+  readonly position: Position;
+  readonly best: Best | null;
+  readonly optimizer: {
+    readonly type: string;
+    readonly learningRates: readonly number[];
+    readonly steps: readonly number[];
+    readonly tensors: StateDict;
+  };
+}
+
+/** The bytes of a model alone, with what is needed to build it. */
+export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
+  return encodeSafetensors({
+    tensors: await model.stateDict(),
+    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_best: JSON.stringify(best) },
+  });
+}
+
+/** The bytes of a run that can be resumed to the same bits. */
+export async function encodeTraining(
+  model: Module,
+  optimizer: Optimizer,
+  config: RunConfig,
+  { position, best }: { readonly position: Position; readonly best: Best | null },
+): Promise<Uint8Array> {
+  const { tensors: averages, ...rest } = await optimizer.state();
+  const tensors: Map<string, HostTensor> = await model.stateDict();
+  for (const [key, tensor] of averages) tensors.set(OPTIMIZER_PREFIX + key, tensor);
+  const state = { position, best, optimizer: rest };
+  return encodeSafetensors({
+    tensors,
+    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_state: JSON.stringify(state) },
+  });
+}
+
+/**
+ * Reads a checkpoint of ours.
+ * @throws DataError naming the file if it is corrupt or was written by another program
+ */
+export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoint {
+  const file = decodeSafetensors(bytes, name);
+  const text = file.metadata['a2q_config'];
+  if (text === undefined)
+    throw new DataError('checkpoint', `${name} says nothing of the model it is of (no a2q_config)`);
+  const config = parseConfigText(text, `${name}: a2q_config`);
+  const training = decodeTraining(file, name);
+  const state: StateDict = new Map([...file.tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
+  const best = training ? training.best : parseJson(bestSchema.nullable(), file.metadata['a2q_best'] ?? 'null', name);
+  return { config, state, training, best };
+}
+
+function decodeTraining({ metadata, tensors }: TensorFile, name: string): TrainingState | null {
+  const text = metadata['a2q_state'];
+  if (text === undefined) return null;
+  const { position, best, optimizer } = parseJson(stateSchema, text, name);
+  const averages: StateDict = new Map();
+  for (const [key, tensor] of tensors) {
+    if (key.startsWith(OPTIMIZER_PREFIX)) averages.set(key.slice(OPTIMIZER_PREFIX.length), tensor);
+  }
+  return { position, best, optimizer: { ...optimizer, tensors: averages } };
+}
+
+function parseJson<T>(schema: z.ZodType<T>, text: string, name: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new DataError('checkpoint', `${name}: its training state is damaged`, { cause });
+  }
+}
+
+/** Gives a model the state of a checkpoint. @throws DataError naming the file if it is of another model */
+export function restoreModel(model: Module, state: StateDict, name: string): void {
+  adoptBiases(model, state);
+  try {
+    model.loadStateDict(state);
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    throw new DataError('checkpoint', `${name} does not fit the model: ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DataError } from '../../tensor/errors.js';
+
+/** Why the file system refused a write, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would exceed the size limit',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'a folder on the way does not exist and cannot be made',
+  ENOTDIR: 'a file is in the way of a folder',
+  EEXIST: 'a file is in the way of a folder',
+  EISDIR: 'a folder is in the way of the file',
+};
+
+function writeError(path: string, cause: unknown): DataError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const reason = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new DataError('write', `cannot write ${path}: ${reason}`, { cause });
+}
+
+/**
+ * Writes a whole file or nothing: into a temporary file beside it, flushed to the disk, then renamed over it. Whatever
+ * was there stays until that moment, and the temporary file goes if anything fails.
+ *
+ * @throws DataError naming the path: full disk, no permission, no such folder
+ */
+export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeError(path, cause);
+  }
+}
+
+/**
+ * Makes a folder with all above it and proves that files can be written there.
+ * @throws DataError naming the path
+ */
+export async function makeWritableFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+  const probe = join(path, `.probe.${process.pid}.tmp`);
+  await writeAtomic(probe, 'a2q\n');
+  await rm(probe, { force: true });
+}
+
+/** A whole text file; null if there is none. @throws DataError naming a file that cannot be read */
+export async function readTextIfAny(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    throw new DataError('read', `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+export async function fileExists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,105 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readBytes } from '../../data/node/files.js';
+import type { StateDict } from '../../nn/module.js';
+import { DataError } from '../../tensor/errors.js';
+import { decodeCheckpoint, type ModelCheckpoint } from '../checkpoint.js';
+import { parseConfigText, type RunConfig } from '../config.js';
+import { decodeSafetensors } from '../safetensors.js';
+import { fileExists, readTextIfAny, writeAtomic } from './files.js';
+
+/** The files of a run. */
+export const RUN_FILES = {
+  /** Everything needed to build model, data and recipe again. */
+  config: 'config.json',
+  /** Model, optimizer and position: what `--resume` goes on from. */
+  last: 'last.safetensors',
+  /** The model of the epoch with the best test metric. */
+  best: 'best.safetensors',
+  /** One JSON line an epoch. */
+  log: 'log.jsonl',
+  /** What `a2q audit` proved. */
+  certificate: 'certificate.json',
+} as const;
+
+/** One line of the log. */
+export interface LogLine {
+  readonly epoch: number;
+  readonly step: number;
+  readonly loss: number;
+  readonly penalty: number;
+  readonly learningRate: number;
+  readonly testLoss: number;
+  /** Accuracy 0 … 1 or PSNR in dB, see `metricName`. */
+  readonly testMetric: number;
+  readonly metricName: 'accuracy' | 'psnr';
+  readonly msPerStep: number;
+  readonly seconds: number;
+  readonly backend: string;
+}
+
+/** The configuration of a run. @throws DataError if the folder holds no run, or a damaged one */
+export async function readRunConfig(folder: string): Promise<RunConfig> {
+  const path = join(folder, RUN_FILES.config);
+  const text = await readTextIfAny(path);
+  if (text === null) throw new DataError('run', `${folder} holds no run (no ${RUN_FILES.config})`);
+  return parseConfigText(text, path);
+}
+
+/** Whether the folder holds a run. */
+export function holdsRun(folder: string): Promise<boolean> {
+  return fileExists(join(folder, RUN_FILES.config));
+}
+
+export async function writeRunConfig(folder: string, config: RunConfig): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeAtomic(join(folder, RUN_FILES.config), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** The log's lines before epoch `before`; what comes later, or was cut off, is left out. */
+export async function readLog(folder: string, before = Number.POSITIVE_INFINITY): Promise<LogLine[]> {
+  const text = (await readTextIfAny(join(folder, RUN_FILES.log))) ?? '';
+  const lines: LogLine[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    try {
+      lines.push(JSON.parse(line) as LogLine);
+    } catch {
+      break;
+    }
+  }
+  return lines.filter(({ epoch }) => epoch < before);
+}
+
+export async function writeLog(folder: string, lines: readonly LogLine[]): Promise<void> {
+  await writeAtomic(join(folder, RUN_FILES.log), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** Reads one of our checkpoints. @throws DataError naming a file that is missing or damaged */
+export async function readCheckpoint(path: string): Promise<ModelCheckpoint> {
+  return decodeCheckpoint(await readBytes('checkpoint', path), path);
+}
+
+/**
+ * The checkpoint of a run that stands for it: the best one, or the last if no epoch has ended yet.
+ * @throws DataError if there is neither
+ */
+export async function runCheckpointPath(folder: string, which: 'best' | 'last' = 'best'): Promise<string> {
+  const order = which === 'best' ? [RUN_FILES.best, RUN_FILES.last] : [RUN_FILES.last];
+  for (const name of order) {
+    const path = join(folder, name);
+    if (await fileExists(path)) return path;
+  }
+  throw new DataError('run', `${folder} has no ${order.join(' and no ')}; has it been trained?`);
+}
+
+/**
+ * The tensors of any safetensors file, or of the best checkpoint of a run's folder: what training can start from.
+ * @throws DataError naming what is missing or damaged
+ */
+export async function readWeights(fileOrFolder: string): Promise<{ state: StateDict; name: string }> {
+  const isRun = await holdsRun(fileOrFolder);
+  const name = isRun ? await runCheckpointPath(fileOrFolder) : fileOrFolder;
+  const { tensors } = decodeSafetensors(await readBytes('initFrom', name), name);
+  return { state: new Map([...tensors].filter(([key]) => !key.includes('/'))), name };
+}

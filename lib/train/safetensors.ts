@@ -1,0 +1,161 @@
+import type { HostTensor } from '../nn/module.js';
+import { DataError } from '../tensor/errors.js';
+import { sizeOf } from '../tensor/shape.js';
+import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.js';
+import { decoders } from './safetensorsDtypes.js';
+
+/**
+ * The safetensors format of Hugging Face: eight bytes with the length of a JSON header (little-endian), the header, then
+ * the numbers of all tensors without gaps.
+ */
+
+/** What a file holds: named tensors, and strings about them. */
+export interface TensorFile {
+  readonly tensors: Map<string, HostTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Longest header the format allows. */
+const HEADER_LIMIT = 100_000_000;
+
+const DTYPE_NAMES = { float64: 'F64', float32: 'F32', int32: 'I32' } as const;
+
+/**
+ * The bytes of a file. Equal contents give equal bytes: tensors keep the order of the map, wider dtypes first.
+ * @throws DataError if a tensor's numbers do not fill its shape, or is called `__metadata__`
+ */
+export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+  const entries = [...tensors].map(([name, { shape, data }]) => {
+    const dtype = dtypeOf(data);
+    if (name === '__metadata__' || dtype === undefined || sizeOf(shape) !== data.length) {
+      throw new DataError('safetensors', `cannot store ${name} of shape [${shape.join(', ')}]`);
+    }
+    return { name, shape, data, dtype };
+  });
+  // Widest first keeps every tensor aligned to its own elements.
+  entries.sort((a, b) => BYTES_PER_ELEMENT[b.dtype] - BYTES_PER_ELEMENT[a.dtype]);
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  let end = 0;
+  for (const { name, shape, data, dtype } of entries) {
+    header[name] = { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [end, end + data.byteLength] };
+    end += data.byteLength;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const start = 8 + Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(start + end).fill(0x20, 8, start);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
+  bytes.set(text, 8);
+  let at = start;
+  for (const { data } of entries) {
+    bytes.set(littleEndian(data), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+function littleEndian(data: TypedArray): Uint8Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1) return bytes;
+  const width = data.BYTES_PER_ELEMENT;
+  return bytes.map((_, i) => bytes[i - (i % width) + width - 1 - (i % width)]);
+}
+
+/**
+ * The contents of a file. Half-precision numbers become float32, small integers and booleans int32, as do 64-bit
+ * integers that fit.
+ *
+ * @param name of the file, for errors
+ * @throws DataError naming the file if it is truncated, its header is no such JSON, or tensors overlap, leave gaps, lie
+ *   outside the file, have an unknown dtype or do not fill their shape
+ */
+export function decodeSafetensors(bytes: Uint8Array, name: string): TensorFile {
+  const fail = (problem: string): never => {
+    throw new DataError('safetensors', `${name}: ${problem}`);
+  };
+  if (bytes.length < 8) fail(`only ${bytes.length} bytes; not a safetensors file`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getBigUint64(0, true);
+  if (length > HEADER_LIMIT) fail(`header of ${length} bytes is beyond the format's limit; not a safetensors file`);
+  const start = 8 + Number(length);
+  if (start > bytes.length) fail(`header of ${length} bytes ends beyond the file of ${bytes.length}; truncated?`);
+  const header = parseHeader(bytes.subarray(8, start), fail);
+  const entries = Object.entries(header).filter(([key]) => key !== '__metadata__');
+  const extents = entries.map(([key, entry]) => parseEntry(key, entry, fail));
+  checkExtents(extents, bytes.length - start, fail);
+  const tensors = new Map<string, HostTensor>();
+  for (const extent of extents) {
+    const block = new DataView(bytes.buffer, bytes.byteOffset + start + extent.begin, extent.end - extent.begin);
+    const data = extent.decoder.read(block, sizeOf(extent.shape));
+    if (data === null) return fail(`${extent.name} holds integers beyond int32`);
+    tensors.set(extent.name, { shape: extent.shape, data });
+  }
+  return { tensors, metadata: parseMetadata(header['__metadata__'], fail) };
+}
+
+/** Where a tensor lies, in bytes from the end of the header. */
+interface Extent {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+  readonly decoder: (typeof decoders)[keyof typeof decoders];
+}
+
+type Fail = (problem: string) => never;
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    fail('the header is not JSON');
+  }
+  return isRecord(header) ? header : fail('the header is not a JSON object');
+}
+
+function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value)) return fail('__metadata__ is not an object');
+  const odd = Object.entries(value).find(([, text]) => typeof text !== 'string');
+  if (odd) fail(`__metadata__.${odd[0]} is not a string`);
+  return value as Record<string, string>;
+}
+
+function parseEntry(name: string, entry: unknown, fail: Fail): Extent {
+  if (!isRecord(entry)) return fail(`${name} is not an object`);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (!isCounts(shape)) return fail(`${name} has no shape of non-negative integers`);
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    return fail(`${name} has no data_offsets [begin, end]`);
+  }
+  if (typeof dtype !== 'string' || !(dtype in decoders)) {
+    return fail(`${name} has dtype ${String(dtype)}; known are ${Object.keys(decoders).join(', ')}`);
+  }
+  const decoder = decoders[dtype as keyof typeof decoders];
+  const [begin, end] = offsets;
+  const wanted = sizeOf(shape) * decoder.bytes;
+  if (end - begin !== wanted) {
+    fail(`${name} of ${dtype} and shape [${shape.join(', ')}] needs ${wanted} bytes; it has ${end - begin}`);
+  }
+  return { name, shape, begin, end, decoder };
+}
+
+/** The tensors must tile the data: no gap, no overlap, nothing outside. */
+function checkExtents(extents: readonly Extent[], available: number, fail: Fail): void {
+  let at = 0;
+  for (const { name, begin, end } of [...extents].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (end > available) fail(`${name} ends at byte ${end} of ${available}; truncated?`);
+    if (begin < at) fail(`${name} overlaps another tensor`);
+    if (begin > at) fail(`bytes ${at} to ${begin} belong to no tensor`);
+    at = end;
+  }
+  if (at !== available) fail(`${available - at} bytes at the end belong to no tensor`);
+}
