@@ -18,19 +18,34 @@ class Pool {
   dilationWidth: i32 = 0;
 }
 
-/** Flat index of the first maximum of the window of output (oy, ox), −1 for a window wholly outside; NaN wins. */
-function argmax<T>(w: Pool, plane: usize, oy: i32, ox: i32): i32 {
-  let best = load<T>(plane);
-  let found = -1;
-  for (let r = 0; r < w.kernelHeight; r++) {
-    const y = oy * w.strideHeight - w.top + r * w.dilationHeight;
-    if (<u32>y >= <u32>w.height) continue;
-    for (let s = 0; s < w.kernelWidth; s++) {
-      const x = ox * w.strideWidth - w.left + s * w.dilationWidth;
-      if (<u32>x >= <u32>w.width) continue;
-      const at = y * w.width + x;
-      const value = load<T>(plane + ((<usize>at) << 2));
-      if (found < 0 || value > best || (value != value && best == best)) {
+/** First tap whose position `at + tap·dilation` is not negative. */
+@inline
+function firstTap(at: i32, dilation: i32): i32 {
+  return at >= 0 ? 0 : (dilation - 1 - at) / dilation;
+}
+
+/** One past the last tap whose position is below `extent`. */
+@inline
+function lastTap(at: i32, dilation: i32, taps: i32, extent: i32): i32 {
+  return at >= extent ? 0 : min(taps, (extent - 1 - at) / dilation + 1);
+}
+
+/**
+ * Flat index of the first maximum of the window of output (oy, ox), −1 for a window wholly outside; NaN wins. Row and
+ * column of the window's corner are `y` and `x`; taps `top … bottom` of its rows are inside.
+ */
+function argmax<T>(w: Pool, plane: usize, y: i32, top: i32, bottom: i32, x: i32): i32 {
+  const left = firstTap(x, w.dilationWidth);
+  const right = lastTap(x, w.dilationWidth, w.kernelWidth, w.width);
+  if (left >= right || top >= bottom) return -1;
+  let found = (y + top * w.dilationHeight) * w.width + x + left * w.dilationWidth;
+  let best = load<T>(plane + (<usize>found << 2));
+  for (let r = top; r < bottom; r++) {
+    const row = (y + r * w.dilationHeight) * w.width + x;
+    for (let s = left; s < right; s++) {
+      const at = row + s * w.dilationWidth;
+      const value = load<T>(plane + (<usize>at << 2));
+      if (value > best || (value != value && best == best)) {
         best = value;
         found = at;
       }
@@ -41,10 +56,37 @@ function argmax<T>(w: Pool, plane: usize, oy: i32, ox: i32): i32 {
 
 function poolPlane<T>(w: Pool, plane: usize, to: usize): void {
   for (let oy = 0; oy < w.outHeight; oy++) {
+    const y = oy * w.strideHeight - w.top;
+    const top = firstTap(y, w.dilationHeight);
+    const bottom = lastTap(y, w.dilationHeight, w.kernelHeight, w.height);
     for (let ox = 0; ox < w.outWidth; ox++) {
-      const at = argmax<T>(w, plane, oy, ox);
-      if (at >= 0) store<u32>(to, load<u32>(plane + ((<usize>at) << 2)));
+      const at = argmax<T>(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
+      if (at >= 0) store<u32>(to, load<u32>(plane + (<usize>at << 2)));
       else store<T>(to, isFloat<T>() ? <T>-Infinity : <T>i32.MIN_VALUE);
+      to += 4;
+    }
+  }
+}
+
+/**
+ * A plane of windows without padding or dilation: rows of a window meet in vectors, in `scratch`, then columns one by one.
+ * NaN wins, as `f32x4.max` has it.
+ */
+function poolInside(w: Pool, plane: usize, to: usize, scratch: usize): void {
+  const width = <usize>w.width << 2;
+  for (let oy = 0; oy < w.outHeight; oy++) {
+    const first = plane + <usize>(oy * w.strideHeight) * width;
+    for (let i: usize = 0; i < width; i += 16) {
+      let v = v128.load(first + i);
+      for (let r = 1; r < w.kernelHeight; r++) v = f32x4.max(v, v128.load(first + <usize>r * width + i));
+      v128.store(scratch + i, v);
+    }
+    let from = scratch;
+    for (let ox = 0; ox < w.outWidth; ox++) {
+      let best = load<f32>(from);
+      for (let s: usize = 1; s < <usize>w.kernelWidth; s++) best = max<f32>(best, load<f32>(from + (s << 2)));
+      store<f32>(to, best);
+      from += <usize>w.strideWidth << 2;
       to += 4;
     }
   }
@@ -53,10 +95,13 @@ function poolPlane<T>(w: Pool, plane: usize, to: usize): void {
 function poolGradientPlane<T>(w: Pool, from: usize, plane: usize, to: usize): void {
   fillWords(to, i32x4.splat(0), w.height * w.width);
   for (let oy = 0; oy < w.outHeight; oy++) {
+    const y = oy * w.strideHeight - w.top;
+    const top = firstTap(y, w.dilationHeight);
+    const bottom = lastTap(y, w.dilationHeight, w.kernelHeight, w.height);
     for (let ox = 0; ox < w.outWidth; ox++) {
-      const at = argmax<T>(w, plane, oy, ox);
+      const at = argmax<T>(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
       if (at >= 0) {
-        const target = to + ((<usize>at) << 2);
+        const target = to + (<usize>at << 2);
         store<T>(target, load<T>(target) + load<T>(from));
       }
       from += 4;
@@ -64,13 +109,15 @@ function poolGradientPlane<T>(w: Pool, from: usize, plane: usize, to: usize): vo
   }
 }
 
-/** Maximum of every window, in float32 or int32. */
+/** Maximum of every window, in float32 or int32. Scratch: a row and 16 bytes. */
 export function maxPool(begin: i32, end: i32, scratch: usize, integer: i32, window: usize, x: usize, out: usize): void {
   const w = changetype<Pool>(window);
   for (let p = <usize>begin; p < <usize>end; p++) {
     const plane = x + ((p * w.height * w.width) << 2);
     const to = out + ((p * w.outHeight * w.outWidth) << 2);
+    const inside = w.top + w.left == 0 && w.dilationHeight == 1 && w.dilationWidth == 1;
     if (integer) poolPlane<i32>(w, plane, to);
+    else if (inside) poolInside(w, plane, to, scratch);
     else poolPlane<f32>(w, plane, to);
   }
 }
