@@ -1,5 +1,5 @@
 import { DataError } from '../tensor/errors.js';
-import { type Shape, sameShape } from '../tensor/shape.js';
+import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import { type DType, dtypeOf, hostArray, type TypedArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Buffer, Counter, Parameter, type StateTensor } from './parameter.js';
@@ -124,6 +124,8 @@ export abstract class Module {
       const shape = entry instanceof Counter ? [] : entry.shape;
       if (given && !sameShape(given.shape, shape)) {
         problems.push(`${name} has shape [${given.shape.join(', ')}], the model has [${shape.join(', ')}]`);
+      } else if (given && given.data.length !== sizeOf(shape)) {
+        problems.push(`${name} has shape [${shape.join(', ')}] but ${given.data.length} numbers`);
       }
     }
     if (problems.length > 0) throw new DataError('loadStateDict', problems.join('; '));
