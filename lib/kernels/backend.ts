@@ -102,10 +102,12 @@ export interface ChannelStats {
   readonly variance: View;
 }
 
-/** An integer grid `low … high` and whether a ReLU comes first (fake quantization of activations). */
+/** An integer grid `low … high`, and whether a ReLU comes before it (activations). */
 export interface QuantGrid {
   readonly low: number;
   readonly high: number;
+  /** Quantize max(x, 0) in place of x; the gradient to x is 0 where x ≤ 0. Default false. */
+  readonly relu?: boolean;
 }
 
 /** State of one parameter under an optimizer; every view is contiguous and updated in place. */

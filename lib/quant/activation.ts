@@ -92,14 +92,15 @@ export class ActivationQuantizer extends Module implements IntegerFormat {
     return this.#scaleOf(this.domain === 'log' ? exp2(this.value) : abs(this.value));
   }
 
-  override forward(input: Tensor): Tensor {
-    const x = this.relu ? relu(input) : input;
+  override forward(x: Tensor): Tensor {
     if (this.calibrating) {
-      this.#observe(noGrad(() => this.#threshold(x)));
-      return x;
+      const passed = this.relu ? relu(x) : x;
+      this.#observe(noGrad(() => this.#threshold(passed)));
+      return passed;
     }
     const scale = this.training && !this.learned ? this.#trainingScale(x) : this.scale();
-    return fakeQuantize(x, scale, this.range);
+    const { low, high } = this.range;
+    return fakeQuantize(x, scale, { low, high, relu: this.relu });
   }
 
   /** Starts learning from a threshold θ > 0 found elsewhere. */
@@ -129,7 +130,7 @@ export class ActivationQuantizer extends Module implements IntegerFormat {
       this.finishStats();
       return this.scale();
     }
-    const theta = this.#threshold(x);
+    const theta = this.#threshold(this.relu ? relu(x) : x);
     this.#observe(theta.detach());
     return this.#scaleOf(theta);
   }

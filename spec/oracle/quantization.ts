@@ -4,6 +4,12 @@ import { unary } from './elementwise.js';
 interface Grid {
   readonly low: number;
   readonly high: number;
+  readonly relu?: boolean;
+}
+
+/** max(x, 0) where the grid asks for it. */
+function rectified(x: NumberArray, { relu }: Grid): NumberArray {
+  return relu ? unary('relu', x) : x;
 }
 
 /** `x/s`, rounded and clipped; `onGrid` is x/s as the library's dtype holds it, so that both round the same number. */
@@ -22,7 +28,7 @@ function divided(x: NumberArray, scale: number, store: (value: number) => number
 
 /** `store` is the rounding of the dtype under test (`Math.fround`), applied to x/s before it is rounded to the grid. */
 export function fakeQuantize(x: NumberArray, scale: number, grid: Grid, store: (value: number) => number): NumberArray {
-  const { clipped } = quantized(divided(x, scale, store), grid);
+  const { clipped } = quantized(divided(rectified(x, grid), scale, store), grid);
   return { shape: x.shape, data: clipped.map((q) => q * scale) };
 }
 
@@ -33,13 +39,13 @@ export function fakeQuantizeGrad(
   grid: Grid,
   store: (value: number) => number,
 ): { x: NumberArray; scale: number } {
-  const onGrid = divided(x, scale, store);
+  const onGrid = divided(rectified(x, grid), scale, store);
   const { rounded, clipped } = quantized(onGrid, grid);
   const data: number[] = [];
   let toScale = 0;
   for (let i = 0; i < x.data.length; i++) {
     const isInside = rounded[i] >= grid.low && rounded[i] <= grid.high;
-    data.push(isInside ? g.data[i] : 0);
+    data.push(isInside && (!grid.relu || x.data[i] > 0) ? g.data[i] : 0);
     toScale += g.data[i] * (isInside ? clipped[i] - onGrid.data[i] : clipped[i]);
   }
   return { x: { shape: x.shape, data }, scale: toScale };

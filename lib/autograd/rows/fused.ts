@@ -68,7 +68,7 @@ export const fusedRows = {
     },
   }),
   /**
-   * `clip(roundHalfEven(x/s), low, high)·s` for one scale `s`. Straight through: rounding has slope 1, the clip blocks
+   * `clip(roundHalfEven(x/s), low, high)·s` for one scale `s`, of max(x, 0) if the grid says so. Straight through: rounding has slope 1, the clip blocks
    * where the rounded value is outside, and `s` gets a gradient through both the division and the product.
    */
   fakeQuantize: row<QuantGrid>({

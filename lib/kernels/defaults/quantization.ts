@@ -5,6 +5,7 @@ import {
   div,
   equal,
   firstOf,
+  greater,
   greaterEqual,
   iota,
   lessEqual,
@@ -24,16 +25,19 @@ import { compose } from './compose.js';
 export const quantization = {
   fakeQuantize: compose((x: View, scale: View, grid: QuantGrid) => {
     const s = reshape(scale, []);
-    return mul(clip(unary('roundHalfEven', div(x, s)), grid), s);
+    const from = grid.relu ? unary('relu', x) : x;
+    return mul(clip(unary('roundHalfEven', div(from, s)), grid), s);
   }),
 
   fakeQuantizeGrad: compose((g: View, x: View, scale: View, grid: QuantGrid) => {
-    const onGrid = div(x, reshape(scale, []));
+    const from = grid.relu ? unary('relu', x) : x;
+    const onGrid = div(from, reshape(scale, []));
     const rounded = unary('roundHalfEven', onGrid);
     const inside = mul(greaterEqual(rounded, grid.low), lessEqual(rounded, grid.high));
     const slope = where(inside, sub(rounded, onGrid), clip(rounded, grid));
     const toScale = sum(reshape(mul(g, slope), [sizeOf(x.shape)]), [0]);
-    return { x: where(inside, g, 0), scale: reshape(toScale, scale.shape) };
+    const passes = grid.relu ? mul(inside, greater(x, 0)) : inside;
+    return { x: where(passes, g, 0), scale: reshape(toScale, scale.shape) };
   }),
 
   /**

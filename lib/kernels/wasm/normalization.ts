@@ -21,7 +21,7 @@ export function normalizationKernels(
       const mean = machine.output([channels]);
       const variance = machine.output([channels]);
       machine.dense([x], (from) => {
-        const job = { units: channels, cost: images * pixels * 0.4 };
+        const job = { units: channels, pieces: 2, cost: images * pixels * 0.4 };
         machine.run(
           'channelStats',
           job,
@@ -35,7 +35,7 @@ export function normalizationKernels(
       const [images, channels, pixels] = planes(x);
       const out = machine.output(x.shape);
       machine.dense([x, mean, scale, shift], (from, m, a, b) => {
-        const job = { units: images * channels, cost: pixels * 0.5 + 5 };
+        const job = { units: images * channels, pieces: 4, cost: pixels * 0.5 + 5 };
         machine.run('channelAffine', job, from, m, a, b, channels, pixels, machine.address(out));
       });
       return out;
@@ -47,7 +47,7 @@ export function normalizationKernels(
       const weightGradient = machine.output([channels]);
       const biasGradient = machine.output([channels]);
       machine.dense([g, x, mean, rstd, weight], (fromG, from, m, r, w) => {
-        const job = { units: channels, cost: images * pixels, scratch: () => 64 };
+        const job = { units: channels, pieces: 2, cost: images * pixels, scratch: () => 64 };
         machine.run(
           'batchNormGradient',
           job,
@@ -63,13 +63,27 @@ export function normalizationKernels(
       const count = x.shape.reduce((size, extent) => size * extent, 1);
       machine.dense([x], (from) => {
         const to = machine.address(out);
-        machine.run('fakeQuantize', elementJob(count), from, machine.address(scale), grid.low, grid.high, to);
+        machine.run(
+          'fakeQuantize',
+          elementJob(count),
+          from,
+          machine.address(scale),
+          floorOf(grid),
+          grid.low,
+          grid.high,
+          to,
+        );
       });
       return out;
     },
 
     fakeQuantizeGrad: (g, x, scale, grid) => fakeQuantizeGradient(machine, g, x, scale, grid),
   };
+}
+
+/** What a value is raised to before it is quantized. */
+function floorOf(grid: QuantGrid): number {
+  return grid.relu ? 0 : Number.NEGATIVE_INFINITY;
 }
 
 function fakeQuantizeGradient(
@@ -87,8 +101,9 @@ function fakeQuantizeGradient(
     machine.borrow(parts * 8, (sums) => {
       machine.run(
         'fakeQuantizeGradient',
-        { units: parts, cost: PART },
-        ...([fromG, from, machine.address(scale), grid.low, grid.high, count, machine.address(out), sums] as const),
+        { units: parts, pieces: 4, cost: PART },
+        ...([fromG, from, machine.address(scale), floorOf(grid), grid.low, grid.high, count] as const),
+        ...([machine.address(out), sums] as const),
       );
       machine.runOnce('sumParts', sums, parts, machine.address(scaleGradient));
     }),

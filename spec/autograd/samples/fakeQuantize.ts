@@ -41,5 +41,12 @@ export const fakeQuantizeSample: Samples['fakeQuantize'] = {
       value: [0, 0, 0, 1, 1.5, 1.5],
       grads: [[0, 1, 1, 1, 1, 0], [0.4 - 0.5 + 0.5 - 0.48 + 3]],
     },
+    {
+      // Behind a ReLU nothing flows to x ≤ 0, and nothing from there to the scale.
+      inputs: [[-0.3, -0.2, 0, 0.2, 0.75, 1.8], [0.5]],
+      attrs: { low: 0, high: 3, relu: true },
+      value: [0, 0, 0, 0, 1, 1.5],
+      grads: [[0, 0, 0, 1, 1, 0], [-0.4 + 0.5 + 3]],
+    },
   ],
 };

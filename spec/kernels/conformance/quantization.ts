@@ -12,6 +12,8 @@ const GRIDS = [
   { low: -8, high: 7 },
   { low: 0, high: 255 },
   { low: -1, high: 0 },
+  { low: 0, high: 15, relu: true },
+  { low: -8, high: 7, relu: true },
 ];
 
 /** Fake quantization with its straight-through gradients, and order statistics. */
@@ -41,9 +43,21 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
   await s.test(t, 'fakeQuantize', async () => {
     for (const grid of GRIDS) {
       for (const n of LENGTHS)
-        await run(`${n} on ${grid.low} … ${grid.high}`, s.array([n], -3, 3), s.store(0.13), grid, 'contiguous');
+        await run(
+          `${n} on ${grid.relu ? 'ReLU, ' : ''}${grid.low} … ${grid.high}`,
+          s.array([n], -3, 3),
+          s.store(0.13),
+          grid,
+          'contiguous',
+        );
       for (const layout of LAYOUT_NAMES) {
-        await run(`${layout} on ${grid.low} … ${grid.high}`, s.array([2, 3, 5], -3, 3), s.store(0.13), grid, layout);
+        await run(
+          `${layout} on ${grid.relu ? 'ReLU, ' : ''}${grid.low} … ${grid.high}`,
+          s.array([2, 3, 5], -3, 3),
+          s.store(0.13),
+          grid,
+          layout,
+        );
       }
     }
   });
@@ -64,7 +78,13 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
       const onGrid = [...halves, ...beyond].map(s.store);
       for (const scale of [1, 0.25, 8]) {
         const x = { shape: [onGrid.length], data: onGrid.map((value) => value * scale) };
-        await run(`scale ${scale} on ${grid.low} … ${grid.high}`, x, scale, grid, 'contiguous');
+        await run(
+          `scale ${scale} on ${grid.relu ? 'ReLU, ' : ''}${grid.low} … ${grid.high}`,
+          x,
+          scale,
+          grid,
+          'contiguous',
+        );
       }
     }
   });

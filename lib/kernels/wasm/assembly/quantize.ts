@@ -5,16 +5,17 @@ import { loadLanes, storeLanes, sumLanes } from './simd';
 const PART: i32 = 16384;
 const BLOCK: i32 = 256;
 
-/** round(x / s) to even, clipped; NaN stays NaN. */
+/** round(max(x, floor) / s) to even, clipped; NaN stays NaN. */
 @inline
-function level(x: v128, s: v128, low: v128, high: v128): v128 {
-  return f32x4.pmin(f32x4.pmax(f32x4.nearest(f32x4.div(x, s)), low), high);
+function level(x: v128, floor: v128, s: v128, low: v128, high: v128): v128 {
+  return f32x4.pmin(f32x4.pmax(f32x4.nearest(f32x4.div(f32x4.pmax(x, floor), s)), low), high);
 }
 
-/** Elements `begin … end` of `clip(round(x / scale), low, high)·scale`. */
+/** Elements `begin … end` of `clip(round(max(x, floor) / scale), low, high)·scale`; floor is 0 for a ReLU, else −∞. */
 export function fakeQuantize(
-  begin: i32, end: i32, scratch: usize, x: usize, scale: usize, low: f32, high: f32, out: usize,
+  begin: i32, end: i32, scratch: usize, x: usize, scale: usize, floor: f32, low: f32, high: f32, out: usize,
 ): void {
+  const f = f32x4.splat(floor);
   const s = v128.load32_splat(scale);
   const l = f32x4.splat(low);
   const h = f32x4.splat(high);
@@ -23,18 +24,19 @@ export function fakeQuantize(
   let to = out + (<usize>begin << 2);
   const stop = to + (<usize>(count & ~3) << 2);
   while (to < stop) {
-    v128.store(to, f32x4.mul(level(v128.load(x), s, l, h), s));
+    v128.store(to, f32x4.mul(level(v128.load(x), f, s, l, h), s));
     x += 16;
     to += 16;
   }
-  if (count & 3) storeLanes(to, f32x4.mul(level(v128.load(x), s, l, h), s), count & 3);
+  if (count & 3) storeLanes(to, f32x4.mul(level(v128.load(x), f, s, l, h), s), count & 3);
 }
 
 /** Parts `begin … end` (of 16384 elements) of the gradient to x; each part's share of the scale gradient as float64. */
 export function fakeQuantizeGradient(
   begin: i32, end: i32, scratch: usize,
-  g: usize, x: usize, scale: usize, low: f32, high: f32, count: i32, out: usize, parts: usize,
+  g: usize, x: usize, scale: usize, floor: f32, low: f32, high: f32, count: i32, out: usize, parts: usize,
 ): void {
+  const f = f32x4.splat(floor);
   const s = v128.load32_splat(scale);
   const l = f32x4.splat(low);
   const h = f32x4.splat(high);
@@ -45,23 +47,24 @@ export function fakeQuantizeGradient(
     while (start < stop) {
       const n = min(BLOCK, stop - start);
       const at = <usize>start << 2;
-      total += gradientRun(g + at, x + at, s, l, h, n, out + at);
+      total += gradientRun(g + at, x + at, f, s, l, h, n, out + at);
       start += n;
     }
     store<f64>(parts + (<usize>part << 3), total);
   }
 }
 
-function gradientRun(g: usize, x: usize, s: v128, low: v128, high: v128, count: i32, to: usize): f64 {
+function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: v128, count: i32, to: usize): f64 {
   let sum = f32x4.splat(0);
   const stop = to + (<usize>(count & ~3) << 2);
   while (to < stop) {
     const v = v128.load(g);
-    const t = f32x4.div(v128.load(x), s);
+    const u = v128.load(x);
+    const t = f32x4.div(f32x4.pmax(u, floor), s);
     const r = f32x4.nearest(t);
     const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
-    v128.store(to, v128.and(v, inside));
+    v128.store(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))));
     sum = f32x4.add(sum, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
     g += 16;
     x += 16;
@@ -70,11 +73,12 @@ function gradientRun(g: usize, x: usize, s: v128, low: v128, high: v128, count: 
   const rest = count & 3;
   if (rest) {
     const v = loadLanes(g, rest);
-    const t = f32x4.div(loadLanes(x, rest), s);
+    const u = loadLanes(x, rest);
+    const t = f32x4.div(f32x4.pmax(u, floor), s);
     const r = f32x4.nearest(t);
     const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
-    storeLanes(to, v128.and(v, inside), rest);
+    storeLanes(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))), rest);
     sum = f32x4.add(sum, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
   }
   return sumLanes(sum);
