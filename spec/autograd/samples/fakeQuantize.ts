@@ -1,38 +1,41 @@
 import { add, mul } from '../../../lib/autograd/ops.js';
+import type { QuantGrid } from '../../../lib/kernels/backend.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { f64, shaped } from '../support.js';
-import type { Samples } from './index.js';
+import type { Point, Samples } from './index.js';
 
 const SCALE = 0.7;
-const LOW = -2;
-const HIGH = 3;
 
-/** x/s on both sides of both ends of the grid, at least 0.1 from where rounding jumps. */
+/** x/s on both sides of both ends of the grids below, at least 0.1 from where rounding jumps and from 0. */
 const ON_GRID = [-9.2, -2.7, -2.3, -1.8, -0.6, -0.1, 0.3, 1.2, 2.9, 3.4, 3.7, 14, 0.6, 2.2, -1.4];
 
-/** Inside the grid `(x/s + r)·s` with r the rounding error at the point; outside `low·s` or `high·s`. */
-function surrogate(x: Tensor, scale: Tensor): Tensor {
-  const rounded = ON_GRID.map((value) => Math.round(value));
-  const isInside = rounded.map((q) => q >= LOW && q <= HIGH);
-  const slope = f64(isInside.map(Number), x.shape);
-  const multiple = rounded.map((q, i) => (isInside[i] ? q - ON_GRID[i] : Math.min(Math.max(q, LOW), HIGH)));
-  return add(mul(x, slope), mul(f64(multiple, x.shape), scale));
+/**
+ * An ordinary point. Its surrogate is, inside the grid, `(x/s + r)·s` with r the rounding error at the point; outside,
+ * `low·s` or `high·s`; and 0 where a ReLU comes first and x is negative.
+ */
+function pointOn(grid: QuantGrid): Point<QuantGrid> {
+  const terms = ON_GRID.map((at) => {
+    if (grid.relu && at < 0) return { slope: 0, multiple: 0 };
+    const rounded = Math.round(at);
+    if (rounded < grid.low) return { slope: 0, multiple: grid.low };
+    if (rounded > grid.high) return { slope: 0, multiple: grid.high };
+    return { slope: 1, multiple: rounded - at };
+  });
+  const vector = (key: 'slope' | 'multiple', like: Tensor) =>
+    f64(
+      terms.map((term) => term[key]),
+      like.shape,
+    );
+  const x = ON_GRID.map((at) => at * SCALE);
+  return {
+    inputs: [shaped([3, 5], x), SCALE],
+    attrs: grid,
+    surrogate: (x, scale) => add(mul(x, vector('slope', x)), mul(vector('multiple', x), scale)),
+  };
 }
 
 export const fakeQuantizeSample: Samples['fakeQuantize'] = {
-  points: [
-    {
-      inputs: [
-        shaped(
-          [3, 5],
-          ON_GRID.map((x) => x * SCALE),
-        ),
-        SCALE,
-      ],
-      attrs: { low: LOW, high: HIGH },
-      surrogate,
-    },
-  ],
+  points: [pointOn({ low: -2, high: 3 }), pointOn({ low: 0, high: 3, relu: true })],
   edges: [
     {
       // x/s is −0.6, −0.4, 0.5, 1.5, 3.48, 3.6: ties go to even, and what counts as outside is the rounded value.
@@ -42,11 +45,11 @@ export const fakeQuantizeSample: Samples['fakeQuantize'] = {
       grads: [[0, 1, 1, 1, 1, 0], [0.4 - 0.5 + 0.5 - 0.48 + 3]],
     },
     {
-      // Behind a ReLU nothing flows to x ≤ 0, and nothing from there to the scale.
-      inputs: [[-0.3, -0.2, 0, 0.2, 0.75, 1.8], [0.5]],
+      // The same behind a ReLU, whose slope at 0 is 0.
+      inputs: [[-0.3, -0.2, 0, 0.25, 0.75, 1.74, 1.8], [0.5]],
       attrs: { low: 0, high: 3, relu: true },
-      value: [0, 0, 0, 0, 1, 1.5],
-      grads: [[0, 0, 0, 1, 1, 0], [-0.4 + 0.5 + 3]],
+      value: [0, 0, 0, 0, 1, 1.5, 1.5],
+      grads: [[0, 0, 0, 1, 1, 1, 0], [-0.5 + 0.5 - 0.48 + 3]],
     },
   ],
 };
