@@ -1,0 +1,53 @@
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import { BACKEND_NAMES, backendNamed, currentBackend, setBackend } from '../kernels/registry.js';
+import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
+import { integer, UsageError } from './usage.js';
+
+/** The options every command that computes has. */
+export interface BackendFlags {
+  readonly backend?: string;
+  readonly threads?: number;
+}
+
+/** More threads than that bring nothing at the sizes trained here. */
+const MOST_THREADS = 8;
+
+export function addBackendOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--backend <name>', 'what computes').choices(BACKEND_NAMES))
+    .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64));
+}
+
+/** Threads the wasm backend gets unless the user says otherwise. */
+export function defaultThreads(): number {
+  return Math.min(availableParallelism(), MOST_THREADS);
+}
+
+/**
+ * Makes the chosen backend current.
+ * @returns what really runs, for people: `wasm (relaxed SIMD, 2 threads)`
+ * @throws UsageError for threads on a backend that has none; BackendError if it cannot run here
+ */
+export async function useBackend({ backend: name = BACKEND_NAMES[0], threads }: BackendFlags): Promise<string> {
+  if (name === 'wasm') {
+    setBackend(await loadWasmBackend({ threads: threads ?? defaultThreads() }));
+  } else {
+    if ((threads ?? 1) > 1) throw new UsageError(`--threads: the ${name} backend has one thread`);
+    setBackend(backendNamed(name));
+  }
+  return describeCurrent();
+}
+
+/** What the current backend runs on; null for one that has nothing to tell. */
+export function wasmDescription(backend: object): WasmDescription | null {
+  return 'describe' in backend && typeof backend.describe === 'function' ? backend.describe() : null;
+}
+
+export function describeCurrent(): string {
+  const backend = currentBackend();
+  const details = wasmDescription(backend);
+  if (details === null) return backend.name;
+  const { simd, threads } = details;
+  return `${backend.name} (${simd} SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
+}

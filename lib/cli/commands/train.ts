@@ -1,0 +1,116 @@
+import { rmdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { currentBackend } from '../../kernels/registry.js';
+import { parseConfig, type RunConfig } from '../../train/config.js';
+import { buildModel } from '../../train/models.js';
+import { type DataSource, inspectData, locateData } from '../../train/node/datasets.js';
+import { fileExists, makeWritableFolder } from '../../train/node/files.js';
+import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
+import { type RunResult, trainRun } from '../../train/node/trainRun.js';
+import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { listenForInterrupt } from '../interrupt.js';
+import { formatMetric, Output } from '../output.js';
+import { makeProgress } from '../progress.js';
+import { addTrainOptions, datasetConfig, differences, runConfig, type TrainFlags } from '../trainFlags.js';
+import { trainingEvents } from '../trainingEvents.js';
+import { asUsage, EXIT, UsageError } from '../usage.js';
+
+interface Flags extends TrainFlags, BackendFlags {
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly dataDir?: string;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('train a model, in a folder from which it can be resumed')
+    .requiredOption('--out <folder>', 'where the run lives')
+    .option('--resume', 'go on with the run in that folder; only --epochs may differ')
+    .option('--data-dir <folder>', 'where the data sets are (default: $A2Q_DATA_DIR)');
+  return addBackendOptions(addTrainOptions(command)).option('--json', 'machine-readable output').action(train);
+}
+
+async function train(flags: Flags): Promise<void> {
+  const out = new Output(flags.json ?? false);
+  const folder = resolve(flags.out);
+  const backend = await useBackend(flags);
+  const { config, source } = await plan(flags, folder, out);
+  await asUsage(() => makeWritableFolder(folder));
+
+  const progress = makeProgress();
+  const interrupt = listenForInterrupt(
+    () => progress.say('stopping after this step; once more to stop at once'),
+    () => progress.end(),
+  );
+  let result: RunResult;
+  try {
+    result = await trainRun({
+      folder,
+      config,
+      source,
+      resume: flags.resume ?? false,
+      backend,
+      signal: interrupt.signal,
+      events: trainingEvents(progress, config.epochs),
+    });
+  } catch (error) {
+    // Leaves no empty folder behind; one that holds anything stays.
+    await rmdir(folder).catch(() => undefined);
+    throw error;
+  } finally {
+    interrupt.release();
+    progress.end();
+  }
+  report(out, flags.out, config, result, backend);
+}
+
+/** Everything that can be refused before work starts. @throws UsageError */
+async function plan(flags: Flags, folder: string, out: Output): Promise<{ config: RunConfig; source: DataSource }> {
+  const exists = await holdsRun(folder);
+  if (flags.resume && !exists) throw new UsageError(`--resume: ${flags.out} holds no run`);
+  if (!flags.resume && exists) throw new UsageError(`--out: ${flags.out} holds a run already; add --resume to go on`);
+  const saved = exists ? await readRunConfig(folder) : null;
+  const dataset = datasetConfig(flags, saved?.dataset ?? null);
+  const source = await asUsage(() => locateData(dataset, flags.dataDir));
+  const shape = await asUsage(() => inspectData(source));
+  const { name } = currentBackend();
+  const config = await asUsage(() => parseConfig(runConfig(flags, saved, { dataset, shape }, name), 'flags'));
+  if (saved) checkResumed(saved, config, out);
+  else if (config.start.initFrom !== null) await checkInitFrom(config.start.initFrom);
+  (await asUsage(() => buildModel(config))).dispose();
+  return { config, source };
+}
+
+/** @throws UsageError if a resumed run would become another one */
+function checkResumed(saved: RunConfig, config: RunConfig, out: Output): void {
+  const changed = differences(saved, config).filter((key) => key !== 'epochs' && key !== 'backend');
+  if (changed.length > 0)
+    throw new UsageError(`--resume: the run was begun with other settings (${changed.join(', ')})`);
+  if (saved.backend !== config.backend) {
+    out.note(`note: the run was begun on ${saved.backend}; on ${config.backend} its last bits differ`);
+  }
+}
+
+async function checkInitFrom(path: string): Promise<void> {
+  if (!(await fileExists(path)) && !(await holdsRun(path))) {
+    throw new UsageError(`--init-from: ${path} is neither a file nor the folder of a run`);
+  }
+}
+
+/** Says how it ended. */
+function report(out: Output, folder: string, config: RunConfig, result: RunResult, backend: string): void {
+  const { best, log, position, interrupted } = result;
+  const metricName = log.at(-1)?.metricName ?? null;
+  if (best && metricName)
+    out.say(`best ${metricName} ${formatMetric(metricName, best.metric)} in epoch ${best.epoch + 1}`);
+  if (interrupted) {
+    const at = `epoch ${position.epoch + 1} of ${config.epochs}, after ${position.batch} batches`;
+    out.say(`interrupted in ${at}; go on with: a2q train --resume --out ${folder}`);
+    process.exitCode = EXIT.interrupted;
+  } else {
+    out.say(`run finished: ${folder}`);
+  }
+  out.result({ run: folder, config, backend, metricName, best, interrupted, position, epochs: log });
+}

@@ -1,0 +1,87 @@
+import { Command, CommanderError } from 'commander';
+import { A2QError } from '../tensor/errors.js';
+import { auditCommand } from './commands/audit.js';
+import { boundsCommand } from './commands/bounds.js';
+import { evalCommand } from './commands/eval.js';
+import { infoCommand } from './commands/info.js';
+import { trainCommand } from './commands/train.js';
+import { EXIT, UsageError } from './usage.js';
+import { packageVersion } from './version.js';
+
+/** The module of `a2q demo`. */
+interface DemoModule {
+  demoCommand(): Command;
+}
+
+/** The whole command line. */
+export async function makeProgram(): Promise<Command> {
+  const program = new Command('a2q')
+    .description('Train quantized networks whose low-bit accumulators provably never overflow (A2Q, A2Q+).')
+    .version(packageVersion(), '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('(--help shows every option)');
+  const commands = [
+    ...(await demoCommands()),
+    infoCommand(),
+    boundsCommand(),
+    trainCommand(),
+    evalCommand(),
+    auditCommand(),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}
+
+/** `a2q demo`, where it has been built. */
+async function demoCommands(): Promise<Command[]> {
+  const path = './demo/command.js';
+  try {
+    const { demoCommand } = (await import(path)) as DemoModule;
+    return [demoCommand()];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return [];
+    throw error;
+  }
+}
+
+/**
+ * Runs the command line.
+ * @param argv without the interpreter and the script
+ * @returns the exit code: 0 success, 1 failure of the work, 2 bad usage
+ */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const json = argv.includes('--json');
+  try {
+    const program = await makeProgram();
+    if (argv.length === 0) {
+      program.outputHelp({ error: true });
+      return EXIT.usage;
+    }
+    await program.parseAsync(argv, { from: 'user' });
+    return EXIT.success;
+  } catch (error) {
+    return report(error, json);
+  }
+}
+
+/** Tells people, and with `--json` machines, what went wrong. */
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.success;
+    if (json) writeError('UsageError', error.message);
+    return EXIT.usage;
+  }
+  if (error instanceof UsageError || error instanceof A2QError) {
+    process.stderr.write(`error: ${error.message}\n`);
+    if (json) writeError(error.name, error.message);
+    return error instanceof UsageError ? EXIT.usage : EXIT.failure;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`unexpected error: ${text}\n`);
+  if (json) writeError('Error', error instanceof Error ? error.message : String(error));
+  return EXIT.failure;
+}
+
+function writeError(type: string, message: string): void {
+  process.stdout.write(`${JSON.stringify({ error: { type, message } }, null, 2)}\n`);
+}
