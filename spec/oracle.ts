@@ -4,4 +4,5 @@ export * from './oracle/channels.js';
 export * from './oracle/elementwise.js';
 export * from './oracle/optimizers.js';
 export * from './oracle/quantization.js';
+export * from './oracle/weights.js';
 export * from './oracle/windows.js';

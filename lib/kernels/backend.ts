@@ -110,6 +110,14 @@ export interface QuantGrid {
   readonly relu?: boolean;
 }
 
+/** How accumulator-aware weights are normalised. */
+export interface WeightBound {
+  /** Q: integers are −Q … Q. */
+  readonly limit: number;
+  /** Whether the channel's mean is taken off first (A2Q+). */
+  readonly centred: boolean;
+}
+
 /** State of one parameter under an optimizer; every view is contiguous and updated in place. */
 export interface SgdStep {
   readonly learningRate: number;
@@ -165,6 +173,16 @@ export interface FusedKernels {
    * scale (shape of `scale`), `Σ g·(q − x/s)` inside and `Σ g·q` outside.
    */
   fakeQuantizeGrad(g: View, x: View, scale: View, grid: QuantGrid): { x: View; scale: View };
+  /**
+   * Accumulator-aware weights (A2Q, A2Q+): `s·clip(trunc(v/p), −Q, Q)` with `p = max(‖v‖₁/r, 1e-10)`, per channel.
+   * `w [O, K]`, `v` = w or w less its channel mean, `norm` r and `scale` s `[O, 1]`.
+   */
+  boundWeights(w: View, norm: View, scale: View, bound: WeightBound): View;
+  /**
+   * Straight-through gradients of `boundWeights`: trunc and the floor of p pass, the clip blocks where the truncated value
+   * is outside; ‖·‖₁ (slope sign(v), 0 at 0) and the mean are differentiated.
+   */
+  boundWeightsGrad(g: View, w: View, norm: View, scale: View, bound: WeightBound): { w: View; norm: View; scale: View };
   /** The k-th smallest element (1-based) of all of `x`, as a scalar, and its flat row-major index (float). */
   kthSmallest(x: View, k: number): { value: View; index: View };
   /** One step of SGD; `velocity` is null without momentum. */

@@ -5,6 +5,7 @@ import { normalization } from './defaults/normalization.js';
 import { optimizers } from './defaults/optimizers.js';
 import { pooling } from './defaults/pooling.js';
 import { quantization } from './defaults/quantization.js';
+import { weights } from './defaults/weights.js';
 
 /** Every fused kernel, composed from the required kernels of `backend` alone. These compositions are the definition. */
 export function defaults(backend: Kernels): FusedKernels {
@@ -13,6 +14,7 @@ export function defaults(backend: Kernels): FusedKernels {
     ...pooling(backend),
     ...normalization,
     ...quantization,
+    ...weights,
     ...optimizers(backend),
   };
 }

@@ -1,3 +1,4 @@
+import { boundWeights } from '../autograd/imageOps.js';
 import {
   abs,
   add,
@@ -15,7 +16,6 @@ import {
   roundHalfEven,
   sub,
   sum,
-  trunc,
 } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
 import { Module } from '../nn/module.js';
@@ -92,9 +92,10 @@ function log2OfColumn(x: Tensor): Tensor {
   return reshape(log2(maximum(x, SMALLEST)), [x.shape[0]]);
 }
 
-function quantTensor(q: Tensor, s: Tensor, shape: readonly number[], bits: number): QuantTensor {
+/** A weight of `shape` from its rows on the grid and their scale `[O, 1]`. */
+function quantTensor(rows: Tensor, s: Tensor, shape: readonly number[], bits: number): QuantTensor {
   const scale = reshape(s, [shape[0], ...shape.slice(1).map(() => 1)]);
-  return { value: reshape(mul(q, s), shape), scale, bits, signed: true, narrow: true };
+  return { value: reshape(rows, shape), scale, bits, signed: true, narrow: true };
 }
 
 /** Writes a freshly computed tensor into a parameter and frees it. */
@@ -119,7 +120,7 @@ export class StatsWeightQuantizer extends WeightQuantizer {
   override quantize(w: Tensor): QuantTensor {
     const rows = asRows(w);
     const s = atLeastSmallest(div(largestMagnitude(rows), weightRange(this.bits).high));
-    return quantTensor(roundHalfEven(div(rows, s)), s, w.shape, this.bits);
+    return quantTensor(mul(roundHalfEven(div(rows, s)), s), s, w.shape, this.bits);
   }
 }
 
@@ -144,7 +145,7 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
     const { high: Q } = weightRange(this.bits);
     const s = div(atLeastSmallest(exp2(column(this.d))), Q);
     const q = clip(roundHalfEven(div(asRows(w), s)), -Q, Q);
-    return quantTensor(q, s, w.shape, this.bits);
+    return quantTensor(mul(q, s), s, w.shape, this.bits);
   }
 }
 
@@ -228,8 +229,10 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   override quantize(w: Tensor): QuantTensor {
     const { high: Q } = weightRange(this.bits);
-    const q = clip(trunc(div(this.#v(w), this.preScale(w))), -Q, Q);
-    return quantTensor(q, this.scale(), w.shape, this.bits);
+    const s = this.scale();
+    const r = minimum(div(this.norm(), s), this.budget);
+    const value = boundWeights(asRows(w), r, s, { limit: Q, centred: this.kind === 'a2q+' });
+    return quantTensor(value, s, w.shape, this.bits);
   }
 
   /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */

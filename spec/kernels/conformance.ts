@@ -14,6 +14,7 @@ import { poolingConformance } from './conformance/pooling.js';
 import { quantizationConformance } from './conformance/quantization.js';
 import { reductionConformance } from './conformance/reduction.js';
 import { Subject } from './conformance/subject.js';
+import { weightConformance } from './conformance/weights.js';
 
 /**
  * What every backend must pass: each kernel against a naive oracle, in all memory layouts and at the points where rules
@@ -38,6 +39,7 @@ export async function conformance(t: Test, backend: Backend): Promise<void> {
       await poolingConformance(t, subject, tolerances);
       await channelConformance(t, subject, tolerances);
       await quantizationConformance(t, subject, tolerances);
+      await weightConformance(t, subject, tolerances);
       await optimizerConformance(t, subject, tolerances);
     });
   }

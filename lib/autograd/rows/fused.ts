@@ -1,4 +1,10 @@
-import { type ChannelStats, type QuantGrid, type Window, windowExtents } from '../../kernels/backend.js';
+import {
+  type ChannelStats,
+  type QuantGrid,
+  type WeightBound,
+  type Window,
+  windowExtents,
+} from '../../kernels/backend.js';
 import { add, backendOf, div, mul, unary } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
@@ -85,5 +91,25 @@ export const fusedRows = {
       return [grads.x, grads.scale];
     },
     surrogate: 'inside (x/s + r)·s with r the rounding error at the point, outside low·s or high·s',
+  }),
+  /**
+   * Accumulator-aware weights `s·clip(trunc(v/p), −Q, Q)`, `p = ‖v‖₁/r`; inputs w `[O, K]`, r and s `[O, 1]`. Straight
+   * through: trunc has slope 1, the clip blocks where the truncated value is outside; the norm and the mean are
+   * differentiated.
+   */
+  boundWeights: row<WeightBound>({
+    shape: ([w, norm, scale]) => {
+      if (w.length !== 2 || ![norm, scale].every((v) => v.length === 2 && v[0] === w[0] && v[1] === 1)) {
+        throw new ShapeError('boundWeights', 'w must be [O, K], norm and scale [O, 1]', [w, norm, scale]);
+      }
+      return w;
+    },
+    forward: (k, [w, norm, scale], bound) => k.boundWeights(w, norm, scale, bound),
+    saves: [0, 1, 2],
+    vjp: (g, s) => {
+      const grads = backendOf(g).boundWeightsGrad(g, s.input(0), s.input(1), s.input(2), s.attrs);
+      return [grads.w, grads.norm, grads.scale];
+    },
+    surrogate: 'inside (v/p + r)·s with r the rounding error at the point, outside ±Q·s',
   }),
 } satisfies Record<string, Row<never>>;

@@ -11,9 +11,13 @@ import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
+import { weightKernels } from './weights.js';
 
 export interface WasmOptions {
-  /** Threads that share the work of a kernel, this one included; 1 unless given. */
+  /**
+   * Threads that share the work of a kernel, this one included; 1 unless given. Results do not depend on it. Where threads
+   * cannot share memory (pages that are not cross-origin isolated) there is one.
+   */
   readonly threads?: number;
   /**
    * Fused multiply-add where the engine has it (`auto`, the default), or as told. It is faster and differs from the plain
@@ -27,6 +31,7 @@ export interface WasmOptions {
 /** What a wasm backend really runs on. */
 export interface WasmDescription {
   readonly simd: 'plain' | 'relaxed';
+  /** Threads that take part now; helpers join some milliseconds after the start. */
   readonly threads: number;
   /** True if memory is a SharedArrayBuffer: host views then survive growth. */
   readonly sharedMemory: boolean;
@@ -38,25 +43,36 @@ export interface WasmDescription {
 export interface WasmBackend extends BackendImplementation {
   /** What was chosen: instruction set, threads, memory. */
   describe(): WasmDescription;
+  /** Ends the helper threads; the backend goes on with one. They never keep the process alive. */
+  close(): void;
 }
 
 /**
  * Creates a backend on WebAssembly SIMD kernels over one linear memory; float32 and int32.
+ * Helper threads join when they are ready, some milliseconds later; until then kernels run without them.
  * @throws BackendError if the engine lacks WebAssembly SIMD, or relaxed SIMD is demanded and missing
  */
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   return backendOn(new Machine({ simd: chooseSimd(options.relaxedSimd ?? 'auto'), ...limits(options) }));
 }
 
-/** As `createWasmBackend`, compiled asynchronously, for pages whose main thread may not compile modules at once. */
+/**
+ * As `createWasmBackend`, compiled asynchronously, for pages whose main thread may not compile modules at once; all
+ * threads have joined when it settles.
+ */
 export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   const simd = chooseSimd(options.relaxedSimd ?? 'auto');
   const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
-  return backendOn(new Machine({ simd, module, ...limits(options) }));
+  const machine = new Machine({ simd, module, ...limits(options) });
+  await machine.ready;
+  return backendOn(machine);
 }
 
-function limits(options: WasmOptions): { maximumBytes: number } {
-  return { maximumBytes: options.maximumBytes ?? 2 ** 32 };
+function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads: number; maximumBytes: number } {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new BackendError('wasm', `threads must be a positive integer; got ${threads}`);
+  }
+  return { threads, maximumBytes };
 }
 
 function backendOn(machine: Machine): WasmBackend {
@@ -69,9 +85,11 @@ function backendOn(machine: Machine): WasmBackend {
     ...poolingKernels(machine),
     ...normalizationKernels(machine),
     ...optimizerKernels(machine),
+    ...weightKernels(machine),
+    close: () => machine.close(),
     describe: () => ({
       simd: machine.simd,
-      threads: 1,
+      threads: machine.threads,
       sharedMemory: machine.shared,
       memoryBytes: machine.memory.buffer.byteLength,
       usedBytes: machine.allocator.used,

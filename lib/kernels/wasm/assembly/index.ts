@@ -12,3 +12,4 @@ export { fakeQuantize, fakeQuantizeGradient, sumParts } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';
 export { kthSmallest } from './select';
+export { boundWeights, boundWeightsGradient } from './weights';
