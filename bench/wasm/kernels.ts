@@ -5,7 +5,7 @@
  *     node dist/bench/wasm/kernels.js [filter]
  */
 import type { ConvGeometry } from '../../lib/kernels/backend.js';
-import { createWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
+import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
 import { Random } from '../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../lib/tensor/shape.js';
 import { Storage, scope } from '../../lib/tensor/storage.js';
@@ -15,6 +15,7 @@ const ROUNDS = 15;
 
 const SETTINGS: Readonly<Record<string, WasmOptions>> = {
   '1 thread': { relaxedSimd: false },
+  '2 threads': { relaxedSimd: false, threads: 2 },
 };
 
 interface Case {
@@ -126,10 +127,11 @@ const CASES: readonly Case[] = [
 
 const filter = process.argv[2] ?? '';
 for (const each of CASES.filter(({ name }) => name.includes(filter))) {
-  const runs = Object.entries(SETTINGS).map(([setting, options]) => {
-    const backend = createWasmBackend(options);
-    return { setting, run: each.prepare(backend), times: [] as number[] };
-  });
+  const runs: { setting: string; backend: WasmBackend; run: () => unknown; times: number[] }[] = [];
+  for (const [setting, options] of Object.entries(SETTINGS)) {
+    const backend = await loadWasmBackend(options);
+    runs.push({ setting, backend, run: each.prepare(backend), times: [] });
+  }
   for (let round = -3; round < ROUNDS; round++) {
     for (const { run, times } of runs) {
       const start = performance.now();
@@ -145,4 +147,5 @@ for (const each of CASES.filter(({ name }) => name.includes(filter))) {
     return `${setting}: ${least.toFixed(2)} (${median.toFixed(2)}) ms${rate}`;
   });
   process.stdout.write(`${each.name.padEnd(48)} ${columns.join('   ')}\n`);
+  for (const { backend } of runs) backend.close();
 }

@@ -196,7 +196,7 @@ function tileJob(plan: Plan, depth: number): Job {
     ? Math.ceil(plan.images / plan.block) * plan.groups
     : plan.images * plan.groups * plan.bands;
   const work = plan.images * plan.groups * plan.rows * depth * plan.outHeight * plan.outWidth;
-  return { units, cost: work / RATE / units, scratch: () => 192 + padded + gathering };
+  return { units, pieces: 4, cost: work / RATE / units, scratch: () => 192 + padded + gathering };
 }
 
 function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): void {
@@ -215,7 +215,7 @@ function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): v
     plan.weights = buffer;
     plan.tapOffsets = machine.words(tapOffsets);
     const cost = (out.channels * taps.length * out.height * out.width) / (RATE / 2);
-    const job = { units: source.images * source.groups, cost, scratch: () => plan.planeBytes };
+    const job = { units: source.images * source.groups, pieces: 4, cost, scratch: () => plan.planeBytes };
     machine.run('depthwise', job, machine.words(planWords(plan)));
   });
 }

@@ -5,11 +5,15 @@ import { contiguousView, type View } from '../../tensor/view.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import type { Kernels } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
+import type { AnyKernel } from './team.js';
+import { canThread, Threads } from './threads.js';
 
 const PAGE = 65536;
 /** Words passed to kernels live here, below the first block. */
 const WORDS_START = 1024;
 const WORDS_END = PAGE;
+/** A job expected to take less than this runs on one thread. */
+const SPLIT_NANOSECONDS = 150_000;
 /** Vectors may be read (not written) past the end of the last block. */
 const GUARD = 4096;
 
@@ -28,6 +32,8 @@ type Arguments<K extends KernelName> = Kernels[K] extends (
 export interface Job {
   /** Units of work, numbered from 0; what a unit is depends on the kernel. */
   readonly units: number;
+  /** Pieces per thread: more than 1 evens out threads of unequal speed, where a piece has little fixed cost. */
+  readonly pieces?: number;
   /** Ranges handed to threads start at multiples of this. */
   readonly align?: number;
   /** Estimated nanoseconds a unit takes, to tell jobs not worth splitting. */
@@ -40,6 +46,8 @@ export interface MachineOptions {
   readonly simd: 'plain' | 'relaxed';
   /** The kernels, if compiled beforehand. */
   readonly module?: WebAssembly.Module;
+  /** Threads, the calling one included. */
+  readonly threads: number;
   /** Upper limit of linear memory in bytes, at most 4 GiB. */
   readonly maximumBytes: number;
 }
@@ -48,10 +56,11 @@ export interface MachineOptions {
 export class Machine {
   readonly simd: 'plain' | 'relaxed';
   readonly shared: boolean;
-  readonly threads = 1;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
-  readonly #kernels: Kernels;
+  readonly #names: readonly KernelName[];
+  readonly #kernels: readonly AnyKernel[];
+  readonly #team: Threads | null;
   #floats: Float32Array<ArrayBufferLike>;
   #integers: Int32Array<ArrayBufferLike>;
   #nextWord = WORDS_START;
@@ -69,7 +78,26 @@ export class Machine {
     this.#integers = new Int32Array(this.memory.buffer);
     this.allocator = new Allocator(PAGE, initial * PAGE - GUARD, (end) => this.#grow(end, pages));
     const module = options.module ?? new WebAssembly.Module(kernelBinary(options.simd, this.shared));
-    this.#kernels = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Kernels;
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory } });
+    this.#names = Object.keys(exports).filter((name) => typeof exports[name] === 'function') as KernelName[];
+    this.#kernels = this.#names.map((name) => exports[name] as AnyKernel);
+    const helpers = canThread() ? options.threads - 1 : 0;
+    this.#team = helpers > 0 ? new Threads(helpers, module, this.memory, this.#names, this.#kernels) : null;
+  }
+
+  /** Threads that take part now, this one included; helpers join as they become ready. */
+  get threads(): number {
+    return this.#team?.count ?? 1;
+  }
+
+  /** Settles when every helper has joined. */
+  get ready(): Promise<void> {
+    return this.#team?.ready ?? Promise.resolve();
+  }
+
+  /** Ends the helpers; this thread can go on alone. */
+  close(): void {
+    this.#team?.close();
   }
 
   #grow(end: number, maximum: number): number | null {
@@ -134,13 +162,24 @@ export class Machine {
     }
   }
 
-  /** Runs a kernel over all units of a job. */
+  /** Runs a kernel over all units of a job, on all threads if it is worth it. */
   run<K extends KernelName>(name: K, job: Job, ...args: Arguments<K>): void {
     if (job.units === 0) return;
-    const kernel = this.#kernels[name] as (...values: number[]) => void;
-    const scratch = job.scratch?.(job.units) ?? 0;
-    if (scratch === 0) kernel(0, job.units, 0, ...args);
-    else this.borrow(scratch, (address) => kernel(0, job.units, address, ...args));
+    const threads = job.units * job.cost < SPLIT_NANOSECONDS ? 1 : this.threads;
+    const align = job.align ?? 1;
+    const pieces = threads === 1 ? 1 : threads * (job.pieces ?? 1);
+    const pieceUnits = Math.ceil(job.units / pieces / align) * align;
+    const scratchBytes = cacheLines(job.scratch?.(Math.min(pieceUnits, job.units)) ?? 0);
+    const kernel = this.#names.indexOf(name);
+    const start = (scratch: number) => {
+      if (this.#team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
+      else {
+        const { units } = job;
+        this.#team.run({ kernel, arguments: args, units, pieceUnits, scratch, scratchBytes });
+      }
+    };
+    if (scratchBytes === 0) start(0);
+    else this.borrow(scratchBytes * threads, start);
   }
 
   /** Bands the rows of an image are split into so that `units` images can keep all threads busy. */
@@ -150,7 +189,7 @@ export class Machine {
 
   /** Runs a kernel that is one short unit. */
   runOnce<K extends KernelName>(name: K, ...args: Arguments<K>): void {
-    (this.#kernels[name] as (...values: number[]) => void)(0, 1, 0, ...args);
+    this.#kernels[this.#names.indexOf(name)](0, 1, 0, ...args);
   }
 
   /** Hands `work` the addresses of contiguous copies of `views` (or of the views themselves where they are). */
@@ -175,7 +214,7 @@ export class Machine {
 
 /** A job over elements, split at cache lines. */
 export function elementJob(units: number, buffers = 0, cost = 0.5): Job {
-  return { units, align: 16, cost, scratch: () => buffers * 8192 };
+  return { units, align: 16, pieces: 4, cost, scratch: () => buffers * 8192 };
 }
 
 /** Rounds up to a whole number of cache lines. */

@@ -23,6 +23,7 @@ export function poolingKernels(
   const planesOf = (shape: Shape) => shape[0] * shape[1];
   const planeJob = (shape: Shape, elements: number, cost: number) => ({
     units: elements === 0 ? 0 : planesOf(shape),
+    pieces: 4,
     cost: (elements / planesOf(shape)) * cost,
   });
 
@@ -30,7 +31,10 @@ export function poolingKernels(
     maxPool2d(x, window) {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
       const out = machine.output([x.shape[0], x.shape[1], height, width], x.storage.dtype);
-      const job = planeJob(x.shape, sizeOf(out.shape), window.kernel[0] * window.kernel[1] * 1.5);
+      const job = {
+        ...planeJob(x.shape, sizeOf(out.shape), window.kernel[0] * window.kernel[1] * 1.5),
+        scratch: () => x.shape[3] * 4 + 16,
+      };
       machine.dense([x], (from) =>
         machine.run('maxPool', job, isInteger(x), poolWords(window, x.shape), from, machine.address(out)),
       );

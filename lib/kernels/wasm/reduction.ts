@@ -2,6 +2,9 @@ import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import type { FusedKernels, ReduceOp, RequiredKernels } from '../backend.js';
 import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
 
+/** Floats summed apart in a long sum, as in assembly/reduce.ts. */
+const PART = 16384;
+
 /** Sums, maxima and order statistics. */
 export function reductionKernels(machine: Machine): Pick<RequiredKernels & FusedKernels, 'reduce' | 'kthSmallest'> {
   return {
@@ -55,6 +58,11 @@ function reduceAxes(
   const outputs = kept.reduce((size, axis) => size * axis.extent, 1);
   const summands = gone.reduce((size, axis) => size * axis.extent, 1);
   const inner = gone[gone.length - 1];
+  const isOneRun = outputs === 1 && gone.length === 1 && inner.stride === 1;
+  if (isOneRun && op === 'sum' && !integer && summands >= 4 * PART) {
+    sumInParts(machine, from, summands, to);
+    return;
+  }
   const rows = summands / inner.extent;
   const keptWords = machine.words(axisWords(kept));
   const goneWords = machine.words(axisWords(gone));
@@ -70,9 +78,18 @@ function reduceAxes(
   }
   machine.run(
     'reduceRows',
-    { units: outputs, align: 16, cost: summands * (inner.stride === 1 ? 0.2 : 1) },
+    { units: outputs, pieces: 2, cost: summands * (inner.stride === 1 ? 0.2 : 1) },
     ...([code, integer, from, keptWords, goneWords, rows, inner.extent, inner.stride * 4, to] as const),
   );
+}
+
+/** One long sum, its parts shared by threads. */
+function sumInParts(machine: Machine, from: number, count: number, to: number): void {
+  const parts = Math.ceil(count / PART);
+  machine.borrow(parts * 8, (sums) => {
+    machine.run('partialSums', { units: parts, pieces: 2, cost: PART * 0.2 }, from, count, sums);
+    machine.runOnce('sumParts', sums, parts, to);
+  });
 }
 
 /** Rank, extents, byte strides. */

@@ -49,7 +49,7 @@ function depthwise(machine: Machine, plan: Plan): void {
   const plane = Math.ceil(plan.outWidth / 4) * plan.outHeight * 16;
   const scratch = plan.rows * plan.taps * 16 + plane + plan.planeBytes;
   const cost = (plan.images * plan.rows * plan.taps * plan.outHeight * plan.outWidth) / (RATE / 2);
-  const job = { units: plan.groups, cost, scratch: () => scratch };
+  const job = { units: plan.groups, pieces: 4, cost, scratch: () => scratch };
   machine.run('depthwiseWeightGradient', job, machine.words(planWords(plan)));
 }
 
@@ -75,6 +75,7 @@ function grouped(machine: Machine, plan: Plan): void {
     machine.run('packGradient', { units: packedUnits, cost: plan.quads * 12 }, address);
     const job = {
       units: plan.groups * pairs,
+      pieces: 2,
       cost: (plan.images * plan.rows * 2 * pixels) / RATE,
       scratch: (units: number) => {
         const count = Math.min(units, pairs);

@@ -1,14 +1,14 @@
 /** Every kernel the host may call. All share a convention: units `begin … end` of the work, then the thread's scratch. */
 export { copy, copyInto, fill } from './views';
 export { binary, unary, where } from './elementwise';
-export { reduceColumns, reduceEmpty, reduceRows } from './reduce';
+export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from './reduce';
 export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
 export { convolve } from './convolution';
 export { packGradient, quadOffsets, weightGradient } from './weightgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
 export { batchNormGradient, channelAffine, channelStats } from './normalize';
-export { fakeQuantize, fakeQuantizeGradient, sumParts } from './quantize';
+export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';
 export { kthSmallest } from './select';

@@ -83,10 +83,3 @@ function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: 
   }
   return sumLanes(sum);
 }
-
-/** Sum of `count` float64 parts, as one float. One unit. */
-export function sumParts(begin: i32, end: i32, scratch: usize, parts: usize, count: i32, out: usize): void {
-  let total: f64 = 0;
-  for (let i: usize = 0; i < <usize>count; i++) total += load<f64>(parts + (i << 3));
-  store<f32>(out, <f32>total);
-}

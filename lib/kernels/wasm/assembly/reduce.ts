@@ -181,6 +181,24 @@ function maxColumns(base: usize, gone: usize, count: i32, run: i32, by: i32, to:
   v128.store(to, b, 16);
 }
 
+/** Floats summed apart when one sum is shared by threads; fixed, so that the sum does not depend on their number. */
+const PART: i32 = 16384;
+
+/** Parts `begin … end` of a sum of `count` adjacent floats, as float64. */
+export function partialSums(begin: i32, end: i32, scratch: usize, x: usize, count: i32, parts: usize): void {
+  for (let part = begin; part < end; part++) {
+    const start = part * PART;
+    store<f64>(parts + (<usize>part << 3), sumRun(x + (<usize>start << 2), min(PART, count - start)));
+  }
+}
+
+/** Sum of `count` float64 parts, as one float. One unit. */
+export function sumParts(begin: i32, end: i32, scratch: usize, parts: usize, count: i32, out: usize): void {
+  let total: f64 = 0;
+  for (let i: usize = 0; i < <usize>count; i++) total += load<f64>(parts + (i << 3));
+  store<f32>(out, <f32>total);
+}
+
 /** Outputs of a reduction over no elements. */
 export function reduceEmpty(begin: i32, end: i32, scratch: usize, op: i32, integer: i32, out: usize): void {
   const least = integer ? i32x4.splat(i32.MIN_VALUE) : f32x4.splat(-Infinity);
