@@ -17,8 +17,8 @@ interface Flags extends SubjectFlags, BackendFlags {
   readonly json?: boolean;
 }
 
-/** Inputs of a witness shown unless all are asked for. */
-const SHOWN_INPUTS = 16;
+/** Runs of equal inputs of a witness shown unless all are asked for. */
+const SHOWN_RUNS = 12;
 
 export function auditCommand(): Command {
   const command = new Command('audit').description('prove from the integers alone that no accumulator can overflow');
@@ -102,12 +102,23 @@ function claims({ layers }: Audit): string {
 function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolean): string {
   const isMax = worst.max >= -worst.min;
   const inputs = isMax ? worst.maxInput : worst.minInput;
-  const list =
-    full || inputs.length <= SHOWN_INPUTS ? inputs.join(' ') : `${inputs.slice(0, SHOWN_INPUTS).join(' ')} …`;
+  const list = runLengths(inputs, full ? Number.POSITIVE_INFINITY : SHOWN_RUNS);
   const outcome =
     trial === null
       ? 'not tried'
       : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows on ${trial.accumulatorBits} bits, ` +
         `${trial.oneBitLessOverflows ? 'overflows' : 'does NOT overflow'} on one bit less than safe P ${safeBits}`;
   return `${layer} channel ${worst.channel}: worst sum ${isMax ? worst.max : worst.min} at inputs [${list}]; ${outcome}`;
+}
+
+/** `15 0×3 15 …`: equal neighbours together, the first `most` of them. */
+function runLengths(values: readonly number[], most: number): string {
+  const runs: { value: number; count: number }[] = [];
+  for (const value of values) {
+    const last = runs.at(-1);
+    if (last?.value === value) last.count += 1;
+    else runs.push({ value, count: 1 });
+  }
+  const shown = runs.slice(0, most).map(({ value, count }) => (count === 1 ? `${value}` : `${value}×${count}`));
+  return [...shown, ...(runs.length > shown.length ? ['…'] : [])].join(' ');
 }

@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
 
 /** Why the file system refused a write, in words. */
@@ -19,7 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
 function writeError(path: string, cause: unknown): DataError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const reason = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new DataError('write', `cannot write ${path}: ${reason}`, { cause });
+  return new DataError('save', `cannot write ${path}: ${reason}`, { cause });
 }
 
 /**
@@ -51,13 +51,34 @@ export async function writeAtomic(path: string, content: Uint8Array | string): P
  */
 export async function makeWritableFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(resolve(path));
   } catch (cause) {
     throw writeError(path, cause);
   }
   const probe = join(path, `.probe.${process.pid}.tmp`);
   await writeAtomic(probe, 'a2q\n');
   await rm(probe, { force: true });
+}
+
+/** `mkdir -p`, one level at a time: the recursive mode of Node never returns where mkdir says ENOENT, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent !== path && !(await exists(parent))) await makeFolder(parent);
+  if (await exists(path)) {
+    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error('a file'), { code: 'EEXIST' });
+  } else {
+    await mkdir(path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    throw cause;
+  }
 }
 
 /** A whole text file; null if there is none. @throws DataError naming a file that cannot be read */

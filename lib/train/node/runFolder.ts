@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBytes } from '../../data/node/files.js';
 import type { StateDict } from '../../nn/module.js';
@@ -52,7 +51,6 @@ export function holdsRun(folder: string): Promise<boolean> {
 }
 
 export async function writeRunConfig(folder: string, config: RunConfig): Promise<void> {
-  await mkdir(folder, { recursive: true });
   await writeAtomic(join(folder, RUN_FILES.config), `${JSON.stringify(config, null, 2)}\n`);
 }
 
