@@ -68,7 +68,9 @@ if (!current.startsWith(header)) {
   try {
     const plain = await compile(BUILDS.plain);
     const relaxed = await compile(BUILDS.relaxed);
-    const signatures = [...plain.types.matchAll(/export function (\w+)\((.*?)\): void;/g)];
+    const signatures = [
+      ...plain.types.matchAll(/export function (\w+)\((begin: number, end: number, scratch: number.*?)\): void;/g),
+    ];
     const lines = [
       header,
       '/** The kernels with the names and order of their arguments. */',

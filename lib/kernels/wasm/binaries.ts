@@ -11,6 +11,17 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
+/**
+ * Demands relaxed SIMD. Node 20 has it behind an experimental flag of the whole process, which this sets; so it is done
+ * only when asked for. False if the engine cannot.
+ */
+export function demandRelaxedSimd(): boolean {
+  if (hasRelaxedSimd()) return true;
+  const v8 = globalThis.process?.getBuiltinModule?.('node:v8');
+  v8?.setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return hasRelaxedSimd();
+}
+
 /** Memory that several threads may see; missing in browsers on pages that are not cross-origin isolated. */
 export function hasSharedMemory(): boolean {
   return typeof SharedArrayBuffer === 'function';

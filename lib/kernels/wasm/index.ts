@@ -2,7 +2,7 @@ import { BackendError } from '../../tensor/errors.js';
 import type { Device, DType, TypedArray } from '../../tensor/storage.js';
 import type { BackendImplementation } from '../backend.js';
 import type { Block } from './allocator.js';
-import { hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
+import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
 import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { Machine } from './machine.js';
@@ -20,8 +20,8 @@ export interface WasmOptions {
    */
   readonly threads?: number;
   /**
-   * Fused multiply-add where the engine has it (`auto`, the default), or as told. It is faster and differs from the plain
-   * build in the last bits.
+   * Fused multiply-add where the engine has it (`auto`, the default), never (false), or by all means (true): that sets an
+   * experimental flag for the whole process on Node 20. It is faster and differs from the plain build in the last bits.
    */
   readonly relaxedSimd?: 'auto' | boolean;
   /** Upper limit of linear memory in bytes; 4 GiB unless given. */
@@ -101,9 +101,9 @@ function backendOn(machine: Machine): WasmBackend {
 
 function chooseSimd(wanted: 'auto' | boolean): 'plain' | 'relaxed' {
   if (wanted === false) return 'plain';
-  if (hasRelaxedSimd()) return 'relaxed';
-  if (wanted === true) throw new BackendError('wasm', 'this engine has no relaxed SIMD');
-  return 'plain';
+  if (wanted === 'auto') return hasRelaxedSimd() ? 'relaxed' : 'plain';
+  if (demandRelaxedSimd()) return 'relaxed';
+  throw new BackendError('wasm', 'this engine has no relaxed SIMD');
 }
 
 function memoryOf(machine: Machine): Device<Block> {

@@ -81,7 +81,7 @@ function grouped(machine: Machine, plan: Plan): void {
         const count = Math.min(units, pairs);
         const channels = Math.min(plan.channels, Math.ceil((2 * count) / plan.taps) + 1);
         const gathering = plan.gathered ? 2 * count * plan.block * plan.quads * 16 : 0;
-        return panels * count * 192 + channels * plan.channelBytes + gathering;
+        return 192 + panels * count * 192 + channels * plan.channelBytes + gathering;
       },
     };
     machine.run('weightGradient', job, address);

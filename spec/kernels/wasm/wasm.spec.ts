@@ -32,6 +32,21 @@ t.test('says what it runs on', async (t) => {
   t.same(backend.dtypes, ['float32', 'int32']);
 });
 
+t.test('relaxed SIMD, where demanded, differs from plain by rounding only', async (t) => {
+  const relaxed = createWasmBackend({ relaxedSimd: true });
+  t.equal(relaxed.describe().simd, 'relaxed');
+  const random = new Random(4);
+  const data = Array.from({ length: 2 * 40 * 40 }, () => random.uniform(-1, 1));
+  const [a, b] = [data.slice(0, 1600), data.slice(1600)];
+  const product = (k: WasmBackend) => elements(k.matmul(view(a, [1, 40, 40], k), view(b, [1, 40, 40], k)), k);
+  const [fused, plain] = [product(relaxed), product(backend)];
+  t.ok(fused.every((value, i) => Math.abs(value - plain[i]) < 1e-5));
+  t.ok(
+    fused.some((value, i) => value !== plain[i]),
+    'multiply-adds were fused',
+  );
+});
+
 t.test('loads asynchronously too', async (t) => {
   const loaded = await loadWasmBackend({ relaxedSimd: false });
   t.same(elements(loaded.unary('neg', view([1, 2], [2], loaded)), loaded), [-1, -2]);

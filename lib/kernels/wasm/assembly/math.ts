@@ -2,6 +2,7 @@
  * Elementary functions of four floats, evaluated in float64 pairs, so that the result is the correctly rounded float
  * in all but about one case in a thousand. Powers of two are exact under exp2 and log2.
  */
+import { highDoubles, lowDoubles } from './simd';
 
 const LN2: f64 = 0.6931471805599453;
 const LOG2E: f64 = 1.4426950408889634;
@@ -100,41 +101,36 @@ function sigmoid2x(x: v128): v128 {
 }
 
 @inline
-function upper(v: v128): v128 {
-  return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
-}
-
-@inline
 function join(low: v128, high: v128): v128 {
   return i64x2.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
 }
 
 @inline
 export function expOf(v: v128): v128 {
-  return join(exp2x(f64x2.promote_low_f32x4(v)), exp2x(upper(v)));
+  return join(exp2x(lowDoubles(v)), exp2x(highDoubles(v)));
 }
 
 @inline
 export function exp2Of(v: v128): v128 {
-  return join(base2x(f64x2.promote_low_f32x4(v)), base2x(upper(v)));
+  return join(base2x(lowDoubles(v)), base2x(highDoubles(v)));
 }
 
 @inline
 export function logOf(v: v128): v128 {
-  return join(log2x(f64x2.promote_low_f32x4(v), LN2, 1.0), log2x(upper(v), LN2, 1.0));
+  return join(log2x(lowDoubles(v), LN2, 1.0), log2x(highDoubles(v), LN2, 1.0));
 }
 
 @inline
 export function log2Of(v: v128): v128 {
-  return join(log2x(f64x2.promote_low_f32x4(v), 1.0, LOG2E), log2x(upper(v), 1.0, LOG2E));
+  return join(log2x(lowDoubles(v), 1.0, LOG2E), log2x(highDoubles(v), 1.0, LOG2E));
 }
 
 @inline
 export function tanhOf(v: v128): v128 {
-  return join(tanh2x(f64x2.promote_low_f32x4(v)), tanh2x(upper(v)));
+  return join(tanh2x(lowDoubles(v)), tanh2x(highDoubles(v)));
 }
 
 @inline
 export function sigmoidOf(v: v128): v128 {
-  return join(sigmoid2x(f64x2.promote_low_f32x4(v)), sigmoid2x(upper(v)));
+  return join(sigmoid2x(lowDoubles(v)), sigmoid2x(highDoubles(v)));
 }

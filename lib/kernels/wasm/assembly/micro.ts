@@ -1,7 +1,8 @@
 /**
  * The inner loops everything heavy runs in: 6 × 8 outputs in twelve vector accumulators, two vectors of one operand and
  * one broadcast value of the other. That fills 15 of the 16 vector registers; each loop stays alone and rolled, because
- * the compilers in use spill otherwise.
+ * the compilers in use spill otherwise. For that reason they are exported too, which keeps the optimiser from inlining
+ * them, and write plain results that another function adds up.
  */
 import { maddOf, madd } from './simd';
 
@@ -147,10 +148,10 @@ export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: us
 }
 
 /**
- * Twelve dot products along pixels, their lanes kept apart: `sums[i][j] += Σ g[quad][i] · x_j[table[quad]]` for six rows i
- * of the gradient panel `[quad][6][4]` and two input rows j.
+ * Twelve dot products along pixels, their lanes kept apart: `tile[i][j] = Σ g[quad][i] · x_j[table[quad]]` for six rows i of
+ * the gradient panel `[quad][6][4]` and two input rows j.
  */
-export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usize, sums: usize): void {
+export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usize, tile: usize): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
@@ -168,37 +169,36 @@ export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usiz
     const t = load<usize>(table);
     const u = v128.load(x0 + t);
     const v = v128.load(x1 + t);
-    let s = v128.load(g);
-    c00 = madd(s, u, c00);
-    c01 = madd(s, v, c01);
-    s = v128.load(g, 16);
-    c10 = madd(s, u, c10);
-    c11 = madd(s, v, c11);
-    s = v128.load(g, 32);
-    c20 = madd(s, u, c20);
-    c21 = madd(s, v, c21);
-    s = v128.load(g, 48);
-    c30 = madd(s, u, c30);
-    c31 = madd(s, v, c31);
-    s = v128.load(g, 64);
-    c40 = madd(s, u, c40);
-    c41 = madd(s, v, c41);
-    s = v128.load(g, 80);
-    c50 = madd(s, u, c50);
-    c51 = madd(s, v, c51);
+    c00 = madd(v128.load(g), u, c00);
+    c01 = madd(v128.load(g), v, c01);
+    c10 = madd(v128.load(g, 16), u, c10);
+    c11 = madd(v128.load(g, 16), v, c11);
+    c20 = madd(v128.load(g, 32), u, c20);
+    c21 = madd(v128.load(g, 32), v, c21);
+    c30 = madd(v128.load(g, 48), u, c30);
+    c31 = madd(v128.load(g, 48), v, c31);
+    c40 = madd(v128.load(g, 64), u, c40);
+    c41 = madd(v128.load(g, 64), v, c41);
+    c50 = madd(v128.load(g, 80), u, c50);
+    c51 = madd(v128.load(g, 80), v, c51);
     g += 96;
     table += 4;
   }
-  v128.store(sums, f32x4.add(v128.load(sums), c00));
-  v128.store(sums, f32x4.add(v128.load(sums, 16), c01), 16);
-  v128.store(sums, f32x4.add(v128.load(sums, 32), c10), 32);
-  v128.store(sums, f32x4.add(v128.load(sums, 48), c11), 48);
-  v128.store(sums, f32x4.add(v128.load(sums, 64), c20), 64);
-  v128.store(sums, f32x4.add(v128.load(sums, 80), c21), 80);
-  v128.store(sums, f32x4.add(v128.load(sums, 96), c30), 96);
-  v128.store(sums, f32x4.add(v128.load(sums, 112), c31), 112);
-  v128.store(sums, f32x4.add(v128.load(sums, 128), c40), 128);
-  v128.store(sums, f32x4.add(v128.load(sums, 144), c41), 144);
-  v128.store(sums, f32x4.add(v128.load(sums, 160), c50), 160);
-  v128.store(sums, f32x4.add(v128.load(sums, 176), c51), 176);
+  v128.store(tile, c00);
+  v128.store(tile, c01, 16);
+  v128.store(tile, c10, 32);
+  v128.store(tile, c11, 48);
+  v128.store(tile, c20, 64);
+  v128.store(tile, c21, 80);
+  v128.store(tile, c30, 96);
+  v128.store(tile, c31, 112);
+  v128.store(tile, c40, 128);
+  v128.store(tile, c41, 144);
+  v128.store(tile, c50, 160);
+  v128.store(tile, c51, 176);
+}
+
+/** Adds a tile of `microDot` to the running sums. */
+export function addTile(tile: usize, sums: usize): void {
+  for (let i: usize = 0; i < 192; i += 16) v128.store(sums + i, f32x4.add(v128.load(sums + i), v128.load(tile + i)));
 }

@@ -1,33 +1,27 @@
 /**
- * Batch norm. Tensors are contiguous `[images, channels, pixels]`; vectors are contiguous `[channels]`. Statistics are kept
- * in float64 over blocks of float32 sums, the variance in a second pass around the mean.
+ * Batch norm. Tensors are contiguous `[images, channels, pixels]`; vectors are contiguous `[channels]`. Statistics are summed
+ * in float64, the variance in a second pass around the mean.
  */
 import { sumRun } from './reduce';
-import { storeLanes, sumLanes } from './simd';
+import { highDoubles, lowDoubles, storeLanes, sumDoubles } from './simd';
 
-const BLOCK: i32 = 512;
-
-/** Σ (x − mean)² of `count` adjacent floats. */
+/** Σ (x − mean)² of `count` adjacent floats, in float64. */
 function squaresRun(x: usize, mean: f32, count: i32): f64 {
   const m = f32x4.splat(mean);
-  let total: f64 = 0;
-  while (count >= 8) {
-    const n = min(BLOCK, count & ~7);
-    const end = x + ((<usize>n) << 2);
-    let s0 = f32x4.splat(0);
-    let s1 = f32x4.splat(0);
-    while (x < end) {
-      const a = f32x4.sub(v128.load(x), m);
-      const b = f32x4.sub(v128.load(x, 16), m);
-      s0 = f32x4.add(s0, f32x4.mul(a, a));
-      s1 = f32x4.add(s1, f32x4.mul(b, b));
-      x += 32;
-    }
-    total += sumLanes(s0) + sumLanes(s1);
-    count -= n;
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  const whole = x + (<usize>(count & ~3) << 2);
+  while (x < whole) {
+    const d = f32x4.sub(v128.load(x), m);
+    const low = lowDoubles(d);
+    const high = highDoubles(d);
+    s0 = f64x2.add(s0, f64x2.mul(low, low));
+    s1 = f64x2.add(s1, f64x2.mul(high, high));
+    x += 16;
   }
-  for (const end = x + ((<usize>count) << 2); x < end; x += 4) {
-    const d = load<f32>(x) - mean;
+  let total = sumDoubles(f64x2.add(s0, s1));
+  for (const end = x + (<usize>(count & 3) << 2); x < end; x += 4) {
+    const d = <f64>(load<f32>(x) - mean);
     total += d * d;
   }
   return total;
@@ -93,28 +87,27 @@ export function channelAffine(
   }
 }
 
-/** Σ g and Σ g·(x − mean), left in the first 16 bytes of `to`, of `count` adjacent floats. */
+/** Adds Σ g and Σ g·(x − mean) of `count` adjacent floats to the two doubles at `to`. */
 function gradientRun(g: usize, x: usize, mean: f32, count: i32, to: usize): void {
   const m = f32x4.splat(mean);
-  let sum: f64 = 0;
-  let product: f64 = 0;
-  while (count >= 4) {
-    const n = min(BLOCK, count & ~3);
-    const end = x + ((<usize>n) << 2);
-    let s = f32x4.splat(0);
-    let t = f32x4.splat(0);
-    while (x < end) {
-      const v = v128.load(g);
-      s = f32x4.add(s, v);
-      t = f32x4.add(t, f32x4.mul(v, f32x4.sub(v128.load(x), m)));
-      x += 16;
-      g += 16;
-    }
-    sum += sumLanes(s);
-    product += sumLanes(t);
-    count -= n;
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let t0 = f64x2.splat(0);
+  let t1 = f64x2.splat(0);
+  const whole = x + (<usize>(count & ~3) << 2);
+  while (x < whole) {
+    const v = v128.load(g);
+    const product = f32x4.mul(v, f32x4.sub(v128.load(x), m));
+    s0 = f64x2.add(s0, lowDoubles(v));
+    s1 = f64x2.add(s1, highDoubles(v));
+    t0 = f64x2.add(t0, lowDoubles(product));
+    t1 = f64x2.add(t1, highDoubles(product));
+    x += 16;
+    g += 16;
   }
-  for (const end = x + ((<usize>count) << 2); x < end; x += 4) {
+  let sum = sumDoubles(f64x2.add(s0, s1));
+  let product = sumDoubles(f64x2.add(t0, t1));
+  for (const end = x + (<usize>(count & 3) << 2); x < end; x += 4) {
     sum += load<f32>(g);
     product += load<f32>(g) * (load<f32>(x) - mean);
     g += 4;

@@ -1,9 +1,8 @@
 /** Fake quantization by one scale, and its straight-through gradients. Tensors are contiguous. */
-import { loadLanes, storeLanes, sumLanes } from './simd';
+import { highDoubles, loadLanes, lowDoubles, storeLanes, sumDoubles } from './simd';
 
 /** Elements whose share of the scale gradient is summed apart; fixed, so that the sum does not depend on threads. */
 const PART: i32 = 16384;
-const BLOCK: i32 = 256;
 
 /** round(max(x, floor) / s) to even, clipped; NaN stays NaN. */
 @inline
@@ -41,21 +40,15 @@ export function fakeQuantizeGradient(
   const l = f32x4.splat(low);
   const h = f32x4.splat(high);
   for (let part = begin; part < end; part++) {
-    let start = part * PART;
-    const stop = min(start + PART, count);
-    let total: f64 = 0;
-    while (start < stop) {
-      const n = min(BLOCK, stop - start);
-      const at = <usize>start << 2;
-      total += gradientRun(g + at, x + at, f, s, l, h, n, out + at);
-      start += n;
-    }
+    const at = <usize>(part * PART) << 2;
+    const total = gradientRun(g + at, x + at, f, s, l, h, min(PART, count - part * PART), out + at);
     store<f64>(parts + (<usize>part << 3), total);
   }
 }
 
 function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: v128, count: i32, to: usize): f64 {
-  let sum = f32x4.splat(0);
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
   const stop = to + (<usize>(count & ~3) << 2);
   while (to < stop) {
     const v = v128.load(g);
@@ -65,7 +58,9 @@ function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: 
     const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
     v128.store(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))));
-    sum = f32x4.add(sum, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
+    const share = f32x4.mul(v, f32x4.sub(q, v128.and(t, inside)));
+    s0 = f64x2.add(s0, lowDoubles(share));
+    s1 = f64x2.add(s1, highDoubles(share));
     g += 16;
     x += 16;
     to += 16;
@@ -79,7 +74,9 @@ function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: 
     const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
     storeLanes(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))), rest);
-    sum = f32x4.add(sum, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
+    const share = f32x4.mul(v, f32x4.sub(q, v128.and(t, inside)));
+    s0 = f64x2.add(s0, lowDoubles(share));
+    s1 = f64x2.add(s1, highDoubles(share));
   }
-  return sumLanes(sum);
+  return sumDoubles(f64x2.add(s0, s1));
 }

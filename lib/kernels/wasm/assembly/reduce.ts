@@ -1,30 +1,24 @@
 /** Sums and maxima over any axes. Each output is computed whole by one thread, so results do not depend on threads. */
-import { fillWords, storeLanes, sumLanes } from './simd';
+import { fillWords, highDoubles, lowDoubles, storeLanes, sumDoubles } from './simd';
 
-/** Floats added in float32 before the running total, kept in float64, takes them over. */
-const BLOCK: i32 = 512;
-
-/** Sum of `count` adjacent floats. */
+/** Sum of `count` adjacent floats, in float64. */
 export function sumRun(x: usize, count: i32): f64 {
-  let total: f64 = 0;
-  while (count >= 16) {
-    const n = min(BLOCK, count & ~15);
-    const end = x + (<usize>n << 2);
-    let s0 = f32x4.splat(0);
-    let s1 = f32x4.splat(0);
-    let s2 = f32x4.splat(0);
-    let s3 = f32x4.splat(0);
-    while (x < end) {
-      s0 = f32x4.add(s0, v128.load(x));
-      s1 = f32x4.add(s1, v128.load(x, 16));
-      s2 = f32x4.add(s2, v128.load(x, 32));
-      s3 = f32x4.add(s3, v128.load(x, 48));
-      x += 64;
-    }
-    total += (sumLanes(s0) + sumLanes(s1)) + (sumLanes(s2) + sumLanes(s3));
-    count -= n;
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let s2 = f64x2.splat(0);
+  let s3 = f64x2.splat(0);
+  const whole = x + (<usize>(count & ~7) << 2);
+  while (x < whole) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    s0 = f64x2.add(s0, lowDoubles(a));
+    s1 = f64x2.add(s1, highDoubles(a));
+    s2 = f64x2.add(s2, lowDoubles(b));
+    s3 = f64x2.add(s3, highDoubles(b));
+    x += 32;
   }
-  for (const end = x + (<usize>count << 2); x < end; x += 4) total += load<f32>(x);
+  let total = sumDoubles(f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3)));
+  for (const end = x + (<usize>(count & 7) << 2); x < end; x += 4) total += load<f32>(x);
   return total;
 }
 
@@ -138,11 +132,6 @@ export function reduceColumns(
   }
 }
 
-@inline
-function upper(v: v128): v128 {
-  return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
-}
-
 function sumColumns(base: usize, gone: usize, count: i32, run: i32, by: i32, to: usize): void {
   let s0 = f64x2.splat(0);
   let s1 = f64x2.splat(0);
@@ -153,10 +142,10 @@ function sumColumns(base: usize, gone: usize, count: i32, run: i32, by: i32, to:
     for (let j = 0; j < run; j++) {
       const a = v128.load(from);
       const b = v128.load(from, 16);
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a));
-      s1 = f64x2.add(s1, upper(a));
-      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(b));
-      s3 = f64x2.add(s3, upper(b));
+      s0 = f64x2.add(s0, lowDoubles(a));
+      s1 = f64x2.add(s1, highDoubles(a));
+      s2 = f64x2.add(s2, lowDoubles(b));
+      s3 = f64x2.add(s3, highDoubles(b));
       from += by;
     }
   }

@@ -29,6 +29,24 @@ export function loadLanes(from: usize, count: i32): v128 {
   return v;
 }
 
+/** The first two lanes as doubles. */
+@inline
+export function lowDoubles(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v);
+}
+
+/** The last two lanes as doubles. */
+@inline
+export function highDoubles(v: v128): v128 {
+  return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
+}
+
+/** Sum of the two lanes of doubles. */
+@inline
+export function sumDoubles(v: v128): f64 {
+  return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
+}
+
 /** Sum of the four lanes in float64. */
 @inline
 export function sumLanes(v: v128): f64 {

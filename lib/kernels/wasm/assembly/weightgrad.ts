@@ -1,5 +1,5 @@
 /** Gradient of a convolution to its weights: dot products along pixels, six output channels by two taps at a time. */
-import { microDot } from './micro';
+import { addTile, microDot } from './micro';
 import { fillWords, sumLanes } from './simd';
 import { padChannels, Plan } from './window';
 
@@ -83,8 +83,8 @@ export function quadOffsets(begin: i32, end: i32, scratch: usize, plan: usize): 
 }
 
 /**
- * Units are pairs of (channel, tap) of a group, `⌈depth/2⌉` each. Writes `weights [group][row][depth]`. Scratch: sums of
- * 192 bytes for each unit and panel, padded copies of the channels in use, and when gathering 16·block·quads bytes a tap.
+ * Units are pairs of (channel, tap) of a group, `⌈depth/2⌉` each. Writes `weights [group][row][depth]`. Scratch: 192
+ * bytes, as many for each unit and panel, padded copies of the channels in use, and when gathering 16·block·quads bytes a tap.
  */
 export function weightGradient(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
@@ -106,9 +106,9 @@ function groupGradient(p: Plan, group: i32, first: i32, count: i32, scratch: usi
   const channel = firstTap / p.taps;
   const channels = lastTap / p.taps - channel + 1;
   const sumBytes = <usize>panels * count * 192;
-  const padded = scratch + sumBytes;
+  const padded = scratch + 192 + sumBytes;
   const columns = padded + channels * p.channelBytes;
-  fillWords(scratch, i32x4.splat(0), <i32>(sumBytes >> 2));
+  fillWords(scratch + 192, i32x4.splat(0), <i32>(sumBytes >> 2));
   for (let image = 0; image < p.images; image += p.block) {
     const images = min(p.block, p.images - image);
     for (let n = 0; n < images; n++) {
@@ -124,12 +124,12 @@ function groupGradient(p: Plan, group: i32, first: i32, count: i32, scratch: usi
       multiplyBlock(p, gradient, images, padded - channel * p.channelBytes, p.offsets, 0, firstTap, lastTap, scratch);
     }
   }
-  storeSums(p, group, firstTap, lastTap, scratch);
+  storeSums(p, group, firstTap, lastTap, scratch + 192);
 }
 
 /**
  * Adds a block of images to the sums of all panels and taps. Tap t starts at `base + offsets[t]`, or without a list of
- * offsets at `base + (t − firstTap)·stride`.
+ * offsets at `base + (t − firstTap)·stride`. The sums follow the tile.
  */
 function multiplyBlock(
   p: Plan,
@@ -140,8 +140,9 @@ function multiplyBlock(
   stride: usize,
   firstTap: i32,
   lastTap: i32,
-  sums: usize,
+  tile: usize,
 ): void {
+  const sums = tile + 192;
   const panels = (p.rows + 5) / 6;
   const total = images * p.quads;
   for (let q = 0; q < total; q += BAND) {
@@ -154,7 +155,8 @@ function multiplyBlock(
         const other = min(tap + 1, lastTap);
         const x0 = base + (offsets ? load<usize>(offsets + (<usize>tap << 2)) : <usize>(tap - firstTap) * stride);
         const x1 = base + (offsets ? load<usize>(offsets + (<usize>other << 2)) : <usize>(other - firstTap) * stride);
-        microDot(quads, g, table, x0, x1, to);
+        microDot(quads, g, table, x0, x1, tile);
+        addTile(tile, to);
         to += 192;
       }
     }
