@@ -135,7 +135,7 @@ async function train(quantizeWeights: boolean) {
   const { model, layers } = makeNetwork();
   for (const layer of layers) layer.quantizeWeights = quantizeWeights;
   const optimizer = new Adam(model.parameters(), { learningRate: 0.01 });
-  const steps = 1200;
+  const steps = 1000;
   for (let step = 0; step < steps; step++) {
     optimizer.groups[0].learningRate = 0.01 * (1 - step / steps);
     scope(() => {

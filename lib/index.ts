@@ -3,7 +3,65 @@
  * in `a2q.js/node`.
  */
 
+// The value: tensors, their memory, seeded random numbers, and every error by name.
+
+export {
+  arange,
+  fromNdarray,
+  full,
+  normal,
+  ones,
+  type TensorOptions,
+  tensor,
+  toNdarray,
+  uniform,
+  zeros,
+} from './tensor/create.js';
+export * from './tensor/errors.js';
+export { Random, type RandomState } from './tensor/random.js';
+export type { Shape } from './tensor/shape.js';
+export {
+  type Device,
+  type DType,
+  dispose,
+  keep,
+  type MemoryUse,
+  memory,
+  resetPeak,
+  scope,
+  type TypedArray,
+} from './tensor/storage.js';
+export { type Nested, Tensor } from './tensor/tensor.js';
+export type { View } from './tensor/view.js';
+
+// The machine: the backends, and which one runs.
+
+export type {
+  Backend,
+  BackendImplementation,
+  ConvGeometry,
+  FusedKernels,
+  RequiredKernels,
+} from './kernels/backend.js';
+export { createReferenceBackend } from './kernels/reference/index.js';
+export {
+  BACKEND_NAMES,
+  type BackendDescription,
+  backendNamed,
+  currentBackend,
+  describeBackend,
+  setBackend,
+} from './kernels/registry.js';
+export {
+  createWasmBackend,
+  loadWasmBackend,
+  type WasmBackend,
+  type WasmDescription,
+  type WasmOptions,
+} from './kernels/wasm/index.js';
+
 // The derivative: functions of tensors, the tape, functions of your own.
+
 export {
   avgPool2d,
   type BatchNormResult,
@@ -30,56 +88,9 @@ export {
   withGrad,
 } from './autograd/index.js';
 export * from './autograd/ops.js';
-// Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
-export * from './data/batches.js';
-export { type SuperResolutionOptions, superResolution, upscalingPsnr } from './data/bsd300.js';
-export {
-  CIFAR10_CLASSES,
-  CIFAR10_STATISTICS,
-  type Cifar10Options,
-  type Cifar10ParseOptions,
-  type Cifar10Records,
-  cifar10,
-  parseCifar10,
-} from './data/cifar10.js';
-export {
-  type BatchOf,
-  type Dataset,
-  type ImageBatch,
-  type ImagePairDataset,
-  type LabelBatch,
-  type LabelledDataset,
-  sampleRandom,
-  subset,
-} from './data/dataset.js';
-export { decodeImage } from './data/decode.js';
-export { drawGlyph, GLYPH_CLASSES, GLYPH_SIZE, GLYPH_STATISTICS, type GlyphOptions, glyphs } from './data/glyphs.js';
-export {
-  IMAGENET_STATISTICS,
-  type ImageFolderOptions,
-  imageFolder,
-  type LabelledImages,
-} from './data/imageFolder.js';
-export * from './data/metrics.js';
-export { identityNormalisation, type Normalisation } from './data/normalise.js';
-export { centreCrop, crop, mirror, type Pixels, pixels } from './data/pixels.js';
-export { type ResizeFilter, resize } from './data/resize.js';
-// Integers only: what a P-bit accumulator does, partial sum by partial sum.
-export { accumulateConv2d } from './deploy/accumulator/conv2d.js';
-export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accumulator/engine.js';
-export { accumulateLinear } from './deploy/accumulator/linear.js';
-export type { Overflow } from './deploy/accumulator/register.js';
-// The machine: which backend runs.
-export type { Backend, BackendImplementation, FusedKernels, RequiredKernels } from './kernels/backend.js';
-export {
-  BACKEND_NAMES,
-  type BackendDescription,
-  backendNamed,
-  currentBackend,
-  describeBackend,
-  setBackend,
-} from './kernels/registry.js';
+
 // Networks: modules, layers, losses, optimizers, schedules; and the models, written once against a factory of layers.
+
 export * from './nn/index.js';
 export { Espcn, type EspcnOptions } from './nn/models/espcn.js';
 export type { BinaryModule, LayerFactory, LayerOptions, LayerRole } from './nn/models/factory.js';
@@ -87,7 +98,9 @@ export { floatLayers } from './nn/models/floatLayers.js';
 export { MobileNetV1, type MobileNetV1Options } from './nn/models/mobileNetV1.js';
 export { ResNet18, type ResNet18Options } from './nn/models/resNet18.js';
 export { SmallCnn, type SmallCnnOptions } from './nn/models/smallCnn.js';
+
 // The method: integer formats and bounds, the exact accumulator test, quantizers and quantized layers, initialisation.
+
 export {
   type ChannelTest,
   type InputBounds,
@@ -159,36 +172,60 @@ export {
   WeightQuantizer,
   type WeightQuantizerFactory,
 } from './quant/weightQuantizer.js';
-// The value: tensors, their memory, seeded random numbers, and every error by name.
+
+// Integers only: what a P-bit accumulator does, partial sum by partial sum; models on such accumulators; the audit.
+
+export { accumulateConv2d } from './deploy/accumulator/conv2d.js';
+export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accumulator/engine.js';
+export { accumulateLinear } from './deploy/accumulator/linear.js';
+export type { Overflow } from './deploy/accumulator/register.js';
 export {
-  arange,
-  fromNdarray,
-  full,
-  normal,
-  ones,
-  type TensorOptions,
-  tensor,
-  toNdarray,
-  uniform,
-  zeros,
-} from './tensor/create.js';
-export * from './tensor/errors.js';
-export { Random, type RandomState } from './tensor/random.js';
-export type { Shape } from './tensor/shape.js';
+  type Audit,
+  type AuditTrial,
+  type AuditWitness,
+  auditLayer,
+  auditModel,
+  type LayerAudit,
+} from './deploy/audit.js';
+
+// Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
+
+export * from './data/batches.js';
+export { type SuperResolutionOptions, superResolution, upscalingPsnr } from './data/bsd300.js';
 export {
-  type Device,
-  type DType,
-  dispose,
-  keep,
-  type MemoryUse,
-  memory,
-  resetPeak,
-  scope,
-  type TypedArray,
-} from './tensor/storage.js';
-export { type Nested, Tensor } from './tensor/tensor.js';
+  CIFAR10_CLASSES,
+  CIFAR10_STATISTICS,
+  type Cifar10Options,
+  type Cifar10ParseOptions,
+  type Cifar10Records,
+  cifar10,
+  parseCifar10,
+} from './data/cifar10.js';
+export {
+  type BatchOf,
+  type Dataset,
+  type ImageBatch,
+  type ImagePairDataset,
+  type LabelBatch,
+  type LabelledDataset,
+  sampleRandom,
+  subset,
+} from './data/dataset.js';
+export { decodeImage } from './data/decode.js';
+export { drawGlyph, GLYPH_CLASSES, GLYPH_SIZE, GLYPH_STATISTICS, type GlyphOptions, glyphs } from './data/glyphs.js';
+export {
+  IMAGENET_STATISTICS,
+  type ImageFolderOptions,
+  imageFolder,
+  type LabelledImages,
+} from './data/imageFolder.js';
+export * from './data/metrics.js';
+export { identityNormalisation, type Normalisation } from './data/normalise.js';
+export { centreCrop, crop, mirror, type Pixels, pixels } from './data/pixels.js';
+export { type ResizeFilter, resize } from './data/resize.js';
 
 // Training: one loop, what it is for, and how well it went.
+
 export { type EvaluateOptions, type Evaluation, evaluate } from './train/evaluate.js';
 export {
   type EpochReport,
@@ -199,4 +236,5 @@ export {
   START,
   type StepReport,
 } from './train/fit.js';
+export { decodeSafetensors, encodeSafetensors, type TensorFile } from './train/safetensors.js';
 export { classification, superResolution as superResolutionTask, type Task, taskOf } from './train/task.js';
