@@ -136,7 +136,7 @@ function parseEntry(name: string, entry: unknown, fail: Fail): Extent {
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     return fail(`${name} has no data_offsets [begin, end]`);
   }
-  if (typeof dtype !== 'string' || !(dtype in decoders)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(decoders, dtype)) {
     return fail(`${name} has dtype ${String(dtype)}; known are ${Object.keys(decoders).join(', ')}`);
   }
   const decoder = decoders[dtype as keyof typeof decoders];

@@ -1,0 +1,212 @@
+import t from 'tap';
+import '../../lib/autograd/index.js';
+import { glyphs } from '../../lib/data/glyphs.js';
+import { currentBackend } from '../../lib/kernels/registry.js';
+import { SmallCnn } from '../../lib/nn/models/smallCnn.js';
+import type { Module } from '../../lib/nn/module.js';
+import { Adam, SGD } from '../../lib/nn/optim/index.js';
+import { constantLR, stepLR } from '../../lib/nn/schedule.js';
+import { layerPolicy } from '../../lib/quant/policy.js';
+import { A2QError, DataError } from '../../lib/tensor/errors.js';
+import { Random } from '../../lib/tensor/random.js';
+import { memory } from '../../lib/tensor/storage.js';
+import { type EpochReport, type FitOptions, fit, type Position, type StepReport } from '../../lib/train/fit.js';
+import { classification, superResolution } from '../../lib/train/task.js';
+import { closeTo } from '../helpers.js';
+import { pairs, zeroLinear } from './networks.js';
+
+function options(model: Module, more: Partial<FitOptions> = {}): FitOptions {
+  return {
+    model,
+    optimizer: new SGD(model.parameters(), { learningRate: 0.1 }),
+    schedule: constantLR(),
+    task: classification(),
+    dataset: pairs(2),
+    batchSize: 2,
+    epochs: 1,
+    seed: 0,
+    ...more,
+  };
+}
+
+t.test('one step, worked by hand', async (t) => {
+  const model = zeroLinear();
+  const steps: StepReport[] = [];
+  const epochs: EpochReport[] = [];
+  const result = await fit(options(model, { onStep: (s) => steps.push(s), onEpoch: (e) => void epochs.push(e) }));
+  // p = 1/2, so row 0 has the mean gradient (−½·(0, 1) + ½·(1, 1))/2 = (¼, 0); row 1 has its negative.
+  closeTo(t, await model.parameters()[0].data(), [-0.025, 0, 0.025, 0], 1e-7, 'W − 0.1·gradient');
+  closeTo(t, [steps[0].loss, epochs[0].loss, result.epochs[0].loss], [Math.LN2, Math.LN2, Math.LN2], 1e-6, 'ln 2');
+  t.match(steps, [{ epoch: 0, batch: 0, step: 1, penalty: 0 }]);
+  t.match(epochs, [{ epoch: 0, step: 1, penalty: 0, learningRate: 0.1 }]);
+  t.equal(result.interrupted, false);
+  t.same(result.position, { epoch: 1, batch: 0, step: 1, lossSum: 0, penaltySum: 0, samples: 0 });
+  t.equal(model.parameters()[0].grad, null, 'no gradient is left behind');
+});
+
+t.test('epochs, batches and learning rates', async (t) => {
+  const model = zeroLinear();
+  const seen: string[] = [];
+  const rates: number[] = [];
+  await fit(
+    options(model, {
+      dataset: pairs(7),
+      epochs: 3,
+      limitBatches: 3,
+      schedule: stepLR({ stepSize: 1, gamma: 0.5 }),
+      onStep: ({ epoch, batch, step }) => seen.push(`${epoch}.${batch}.${step}`),
+      onEpoch: ({ learningRate }) => void rates.push(learningRate),
+    }),
+  );
+  t.same(seen, ['0.0.1', '0.1.2', '0.2.3', '1.0.4', '1.1.5', '1.2.6', '2.0.7', '2.1.8', '2.2.9']);
+  t.same(rates, [0.1, 0.05, 0.025]);
+});
+
+t.test('the regulariser reaches the norms and scales with its weight', async (t) => {
+  const policy = { method: 'a2q', weightBits: 4, actBits: 4, accumulatorBits: 8 } as const;
+  const trained = async (penaltyWeight: number) => {
+    const make = layerPolicy({ ...policy, random: new Random(3) });
+    const model = new SmallCnn(make, { inChannels: 1, imageSize: 16, classes: 10, widths: [2, 3] });
+    const before = await model.stateDict();
+    let penalty = 0;
+    await fit(
+      options(model, {
+        dataset: glyphs({ length: 4, normalise: false }),
+        batchSize: 4,
+        penaltyWeight,
+        onStep: (report) => {
+          penalty = report.penalty;
+        },
+      }),
+    );
+    return { before, after: await model.stateDict(), penalty };
+  };
+  const [off, on] = [await trained(0), await trained(1)];
+  const read = (state: typeof off.before, name: string) => state.get(`stages.1.conv.weight_quant.${name}`)?.data ?? [];
+  const T = (2 ** 7 - 1) / 2 ** 4;
+  const g = Array.from(read(off.before, 't'), (value) => 2 ** value);
+  const s = Array.from(read(off.before, 'd'), (value) => 2 ** value);
+  const excess = g.map((norm, i) => Math.max(norm - T * s[i], 0));
+  t.ok(
+    excess.every((value) => value > 0),
+    'every channel starts above its cap',
+  );
+  closeTo(t, [on.penalty, off.penalty], Array(2).fill(excess.reduce((a, b) => a + b)), 1e-5, 'Σ max(g − T·s, 0)');
+  const moved = (name: string) => Array.from(read(on.after, name), (value, i) => value - read(off.after, name)[i]);
+  closeTo(
+    t,
+    moved('t'),
+    g.map((norm) => -0.1 * Math.LN2 * norm),
+    1e-5,
+    '−η·λ·∂R/∂t',
+  );
+  closeTo(
+    t,
+    moved('d'),
+    s.map((scale) => 0.1 * Math.LN2 * T * scale),
+    1e-5,
+    '−η·λ·∂R/∂d',
+  );
+});
+
+t.test('a signal stops it after the step under way, and it goes on to the same weights', async (t) => {
+  const straight = zeroLinear();
+  const settings = { dataset: pairs(9), epochs: 3 };
+  const report: EpochReport[] = [];
+  await fit(options(straight, { ...settings, onEpoch: (e) => void report.push(e) }));
+
+  const model = zeroLinear();
+  const optimizer = new SGD(model.parameters(), { learningRate: 0.1 });
+  const controller = new AbortController();
+  const onStep = ({ step }: StepReport) => {
+    if (step === 7) controller.abort();
+  };
+  const first = await fit(options(model, { ...settings, optimizer, onStep, signal: controller.signal }));
+  t.equal(first.interrupted, true);
+  t.match(first.position, { epoch: 1, batch: 2, step: 7, samples: 4 });
+  t.equal(first.epochs.length, 1);
+  const again: EpochReport[] = [];
+  const start: Position = JSON.parse(JSON.stringify(first.position));
+  await fit(options(model, { ...settings, optimizer, start, onEpoch: (e) => void again.push(e) }));
+  t.same(await model.parameters()[0].data(), await straight.parameters()[0].data(), 'the same bits');
+  t.same(
+    again.map(({ epoch, loss }) => [epoch, loss]),
+    report.slice(1).map(({ epoch, loss }) => [epoch, loss]),
+    'the interrupted epoch is reported as a whole',
+  );
+});
+
+t.test('a signal during the end of an epoch leaves that end outstanding', async (t) => {
+  const controller = new AbortController();
+  const model = zeroLinear();
+  const onEpoch = () => {
+    controller.abort();
+    controller.signal.throwIfAborted();
+  };
+  const { position, interrupted } = await fit(
+    options(model, { dataset: pairs(4), epochs: 2, onEpoch, signal: controller.signal }),
+  );
+  t.equal(interrupted, true);
+  t.match(position, { epoch: 0, batch: 2, step: 2 });
+  const weights = await model.parameters()[0].data();
+  const epochs: number[] = [];
+  const start = { start: position, onEpoch: ({ epoch }: EpochReport) => void epochs.push(epoch) };
+  await fit(options(model, { dataset: pairs(4), epochs: 1, ...start }));
+  t.same(epochs, [0], 'only the end is made up for');
+  t.same(await model.parameters()[0].data(), weights);
+});
+
+t.test('errors', async (t) => {
+  await t.rejects(fit(options(zeroLinear(), { task: superResolution() })), DataError);
+  await t.rejects(fit(options(zeroLinear(), { task: superResolution() })), {
+    message: /pairs holds labels, but the task \(psnr\) wants images/,
+  });
+  const wild = zeroLinear();
+  const optimizer = new SGD(wild.parameters(), { learningRate: 1e38 });
+  const diverging = fit(options(wild, { optimizer, dataset: pairs(8), epochs: 9 }));
+  await t.rejects(diverging, A2QError);
+  await t.rejects(diverging, { message: /training diverged in epoch \d, batch \d: loss .*lower the learning rate/ });
+  const failing = fit(options(zeroLinear(), { onEpoch: () => Promise.reject(new Error('full disk')) }));
+  await t.rejects(failing, { message: 'full disk' });
+});
+
+t.test('timers and signals get their turn', async (t) => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await fit(options(zeroLinear(), { dataset: pairs(400), epochs: 2 }));
+  clearInterval(timer);
+  t.ok(turns > 0);
+});
+
+t.test('a thousand steps in flat memory', async (t) => {
+  const make = layerPolicy({
+    method: 'a2q+',
+    weightBits: 4,
+    actBits: 4,
+    accumulatorBits: 12,
+    collectStatsSteps: 20,
+    random: new Random(1),
+  });
+  const model = new SmallCnn(make, { inChannels: 1, imageSize: 16, classes: 10, widths: [4, 4] });
+  const device = currentBackend();
+  const use = new Map<number, { bytes: number; storages: number; rss: number }>();
+  await fit({
+    model,
+    optimizer: new Adam(model.parameters(), { learningRate: 1e-3 }),
+    schedule: constantLR(),
+    task: classification(),
+    dataset: glyphs({ length: 4000, normalise: false }),
+    batchSize: 4,
+    epochs: 1,
+    seed: 0,
+    onStep: ({ step }) => {
+      const { bytes, storages } = memory(device);
+      use.set(step, { bytes, storages, rss: process.memoryUsage.rss() });
+    },
+  });
+  const [early, late] = [use.get(100), use.get(1000)];
+  if (!early || !late) throw new Error('there were not 1000 steps');
+  t.equal(late.bytes, early.bytes, 'live tensor bytes');
+  t.equal(late.storages, early.storages, 'live storages');
+  t.ok(late.rss - early.rss < 64 * 2 ** 20, `RSS grew by ${((late.rss - early.rss) / 2 ** 20).toFixed(0)} MiB`);
+});
