@@ -187,6 +187,13 @@ export {
   auditModel,
   type LayerAudit,
 } from './deploy/audit.js';
+export {
+  hiddenLayers,
+  type LayerTally,
+  type Simulation,
+  type SimulationOptions,
+  withAccumulators,
+} from './deploy/simulate.js';
 
 // Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
 
