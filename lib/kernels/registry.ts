@@ -2,6 +2,7 @@ import { provideDevice } from '../tensor/current.js';
 import { BackendError } from '../tensor/errors.js';
 import type { Backend, BackendImplementation } from './backend.js';
 import { completeBackend } from './defaults.js';
+import { GPU_MODES, type GpuMode } from './gpu/modes.js';
 import { createReferenceBackend } from './reference/index.js';
 import { createWasmBackend } from './wasm/index.js';
 
@@ -21,6 +22,9 @@ const CANDIDATES: readonly Candidate[] = [
 /** Names `backendNamed` knows, the preferred one first. */
 export const BACKEND_NAMES: readonly string[] = CANDIDATES.map(({ name }) => name);
 
+/** Names that only `startBackend` can start: gpu.js in each of its modes. Never chosen by themselves. */
+export const GPU_BACKEND_NAMES: readonly string[] = GPU_MODES.map((mode) => `gpu:${mode}`);
+
 /** What runs, and how that came about. */
 export interface BackendDescription {
   /** What really runs; the backend's own name. */
@@ -32,21 +36,50 @@ export interface BackendDescription {
 }
 
 const instances = new Map<string, Backend>();
+const starting = new Map<string, Promise<Backend>>();
 let current: { readonly backend: Backend; readonly description: BackendDescription } | null = null;
 
 /**
  * The backend of that name, started on first use and the same object ever after.
  *
- * @throws BackendError if there is none of that name, or it cannot run here
+ * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend` first
  */
 export function backendNamed(name: string): Backend {
   const known = instances.get(name);
   if (known) return known;
+  if (GPU_BACKEND_NAMES.includes(name)) {
+    throw new BackendError('backend', `'${name}' starts asynchronously; await startBackend('${name}') first`);
+  }
   const candidate = CANDIDATES.find((each) => each.name === name);
   if (!candidate) throw new BackendError('backend', `there is no '${name}'; choose one of ${BACKEND_NAMES.join(', ')}`);
   const backend = completeBackend(candidate.create());
   instances.set(name, backend);
   return backend;
+}
+
+/**
+ * As `backendNamed`, and also for backends that take time to start: `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`, `gpu:cpu`.
+ * Nothing else runs in place of the one asked for.
+ *
+ * @throws BackendError if there is none of that name, or it cannot run here, with the reason
+ */
+export async function startBackend(name: string): Promise<Backend> {
+  const mode = GPU_MODES[GPU_BACKEND_NAMES.indexOf(name)];
+  if (mode === undefined || instances.has(name)) return backendNamed(name);
+  const pending = starting.get(name) ?? startGpu(name, mode);
+  starting.set(name, pending);
+  return pending;
+}
+
+async function startGpu(name: string, mode: GpuMode): Promise<Backend> {
+  try {
+    const { createGpuBackend } = await import('./gpu/index.js');
+    const backend = completeBackend(await createGpuBackend({ mode }));
+    instances.set(name, backend);
+    return backend;
+  } finally {
+    starting.delete(name);
+  }
 }
 
 /** Makes new tensors live on `backend` from now on. Kernels it lacks are composed from those it has. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { checkBounds, checkProjection } from './arithmetic.js';
 import type { Json } from './golden.js';
 import { checkOps } from './operations.js';
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return values.help ? 0 : 2;
   }
-  const backend = setBackend(backendNamed(values.backend ?? 'wasm'));
+  const backend = setBackend(await startBackend(values.backend ?? 'wasm'));
   const started = performance.now();
   const report = await runConformance(positionals[0]);
   const say = values.json ? console.error : console.log;

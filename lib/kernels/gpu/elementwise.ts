@@ -1,0 +1,80 @@
+import { type Shape, sizeOf } from '../../tensor/shape.js';
+import type { View } from '../../tensor/view.js';
+import type { BinaryOp, UnaryOp } from '../backend.js';
+import type { Machine } from './machine.js';
+import { map, operand } from './map.js';
+
+/**
+ * Elementwise kernels. Comparisons are written so that NaN stays NaN where `x != x` is false (some GPUs), and no constant
+ * is infinite, since such literals are finite there.
+ */
+
+/** `y` becomes `x` rounded to the nearest whole number, ties to even; keeps −0, infinities and NaN. */
+export function roundHalfEven(x: string, y: string): string {
+  return `let ${y} = Math.floor(${x});
+const ${y}Rest = ${x} - ${y};
+if (${y}Rest > 0.5) { ${y} = ${y} + 1; }
+if (${y}Rest == 0.5) { if (Math.floor(${y} * 0.5) * 2 != ${y}) { ${y} = ${y} + 1; } }
+if (${y} == 0) { ${y} = ${x} * 0; }
+`;
+}
+
+const UNARY: Readonly<Record<UnaryOp, (x: string) => string>> = {
+  neg: (x) => `return -${x};`,
+  abs: (x) => `return Math.abs(${x});`,
+  sign: (x) => `let y = ${x};\nif (${x} > 0) { y = 1; }\nif (${x} < 0) { y = -1; }\nreturn y;`,
+  exp: (x) => `return Math.exp(${x});`,
+  exp2: (x) => `return Math.pow(2, ${x});`,
+  log: (x) => `return Math.log(${x});`,
+  log2: (x) => `return Math.log2(${x});`,
+  sqrt: (x) => `return Math.sqrt(${x});`,
+  square: (x) => `return ${x} * ${x};`,
+  relu: (x) => `let y = ${x};\nif (${x} < 0) { y = 0; }\nreturn y;`,
+  // Beyond 15 tanh is 1 in float32; some GPUs overflow on the way there.
+  tanh: (x) => `let y = ${x};\nif (y > 15) { y = 15; }\nif (y < -15) { y = -15; }\nreturn Math.tanh(y);`,
+  sigmoid: (x) => `return 1 / (1 + Math.exp(-${x}));`,
+  roundHalfEven: (x) => `${roundHalfEven(x, 'y')}return y;`,
+  trunc: (x) => `let y = Math.floor(${x});\nif (${x} < 0) { y = Math.ceil(${x}); }\nreturn y;`,
+  floor: (x) => `return Math.floor(${x});`,
+  ceil: (x) => `return Math.ceil(${x});`,
+};
+
+/** 1 where `test` holds, else 0. */
+const indicator = (test: string) => `let y = 0;\nif (${test}) { y = 1; }\nreturn y;`;
+
+const BINARY: Readonly<Record<BinaryOp, (a: string, b: string) => string>> = {
+  add: (a, b) => `return ${a} + ${b};`,
+  sub: (a, b) => `return ${a} - ${b};`,
+  mul: (a, b) => `return ${a} * ${b};`,
+  div: (a, b) => `return ${a} / ${b};`,
+  minimum: (a, b) => `let y = ${a};\nif (${b} < ${a} || !(${b} == ${b})) { y = ${b}; }\nreturn y;`,
+  maximum: (a, b) => `let y = ${a};\nif (${b} > ${a} || !(${b} == ${b})) { y = ${b}; }\nreturn y;`,
+  equal: (a, b) => indicator(`${a} == ${b}`),
+  less: (a, b) => indicator(`${a} < ${b}`),
+  lessEqual: (a, b) => indicator(`${a} <= ${b}`),
+  greater: (a, b) => indicator(`${a} > ${b}`),
+  greaterEqual: (a, b) => indicator(`${a} >= ${b}`),
+};
+
+/** Statements that return `x` if the condition is not 0 (NaN is not), else `y`. */
+export const choice = ([condition, x, y]: readonly string[]) =>
+  `let z = ${y};\nif (!(${condition} == 0)) { z = ${x}; }\nreturn z;`;
+
+export function elementwiseKernels(machine: Machine) {
+  const read = (view: View) => operand(machine, view);
+  return {
+    fill: (shape: Shape, value: number) => machine.result(machine.filled(sizeOf(shape), value), shape),
+    unary: (op: UnaryOp, x: View) =>
+      machine.result(
+        map(machine, x.shape, [read(x)], ([value]) => UNARY[op](value)),
+        x.shape,
+      ),
+    binary: (op: BinaryOp, a: View, b: View) =>
+      machine.result(
+        map(machine, a.shape, [read(a), read(b)], ([x, y]) => BINARY[op](x, y)),
+        a.shape,
+      ),
+    where: (condition: View, a: View, b: View) =>
+      machine.result(map(machine, a.shape, [read(condition), read(a), read(b)], choice), a.shape),
+  };
+}

@@ -1,0 +1,146 @@
+import { BackendError } from '../../tensor/errors.js';
+import { type Device, hostArray, type TypedArray } from '../../tensor/storage.js';
+import type { View } from '../../tensor/view.js';
+import type { BackendImplementation } from '../backend.js';
+import { Block } from './content.js';
+import { convolutionKernels } from './convolution.js';
+import { elementwiseKernels } from './elementwise.js';
+import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
+import { integerKernels } from './integers.js';
+import { Machine } from './machine.js';
+import { GPU_MODES, type GpuMode } from './modes.js';
+import { moveKernels } from './moves.js';
+import { normalizationKernels } from './normalization.js';
+import { optimizerKernels } from './optimizers.js';
+import { join, split } from './planes.js';
+import { poolingKernels } from './pooling.js';
+import { productKernels } from './product.js';
+import { quantizationKernels } from './quantization.js';
+import { reductionKernels } from './reduction.js';
+import { windowKernels } from './windows.js';
+
+export { GPU_MODES, type GpuMode } from './modes.js';
+
+export interface GpuOptions {
+  /** Where kernels run. Nothing else stands in for it. */
+  readonly mode: GpuMode;
+}
+
+/** What a gpu backend really runs on. */
+export interface GpuDescription {
+  readonly mode: GpuMode;
+  /** Kernels compiled so far and kept. */
+  readonly kernels: number;
+}
+
+export interface GpuBackend extends BackendImplementation {
+  describe(): GpuDescription;
+}
+
+/**
+ * Starts the gpu.js backend `gpu:MODE`: one source per kernel, run by WebGPU, WebGL2, WebAssembly or plain JavaScript.
+ * @throws BackendError if gpu.js is not installed, or the mode cannot be had here, with the reason
+ */
+export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend> {
+  if (!GPU_MODES.includes(mode)) {
+    throw new BackendError('gpu', `there is no mode '${mode}'; choose one of ${GPU_MODES.join(', ')}`);
+  }
+  const gpuJs = await loadGpuJs();
+  const kernelClass = await available(gpuJs, mode);
+  const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
+  const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
+  const integers = integerKernels(machine);
+  const kernelsFor = (view: View) => (view.storage.dtype === 'int32' ? integers : floats);
+  const backend: GpuBackend = {
+    ...memoryOf(machine),
+    ...moveKernels(machine),
+    fill: (shape, value, dtype) => (dtype === 'int32' ? integers : floats).fill(shape, value),
+    unary: (op, x) => kernelsFor(x).unary(op, x),
+    binary: (op, a, b) => kernelsFor(a).binary(op, a, b),
+    where: (condition, a, b) => kernelsFor(a).where(condition, a, b),
+    reduce: (op, x, axes) => kernelsFor(x).reduce(op, x, axes),
+    integerMatmul: integers.integerMatmul,
+    ...windowKernels(machine),
+    ...floatsOnly(machine, {
+      ...productKernels(machine),
+      ...convolutionKernels(machine),
+      ...poolingKernels(machine),
+      ...normalizationKernels(machine),
+      ...quantizationKernels(machine),
+      ...optimizerKernels(machine),
+    }),
+    describe: () => ({ mode, kernels: machine.kernelCount }),
+  };
+  machine.device = backend as Device<Block>;
+  await probe(machine);
+  return backend;
+}
+
+/** The same kernels, refusing int32 operands, which lie in memory in another way. */
+function floatsOnly<Kernels extends Readonly<Record<string, (...args: never[]) => unknown>>>(
+  machine: Machine,
+  kernels: Kernels,
+): Kernels {
+  const guarded = Object.entries(kernels).map(([name, kernel]) => [
+    name,
+    (first: View, ...rest: never[]) => {
+      if (first.storage.dtype === 'int32') {
+        throw new BackendError(machine.name, `${name} of int32 is not to be had here; use float32`);
+      }
+      return (kernel as (first: View, ...rest: never[]) => unknown)(first, ...rest);
+    },
+  ]);
+  return Object.fromEntries(guarded) as Kernels;
+}
+
+/** The class whose kernels run in a mode. @throws BackendError if the mode cannot be had here */
+async function available(gpuJs: GpuJs, mode: GpuMode): Promise<KernelClass> {
+  switch (mode) {
+    case 'webgpu':
+      if (!(await gpuJs.GPU.isWebGPUAvailable())) {
+        throw new BackendError('gpu:webgpu', 'no WebGPU adapter answers here');
+      }
+      return gpuJs.WebGPUKernel;
+    case 'webgl2':
+      if (!gpuJs.WebGL2Kernel.isSupported) throw new BackendError('gpu:webgl2', 'WebGL2 is not to be had here');
+      return gpuJs.WebGL2Kernel;
+    case 'webasm':
+      if (!gpuJs.WebAssemblyKernel.isSupported)
+        throw new BackendError('gpu:webasm', 'WebAssembly is not to be had here');
+      return gpuJs.WebAssemblyKernel;
+    case 'cpu':
+      return gpuJs.CPUKernel;
+  }
+}
+
+/** Runs one kernel end to end: a mode that compiles but does not compute is no mode. */
+async function probe(machine: Machine): Promise<void> {
+  const five = machine.upload(Float32Array.of(1, 2, 3, 4, 5));
+  const squares = machine.run('function (a) { return a[this.thread.x] * a[this.thread.x]; }', 5, [five]);
+  const got = await machine.read(squares, 5);
+  if (got.join() !== '1,4,9,16,25')
+    throw new BackendError(machine.name, `squares of 1 to 5 come back as ${got.join(', ')}`);
+  five.release();
+  squares.release();
+}
+
+function memoryOf(machine: Machine): Device<Block> {
+  return {
+    name: machine.name,
+    dtypes: ['float32', 'int32'],
+    alloc(length, dtype) {
+      const numbers = dtype === 'int32' ? 2 * length : length;
+      machine.checkLength(numbers);
+      return new Block(numbers);
+    },
+    upload(block, data) {
+      block.replace(machine.upload(data instanceof Float32Array ? data : split(data)));
+    },
+    async read(block, length, dtype): Promise<TypedArray> {
+      if (block.content === null) return hostArray(dtype, length);
+      const data = await machine.read(block.content, block.length);
+      return dtype === 'int32' ? join(data) : data;
+    },
+    free: (block) => block.free(),
+  };
+}

@@ -1,0 +1,168 @@
+import { BackendError } from '../../tensor/errors.js';
+import { type Shape, sizeOf } from '../../tensor/shape.js';
+import { type Device, type DType, Storage } from '../../tensor/storage.js';
+import { contiguousView, type View } from '../../tensor/view.js';
+import { type Block, Content } from './content.js';
+import { EXECUTORS, type Executor } from './executor.js';
+import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
+import type { GpuMode } from './modes.js';
+import { address, kernelSource } from './source.js';
+
+/** Indices are float32 in kernels: whole numbers beyond this are not all there. */
+export const MAX_ELEMENTS = 2 ** 24;
+
+/**
+ * Compiled kernels kept. In WebAssembly each holds a memory with a large reservation of address space; WebGL kernels own
+ * the textures they made and are never dropped.
+ */
+const CACHE_SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
+
+/** Arrays shorter than this are filled on the host. */
+const SHORT = 256;
+
+/** Compiles kernels once per source and result length, runs them, and wraps results as storages of `device`. */
+export class Machine {
+  readonly mode: GpuMode;
+  device!: Device<Block>;
+  #gpu: Gpu;
+  #kernelClass: KernelClass;
+  #executor: Executor;
+  #kernels = new Map<string, CompiledKernel>();
+  #empty: Content | null = null;
+
+  /** Kernels of any other class than `kernelClass` are refused. */
+  constructor(mode: GpuMode, gpu: Gpu, kernelClass: KernelClass) {
+    this.mode = mode;
+    this.#gpu = gpu;
+    this.#kernelClass = kernelClass;
+    this.#executor = EXECUTORS[mode];
+  }
+
+  /** Kernels compiled and not dropped. */
+  get kernelCount(): number {
+    return this.#kernels.size;
+  }
+
+  /** Runs a kernel that returns one number for each of `length` positions. The inputs stay with their holders. */
+  run(source: string, length: number, inputs: readonly Content[], scalars: readonly number[] = []): Content {
+    if (length === 0) return this.#nothing().hold();
+    const lengths = inputs.map((each) => each.length);
+    const kernel = this.#compiled(source, length, lengths);
+    const values = inputs.map(({ value }) => value);
+    return this.#guard(() => {
+      const value = this.#executor.run(kernel, values, scalars);
+      this.#checkMode(kernel);
+      return this.#content(value, length);
+    });
+  }
+
+  /** Copies a host array to the device. */
+  upload(data: Float32Array): Content {
+    if (data.length === 0) return this.#nothing().hold();
+    const kernel = this.#executor.resident
+      ? this.#compiled(kernelSource(1, 0, 'return a[this.thread.x];'), data.length, [data.length])
+      : null;
+    return this.#guard(() => this.#content(this.#executor.upload(kernel as CompiledKernel, data), data.length));
+  }
+
+  /** `length` times `value`, which may be infinite or NaN. */
+  filled(length: number, value: number): Content {
+    if (length <= SHORT || !this.#executor.resident) return this.upload(new Float32Array(length).fill(value));
+    const one = this.upload(Float32Array.of(value));
+    const all = this.run(kernelSource(1, 0, `return a[${address({ strides: [], offset: 0 }, [])}];`), length, [one]);
+    one.release();
+    return all;
+  }
+
+  /** A host copy of `length` numbers. */
+  async read(content: Content, length: number): Promise<Float32Array> {
+    if (length === 0) return new Float32Array(0);
+    const data = await this.#executor.read(content.value);
+    if (data.length !== length)
+      throw new BackendError(this.name, `read ${data.length} numbers where ${length} were due`);
+    return data;
+  }
+
+  get name(): string {
+    return `gpu:${this.mode}`;
+  }
+
+  /** What a view's storage holds; zeros if nothing was written yet. */
+  contentOf(view: View): Content {
+    const block = view.storage.handle as Block;
+    if (block.content === null) block.replace(this.filled(block.length, 0));
+    return block.content as Content;
+  }
+
+  /** A fresh contiguous view that holds `content`. */
+  result(content: Content, shape: Shape, dtype: DType = 'float32'): View {
+    const storage = Storage.alloc(this.device, sizeOf(shape), dtype);
+    (storage.handle as Block).replace(content);
+    return contiguousView(storage, shape);
+  }
+
+  /** @throws BackendError if indices into that many numbers would not be exact */
+  checkLength(length: number): void {
+    if (length > MAX_ELEMENTS) {
+      throw new BackendError(
+        this.name,
+        `a tensor of ${length} elements is too large, at most ${MAX_ELEMENTS}; use a smaller batch`,
+      );
+    }
+  }
+
+  /** Stands for arrays of no elements, which no kernel can be given. */
+  #nothing(): Content {
+    this.#empty ??= this.upload(new Float32Array(1));
+    return this.#empty;
+  }
+
+  #content(value: unknown, length: number): Content {
+    return new Content(value, length, (freed) => this.#executor.free(freed));
+  }
+
+  /** gpu.js fixes the sizes of a kernel's arrays at its first call, so they are part of what tells kernels apart. */
+  #compiled(source: string, length: number, inputs: readonly number[]): CompiledKernel {
+    const key = `${length} ${inputs} ${source}`;
+    const known = this.#kernels.get(key);
+    if (known) {
+      this.#kernels.delete(key);
+      this.#kernels.set(key, known);
+      return known;
+    }
+    const made = this.#guard(() =>
+      this.#gpu.createKernel(source, {
+        output: [length],
+        precision: 'single',
+        tactic: 'precision',
+        pipeline: this.#executor.resident,
+        immutable: this.#executor.resident,
+        loopMaxIterations: MAX_ELEMENTS,
+      }),
+    );
+    this.#kernels.set(key, made);
+    if (this.#kernels.size > CACHE_SIZE[this.mode]) {
+      const [[oldest, kernel]] = this.#kernels;
+      this.#kernels.delete(oldest);
+      kernel.destroy();
+    }
+    return made;
+  }
+
+  /** gpu.js moves a kernel it cannot compile to plain JavaScript; here that is an error. */
+  #checkMode({ kernel }: CompiledKernel): void {
+    if (kernel.constructor === this.#kernelClass) return;
+    const reason = kernel.fallbackReason ?? 'no reason given';
+    throw new BackendError(this.name, `a kernel ran as ${kernel.constructor.name} instead: ${reason}`);
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      if (cause instanceof BackendError) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new BackendError(this.name, `a kernel failed: ${reason}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { sizeOf } from '../../tensor/shape.js';
+import type { View } from '../../tensor/view.js';
+import type { FusedKernels } from '../backend.js';
+import type { Content } from './content.js';
+import type { Machine } from './machine.js';
+import { alongChannels, map, type Operand, operand, whole } from './map.js';
+import { reduceTerms, type Term } from './reduction.js';
+import { literal } from './source.js';
+
+/** Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. */
+export function normalizationKernels(machine: Machine) {
+  /** `Σ term` over all axes but 1, `[C]`. */
+  const perChannel = (x: View, operands: readonly Operand[], term: Term): Content => {
+    const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+    if (sizeOf(x.shape) === 0) return machine.filled(x.shape[1], 0);
+    return reduceTerms(machine, 'sum', x.shape, operands, axes, { term });
+  };
+  const dividedBy = (sum: Content, count: number, channels: number): Content => {
+    const mean = map(machine, [channels], [whole(sum, [channels])], ([s]) => `return ${s} / ${literal(count)};`);
+    sum.release();
+    return mean;
+  };
+  const vectors = (x: View, views: readonly View[]) => views.map((view) => alongChannels(machine, view, x.shape));
+
+  return {
+    /** Two passes: the variance is the mean square of what the mean leaves, so that large means cost no digits. */
+    channelStats(x) {
+      const channels = x.shape[1];
+      const count = sizeOf(x.shape) / channels;
+      const from = operand(machine, x);
+      const sum = perChannel(x, [from], ([v]) => `const v = ${v};`);
+      const mean = machine.result(dividedBy(sum, count, channels), [channels]);
+      const squares = perChannel(
+        x,
+        [from, ...vectors(x, [mean])],
+        ([value, m]) => `const centred = ${value} - ${m};\nconst v = centred * centred;`,
+      );
+      return { mean, variance: machine.result(dividedBy(squares, count, channels), [channels]) };
+    },
+
+    channelAffine(x, mean, scale, shift) {
+      const operands = [operand(machine, x), ...vectors(x, [mean, scale, shift])];
+      const body = ([v, m, s, b]: readonly string[]) => `return (${v} - ${m}) * ${s} + ${b};`;
+      return machine.result(map(machine, x.shape, operands, body), x.shape);
+    },
+
+    batchNormGrad(g, x, mean, rstd, weight) {
+      const channels = x.shape[1];
+      const count = sizeOf(x.shape) / channels;
+      const [gradient, from] = [operand(machine, g), operand(machine, x)];
+      const slope = machine.result(
+        perChannel(
+          x,
+          [gradient, from, ...vectors(x, [mean, rstd])],
+          ([d, value, m, r]) => `const v = ${d} * (${value} - ${m}) * ${r};`,
+        ),
+        weight.shape,
+      );
+      const bias = machine.result(
+        perChannel(x, [gradient], ([d]) => `const v = ${d};`),
+        weight.shape,
+      );
+      const body = ([d, v, m, r, w, s, b]: readonly string[]) => `const normalized = (${v} - ${m}) * ${r};
+const centred = ${d} - ${b} / ${literal(count)} - normalized * (${s} / ${literal(count)});
+return centred * (${w} * ${r});`;
+      const operands = [gradient, from, ...vectors(x, [mean, rstd, weight, slope, bias])];
+      return { x: machine.result(map(machine, x.shape, operands, body), x.shape), weight: slope, bias };
+    },
+  } satisfies Partial<FusedKernels>;
+}
