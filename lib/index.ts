@@ -50,7 +50,9 @@ export {
   backendNamed,
   currentBackend,
   describeBackend,
+  GPU_BACKEND_NAMES,
   setBackend,
+  startBackend,
 } from './kernels/registry.js';
 export {
   createWasmBackend,
