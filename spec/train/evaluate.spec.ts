@@ -1,5 +1,4 @@
 import t from 'tap';
-import '../../lib/autograd/index.js';
 import type { ImagePairDataset } from '../../lib/data/dataset.js';
 import { identityNormalisation } from '../../lib/data/normalise.js';
 import { currentBackend } from '../../lib/kernels/registry.js';

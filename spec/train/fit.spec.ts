@@ -1,5 +1,4 @@
 import t from 'tap';
-import '../../lib/autograd/index.js';
 import { glyphs } from '../../lib/data/glyphs.js';
 import { currentBackend } from '../../lib/kernels/registry.js';
 import { SmallCnn } from '../../lib/nn/models/smallCnn.js';

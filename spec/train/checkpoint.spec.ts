@@ -1,0 +1,71 @@
+import t from 'tap';
+import '../../lib/kernels/registry.js';
+import { glyphs } from '../../lib/data/glyphs.js';
+import { DataError } from '../../lib/tensor/errors.js';
+import { decodeCheckpoint, encodeModel, encodeTraining, restoreModel } from '../../lib/train/checkpoint.js';
+import { fit } from '../../lib/train/fit.js';
+import { buildModel } from '../../lib/train/models.js';
+import { makeOptimizer, makeSchedule } from '../../lib/train/recipes.js';
+import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
+import { classification } from '../../lib/train/task.js';
+import { tinyRun } from './runs.js';
+
+const config = tinyRun({ collectStatsSteps: 2 });
+const model = buildModel(config);
+const optimizer = makeOptimizer(model, config.optimizer);
+const { position } = await fit({
+  model,
+  optimizer,
+  schedule: makeSchedule(config.schedule, 1),
+  task: classification(),
+  dataset: glyphs({ length: 40, normalise: false }),
+  batchSize: 8,
+  epochs: 1,
+  seed: 0,
+});
+const best = { epoch: 0, metric: 0.25 };
+const bytes = await encodeTraining(model, optimizer, config, { position, best });
+
+t.test('everything that training needs is in the file', async (t) => {
+  const read = decodeCheckpoint(bytes, 'last');
+  t.same(read.config, config);
+  t.same(read.best, best);
+  t.same(read.state, await model.stateDict());
+  t.same(read.training?.position, position);
+  t.same({ ...read.training?.optimizer }, { ...(await optimizer.state()) });
+  t.same(read.state.get('stages.0.bn.num_batches_tracked')?.data, Int32Array.of(5));
+  t.same(read.state.get('stages.0.act.steps')?.data, Int32Array.of(3), 'one past the statistics phase');
+  t.ok(read.training?.optimizer.tensors.has('0.first'), 'Adam’s averages');
+});
+
+t.test('equal states give equal bytes', async (t) => {
+  t.same(await encodeTraining(model, optimizer, config, { position, best }), bytes);
+  const read = decodeCheckpoint(bytes, 'last');
+  const twin = buildModel(config);
+  restoreModel(twin, read.state, 'last');
+  const other = makeOptimizer(twin, config.optimizer);
+  if (read.training) other.loadState(read.training.optimizer);
+  t.same(await encodeTraining(twin, other, config, { position, best }), bytes, 'after a round trip');
+});
+
+t.test('a model alone', async (t) => {
+  const read = decodeCheckpoint(await encodeModel(model, config, best), 'best');
+  t.equal(read.training, null);
+  t.same(read.best, best);
+  t.same(read.state, await model.stateDict());
+  t.equal(decodeCheckpoint(await encodeModel(model, config), 'best').best, null);
+});
+
+t.test('damaged and foreign files', async (t) => {
+  const { tensors, metadata } = decodeSafetensors(bytes, 'x');
+  const read = (change: Record<string, string>) =>
+    decodeCheckpoint(encodeSafetensors({ tensors, metadata: { ...metadata, ...change } }), 'some.file');
+  t.throws(() => read({ a2q_config: '{' }), DataError);
+  t.throws(() => read({ a2q_config: '{' }), { message: /some\.file: a2q_config is not JSON/ });
+  t.throws(() => read({ a2q_config: '{}' }), { message: /some\.file: a2q_config: format: / });
+  t.throws(() => read({ a2q_state: '{"position":3}' }), { message: /some\.file: its training state is damaged/ });
+  const foreign = encodeSafetensors({ tensors, metadata: { format: 'pt' } });
+  t.throws(() => decodeCheckpoint(foreign, 'some.file'), { message: /some\.file says nothing of the model/ });
+  const other = buildModel(tinyRun({ method: 'float' }));
+  t.throws(() => restoreModel(other, new Map(tensors), 'some.file'), { message: /some\.file does not fit the model/ });
+});

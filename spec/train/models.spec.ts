@@ -1,0 +1,91 @@
+import t from 'tap';
+import '../../lib/kernels/registry.js';
+import { noGrad } from '../../lib/autograd/tape.js';
+import { glyphs } from '../../lib/data/glyphs.js';
+import { quantLayers } from '../../lib/quant/layers.js';
+import { AccumulatorAwareQuantizer } from '../../lib/quant/weightQuantizer.js';
+import { zeros } from '../../lib/tensor/create.js';
+import { DataError, QuantError } from '../../lib/tensor/errors.js';
+import { Random } from '../../lib/tensor/random.js';
+import { scope } from '../../lib/tensor/storage.js';
+import type { DataShape } from '../../lib/train/config.js';
+import { buildModel, drawHeWeights, MODELS, shapeOf } from '../../lib/train/models.js';
+import { MODEL_NAMES, type ModelName } from '../../lib/train/names.js';
+import { tinyRun } from './runs.js';
+
+const colour: DataShape = { inputShape: [3, 32, 32], signed: true, classes: 7, factor: null };
+const pairs: DataShape = { inputShape: [3, 6, 6], signed: false, classes: null, factor: 3 };
+
+t.test('every model runs in float and quantized, on images of its data', async (t) => {
+  const outputs: Record<ModelName, number[]> = {
+    espcn: [2, 3, 18, 18],
+    cnn: [2, 7],
+    mobilenetv1: [2, 7],
+    resnet18: [2, 7],
+  };
+  for (const name of MODEL_NAMES) {
+    const shape = MODELS[name].kind === 'images' ? pairs : colour;
+    // Evaluation of the big ones is the conformance suite's affair; that they are built suffices here.
+    for (const method of ['float', 'a2q+'] as const) {
+      const model = buildModel({ ...tinyRun(), model: name, method, shape, accumulatorBits: 16 }).eval();
+      if (name === 'espcn' || name === 'cnn') {
+        const y = scope(() => noGrad(() => model.forward(zeros([2, ...shape.inputShape]))));
+        t.same(y.shape, outputs[name], `${name} ${method}`);
+        y.dispose();
+      }
+      t.equal([...quantLayers(model)].length > 0, method === 'a2q+', `${name} ${method} layers`);
+      model.dispose();
+    }
+  }
+});
+
+t.test('bits and policy reach the layers', async (t) => {
+  const model = buildModel({ ...tinyRun(), weightBits: 5, actBits: 3, accumulatorBits: 13 });
+  const layers = [...quantLayers(model)].map(([name, layer]) => {
+    const { weightQuant: quantizer } = layer;
+    const bound = quantizer instanceof AccumulatorAwareQuantizer ? [quantizer.kind, quantizer.accumulatorBits] : [];
+    return [name, quantizer.bits, layer.input.bits, ...bound];
+  });
+  t.same(layers, [
+    ['stages.0.conv', 8, 8],
+    ['stages.1.conv', 5, 3, 'a2q+', 13],
+    ['stages.2.conv', 5, 3, 'a2q+', 13],
+    ['fc', 8, 8],
+  ]);
+});
+
+t.test('the seed decides the weights', async (t) => {
+  const weights = async (seed: number) => (await buildModel({ ...tinyRun(), seed }).stateDict()).get('fc.weight')?.data;
+  t.same(await weights(1), await weights(1));
+  t.notSame(await weights(1), await weights(2));
+});
+
+t.test('what does not go together is refused', async (t) => {
+  const build = (model: ModelName, shape: DataShape) => () => buildModel({ ...tinyRun(), model, shape });
+  t.throws(build('espcn', colour), DataError);
+  t.throws(build('espcn', colour), { message: /espcn: trains on pairs of images; the dataset holds labels/ });
+  t.throws(build('cnn', pairs), { message: /cnn: trains on images with labels; the dataset holds images/ });
+  t.throws(build('resnet18', { ...colour, inputShape: [1, 32, 32] }), { message: /wants RGB images; these have 1/ });
+  t.throws(build('cnn', { ...colour, inputShape: [3, 32, 16] }), { message: /wants square images; these are 16x32/ });
+  t.throws(() => buildModel({ ...tinyRun(), accumulatorBits: 4 }), QuantError);
+  t.throws(() => buildModel({ ...tinyRun(), accumulatorBits: null }), { message: /needs the accumulator bits P/ });
+});
+
+t.test('shapes of datasets', async (t) => {
+  const want = { inputShape: [1, 16, 16], classes: 10, factor: null };
+  t.same(shapeOf(glyphs({ length: 1 })), { ...want, signed: true }, 'normalised');
+  t.same(shapeOf(glyphs({ length: 1, normalise: false })), { ...want, signed: false });
+});
+
+t.test('He’s rule: deviation √(2/fanIn), biases 0', async (t) => {
+  const model = buildModel({ ...tinyRun(), method: 'float' });
+  drawHeWeights(model, new Random(9));
+  const state = await model.stateDict();
+  t.ok(state.get('fc.bias')?.data.every((value) => value === 0));
+  for (const [name, fanIn] of Object.entries({ 'stages.2.conv.weight': 288, 'fc.weight': 512 })) {
+    const data = Array.from(state.get(name)?.data ?? []);
+    const mean = data.reduce((a, b) => a + b, 0) / data.length;
+    const deviation = Math.sqrt(data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length);
+    t.ok(Math.abs(deviation / Math.sqrt(2 / fanIn) - 1) < 0.05, `${name}: ${deviation}`);
+  }
+});
