@@ -16,6 +16,7 @@ import {
   stackImages,
 } from './plan.js';
 import { weightGradient } from './weightgrad.js';
+import { suitsWinograd, winograd } from './winograd.js';
 
 /** Pixels a block of narrow images should have together, for whole tiles. */
 const BLOCK_PIXELS = 64;
@@ -47,6 +48,18 @@ function forward(machine: Machine, x: View, w: View, geometry: ConvGeometry): Vi
   const out = machine.output([x.shape[0], outputs, extent(0, x.shape[2], kh), extent(1, x.shape[3], kw)]);
   if (sizeOf(out.shape) === 0) return out;
   if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) return zeros(machine, out);
+  const kind = {
+    kernel: [kh, kw],
+    outHeight: out.shape[2],
+    outWidth: out.shape[3],
+    channels: x.shape[1],
+    rows: outputs,
+  };
+  if (suitsWinograd(machine.winograd, kind, geometry)) {
+    const [o, c, r, s] = w.strides.map((stride) => stride * 4);
+    winograd(machine, machine.winograd, x, { address: machine.address(w), strides: [o, c, r, s] }, padding, out);
+    return out;
+  }
   const flat = isPointwise(w.shape, geometry) && hasFlatPixels(x);
   slide(
     machine,
@@ -104,7 +117,17 @@ function inputGradient(machine: Machine, g: View, w: View, inputShape: Shape, ge
   const out = machine.output(inputShape);
   if (sizeOf(inputShape) === 0) return out;
   if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0) return zeros(machine, out);
-  const { groups } = geometry;
+  const { groups, padding } = geometry;
+  const [, channels, height, width] = inputShape;
+  const kernel = w.shape.slice(2);
+  const kind = { kernel, outHeight: height, outWidth: width, channels: w.shape[0], rows: channels };
+  if (suitsWinograd(machine.winograd, kind, geometry)) {
+    // The filters seen from behind: axes swapped, taps from the last to the first.
+    const [o, c, r, s] = w.strides.map((stride) => stride * 4);
+    const filters = { address: machine.address(w) + 2 * (r + s), strides: [c, o, -r, -s] as const };
+    winograd(machine, machine.winograd, g, filters, [2 - padding[0], 2 - padding[1]], out);
+    return out;
+  }
   const flat = isPointwise(w.shape, geometry) && hasFlatPixels(g);
   const source = imageTensor(machine.address(g), g, groups, flat);
   const target = imageTensor(machine.address(out), out, groups, flat);

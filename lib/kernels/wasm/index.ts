@@ -12,6 +12,7 @@ import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
 import { weightKernels } from './weights.js';
+import type { WinogradChoice } from './winograd.js';
 
 export interface WasmOptions {
   /**
@@ -24,6 +25,11 @@ export interface WasmOptions {
    * experimental flag for the whole process on Node 20. It is faster and differs from the plain build in the last bits.
    */
   readonly relaxedSimd?: 'auto' | boolean;
+  /**
+   * Minimal filtering for 3 × 3 convolutions with stride 1 where it pays: `off` (the default, wherever exactness counts),
+   * `f2` (forward and input gradient; as accurate as direct) or `f4` (all passes; errors of about 1e-5 of the output's rms).
+   */
+  readonly winograd?: WinogradChoice;
   /** Upper limit of linear memory in bytes; 4 GiB unless given. */
   readonly maximumBytes?: number;
 }
@@ -31,6 +37,7 @@ export interface WasmOptions {
 /** What a wasm backend really runs on. */
 export interface WasmDescription {
   readonly simd: 'plain' | 'relaxed';
+  readonly winograd: WinogradChoice;
   /** Threads that take part now; helpers join some milliseconds after the start. */
   readonly threads: number;
   /** True if memory is a SharedArrayBuffer: host views then survive growth. */
@@ -68,11 +75,15 @@ export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBa
   return backendOn(machine);
 }
 
-function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads: number; maximumBytes: number } {
+function limits({ threads = 1, winograd = 'off', maximumBytes = 2 ** 32 }: WasmOptions): {
+  threads: number;
+  winograd: WinogradChoice;
+  maximumBytes: number;
+} {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new BackendError('wasm', `threads must be a positive integer; got ${threads}`);
   }
-  return { threads, maximumBytes };
+  return { threads, winograd, maximumBytes };
 }
 
 function backendOn(machine: Machine): WasmBackend {
@@ -89,6 +100,7 @@ function backendOn(machine: Machine): WasmBackend {
     close: () => machine.close(),
     describe: () => ({
       simd: machine.simd,
+      winograd: machine.winograd,
       threads: machine.threads,
       sharedMemory: machine.shared,
       memoryBytes: machine.memory.buffer.byteLength,

@@ -7,6 +7,7 @@ import type { Kernels } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
 import type { AnyKernel } from './team.js';
 import { canThread, Threads } from './threads.js';
+import type { WinogradChoice } from './winograd.js';
 
 const PAGE = 65536;
 /** Words passed to kernels live here, below the first block. */
@@ -48,6 +49,7 @@ export interface MachineOptions {
   readonly module?: WebAssembly.Module;
   /** Threads, the calling one included. */
   readonly threads: number;
+  readonly winograd: WinogradChoice;
   /** Upper limit of linear memory in bytes, at most 4 GiB. */
   readonly maximumBytes: number;
 }
@@ -56,6 +58,7 @@ export interface MachineOptions {
 export class Machine {
   readonly simd: 'plain' | 'relaxed';
   readonly shared: boolean;
+  readonly winograd: WinogradChoice;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
   readonly #names: readonly KernelName[];
@@ -69,6 +72,7 @@ export class Machine {
 
   constructor(options: MachineOptions) {
     this.simd = options.simd;
+    this.winograd = options.winograd;
     this.shared = hasSharedMemory();
     const pages = Math.min(65536, Math.floor(options.maximumBytes / PAGE));
     const initial = Math.min(pages, 256);

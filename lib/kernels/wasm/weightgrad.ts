@@ -13,6 +13,7 @@ import {
   RATE,
   stackImages,
 } from './plan.js';
+import { suitsWinograd, suitsWinogradGradient, winogradWeightGradient } from './winograd.js';
 
 /** Four-pixel groups worth a call of the inner loop; small images are taken together until they have as many. */
 const BLOCK_QUADS = 128;
@@ -27,6 +28,14 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
     return result;
   }
   const { groups, stride, padding } = geometry;
+  const [outputs, inputs, ...kernel] = weightShape;
+  const kind = { kernel, outHeight: g.shape[2], outWidth: g.shape[3], channels: inputs, rows: outputs };
+  const pixels = g.shape[0] * g.shape[2] * g.shape[3];
+  const pays = suitsWinogradGradient(machine.winograd, inputs, outputs, pixels);
+  if (pays && suitsWinograd(machine.winograd, kind, geometry)) {
+    winogradWeightGradient(machine, g, x, padding, result);
+    return result;
+  }
   const flat = isPointwise(weightShape, geometry) && hasFlatPixels(x) && hasFlatPixels(g);
   const gradient = imageTensor(machine.address(g), g, groups, flat);
   const { plan, tapOffsets } = layOut({

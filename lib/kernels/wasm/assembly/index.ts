@@ -6,6 +6,8 @@ export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
 export { convolve } from './convolution';
 export { packGradient, quadOffsets, weightGradient } from './weightgrad';
+export { padImages, winograd, winogradFilters } from './winograd';
+export { winogradSums, winogradTable, winogradTransforms, winogradWeights } from './winograd';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
 export { batchNormGradient, channelAffine, channelStats } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
