@@ -3,35 +3,35 @@ import t from 'tap';
 import * as root from '../lib/index.js';
 import * as node from '../lib/node.js';
 
-const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s*['"]([^'"]+)['"]|(?:^|\n)import\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g;
+const STATIC = /(?:^|\n)\s*(?:import|export)\s(?:[^'";]*?from\s*)?['"]([^'"]+)['"]/g;
+const DYNAMIC = /import\(\s*['"]([^'"]+)['"]/g;
 
-/** The modules a compiled module reaches: files by address, packages by name. */
-function reach(entry: string): { files: Set<string>; packages: Set<string> } {
-  const files = new Set<string>();
-  const packages = new Set<string>();
+/** What a compiled module reaches: modules by address, packages by name, and those loaded only when asked for. */
+function reach(entry: string): { files: Set<string>; packages: Set<string>; onDemand: Set<string> } {
+  const [files, packages, onDemand] = [new Set<string>(), new Set<string>(), new Set<string>()];
   const pending = [new URL(entry, import.meta.url).href];
   for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
     if (files.has(file)) continue;
     files.add(file);
-    for (const [, a, b, c] of readFileSync(new URL(file), 'utf8').matchAll(IMPORT)) {
-      const specifier = a ?? b ?? c;
-      if (specifier.startsWith('.')) pending.push(new URL(specifier, file).href);
-      else packages.add(specifier);
-    }
+    const text = readFileSync(new URL(file), 'utf8');
+    const follow = (specifier: string, into: Set<string>) =>
+      specifier.startsWith('.') ? pending.push(new URL(specifier, file).href) : into.add(specifier);
+    for (const [, specifier] of text.matchAll(STATIC)) follow(specifier, packages);
+    for (const [, specifier] of text.matchAll(DYNAMIC)) follow(specifier, onDemand);
   }
-  return { files, packages };
+  return { files, packages, onDemand };
 }
 
 t.test('the package root reaches no module of Node, and no package but those that run in browsers', async (t) => {
-  const { files, packages } = reach('../lib/index.js');
+  const { files, packages, onDemand } = reach('../lib/index.js');
   t.ok(files.size > 80, `walked ${files.size} modules`);
   t.strictSame([...packages].sort(), ['fast-png', 'jpeg-js', 'ndarray', 'ndarray-ops']);
+  t.strictSame([...onDemand].sort(), ['gpu.js'], 'which has a build for browsers');
 });
 
 t.test('the walk sees what it must not find', async (t) => {
-  const { packages } = reach('../lib/node.js');
-  t.ok(packages.has('node:fs/promises'));
+  t.ok(reach('../lib/node.js').packages.has('node:fs/promises'));
+  t.ok(reach('../lib/cli/main.js').packages.has('node:os'));
 });
 
 t.test('a newcomer finds the words of every room', async (t) => {
