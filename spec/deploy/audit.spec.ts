@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import t from 'tap';
+import { auditLayer, auditModel } from '../../lib/deploy/audit.js';
+import { currentBackend } from '../../lib/kernels/registry.js';
+import { Sequential } from '../../lib/nn/layers/sequential.js';
+import { SmallCnn } from '../../lib/nn/models/smallCnn.js';
+import { intActivation, uintActivation } from '../../lib/quant/activation.js';
+import { QuantLinear } from '../../lib/quant/layers.js';
+import { layerPolicy } from '../../lib/quant/policy.js';
+import type { QuantTensor } from '../../lib/quant/quantTensor.js';
+import {
+  AccumulatorAwareQuantizer,
+  WeightQuantizer,
+  type WeightQuantizerFactory,
+} from '../../lib/quant/weightQuantizer.js';
+import { tensor } from '../../lib/tensor/create.js';
+import { QuantError } from '../../lib/tensor/errors.js';
+import { Random } from '../../lib/tensor/random.js';
+import { memory } from '../../lib/tensor/storage.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
+
+const ROWS = [
+  [3, -2, 0, 1],
+  [-1, -1, -1, 0],
+];
+
+/** The rows above on a grid of step 0.5, whatever the weights. */
+function fixed(bits: number, rows = ROWS): QuantTensor {
+  const value = tensor(rows.map((row) => row.map((q) => q / 2)));
+  return { value, scale: tensor([[0.5], [0.5]]), bits, signed: true, narrow: true };
+}
+
+class Fixed extends WeightQuantizer {
+  override quantize(): QuantTensor {
+    return fixed(this.bits);
+  }
+}
+
+/** Claims P bits and keeps no promise. */
+class Claiming extends AccumulatorAwareQuantizer {
+  override quantize(): QuantTensor {
+    return fixed(this.bits);
+  }
+}
+
+const claim =
+  (accumulatorBits: number): WeightQuantizerFactory =>
+  (w: Tensor, input) =>
+    new Claiming('a2q+', { bits: 3, accumulatorBits }, w, input);
+
+function layer(weight: WeightQuantizerFactory, input = uintActivation({ bits: 4 })): QuantLinear {
+  return new QuantLinear(4, 2, { weight, input, random: new Random(0) });
+}
+
+/** SHA-256 of the rows as little-endian int32, by another road. */
+const HASH = createHash('sha256')
+  .update(Buffer.from(Int32Array.from(ROWS.flat()).buffer))
+  .digest('hex');
+
+t.test('a layer that claims nothing, worked by hand', async (t) => {
+  // Unsigned 4-bit inputs are 0 … 15: row 0 reaches 15·4 and −15·2, row 1 only −15·3. Bits for 60 and −45: 7.
+  t.same(
+    await auditLayer(
+      'fc',
+      layer(() => new Fixed(3)),
+    ),
+    {
+      layer: 'fc',
+      weightBits: 3,
+      inputBits: 4,
+      inputSigned: false,
+      length: 4,
+      channels: 2,
+      bound: null,
+      accumulatorBits: null,
+      budget: null,
+      safeBits: 7,
+      max: 60,
+      min: -45,
+      budgetUsed: null,
+      meanBudgetUsed: null,
+      sparsity: 2 / 8,
+      weightsSha256: HASH,
+      alpha: [4, 0],
+      beta: [-2, -3],
+      worst: { channel: 0, max: 60, min: -30, maxInput: [15, 0, 0, 15], minInput: [0, 15, 0, 0] },
+      trial: { accumulatorBits: 7, overflows: 0, reached: true, oneBitLessOverflows: true },
+      proved: null,
+    },
+  );
+});
+
+t.test('signed inputs', async (t) => {
+  // −8 … 7: row 0 reaches 7·4 + 8·2 = 44 and −8·4 − 7·2 = −46, row 1 8·3 = 24 and −21.
+  const audit = await auditLayer(
+    'fc',
+    layer(() => new Fixed(3), intActivation({ bits: 4 })),
+  );
+  t.match(audit, { inputSigned: true, max: 44, min: -46, safeBits: 7 });
+  t.match(audit.worst, { channel: 0, maxInput: [7, -8, 0, 7], minInput: [-8, 7, 0, -8] });
+  t.match(audit.trial, { overflows: 0, reached: true, oneBitLessOverflows: true });
+});
+
+t.test('a claim that holds, and its budget', async (t) => {
+  const audit = await auditLayer('fc', layer(claim(7)));
+  // T₊ = (2^7 − 2)/15 = 8.4; the rows spend 6 and 3 of it.
+  t.match(audit, { bound: 'a2q+', accumulatorBits: 7, safeBits: 7, proved: true });
+  t.ok(Math.abs((audit.budgetUsed ?? 0) - 6 / 8.4) < 1e-12);
+  t.ok(Math.abs((audit.meanBudgetUsed ?? 0) - 4.5 / 8.4) < 1e-12);
+  t.match((await auditLayer('fc', layer(claim(9)))).proved, true, 'more bits than needed');
+});
+
+t.test('a claim that does not hold is not proved, and the register shows it', async (t) => {
+  const audit = await auditLayer('fc', layer(claim(6)));
+  t.equal(audit.proved, false);
+  // Six bits hold −32 … 31; the sums 60 and −45 do not fit.
+  t.match(audit.trial, { accumulatorBits: 6, reached: false });
+  t.ok((audit.trial?.overflows ?? 0) > 0);
+  const model = await auditModel(new Sequential(layer(claim(7)), layer(claim(6))));
+  t.equal(model.proved, false);
+  t.same(
+    model.layers.map(({ layer: name, proved }) => [name, proved]),
+    [
+      ['0', true],
+      ['1', false],
+    ],
+  );
+});
+
+t.test('a whole model', async (t) => {
+  const make = layerPolicy({ method: 'a2q', weightBits: 4, actBits: 4, accumulatorBits: 11, random: new Random(2) });
+  const model = new SmallCnn(make, { inChannels: 1, imageSize: 16, classes: 10, widths: [4, 6, 8] });
+  const before = memory(currentBackend()).bytes;
+  const audit = await auditModel(model);
+  t.equal(memory(currentBackend()).bytes, before, 'nothing is left in memory');
+  t.equal(audit.proved, true);
+  t.same(
+    audit.layers.map(({ layer: name, bound, proved }) => [name, bound, proved]),
+    [
+      ['stages.0.conv', null, null],
+      ['stages.1.conv', 'a2q', true],
+      ['stages.2.conv', 'a2q', true],
+      ['fc', null, null],
+    ],
+  );
+  const constrained = audit.layers.slice(1, 3);
+  t.equal(audit.safeBits, Math.max(...constrained.map(({ safeBits }) => safeBits)));
+  t.ok(constrained.every(({ safeBits, budgetUsed }) => safeBits <= 11 && (budgetUsed ?? 2) <= 1));
+  const sizes = constrained.map(({ channels, length }) => channels * length);
+  const zeros = constrained.reduce((sum, { sparsity }, i) => sum + sparsity * sizes[i], 0);
+  t.ok(Math.abs(audit.sparsity - zeros / (sizes[0] + sizes[1])) < 1e-12, 'of the constrained layers');
+});
+
+t.test('nothing to audit, or no integers', async (t) => {
+  await t.rejects(auditModel(new Sequential()), { message: /no quantized layer/ });
+  class Broken extends WeightQuantizer {
+    override quantize(): QuantTensor {
+      return fixed(2);
+    }
+  }
+  await t.rejects(
+    auditLayer(
+      'conv1',
+      layer(() => new Broken(2)),
+    ),
+    QuantError,
+  );
+  await t.rejects(
+    auditLayer(
+      'conv1',
+      layer(() => new Broken(2)),
+    ),
+    {
+      message: /the weights of conv1 are no integers of 2 bits/,
+    },
+  );
+  const qat = layerPolicy({ method: 'qat', weightBits: 4, actBits: 4, random: new Random(2) });
+  const model = new SmallCnn(qat, { inChannels: 1, imageSize: 16, classes: 10, widths: [4, 6] });
+  t.match(await auditModel(model), { proved: false, safeBits: null });
+});
