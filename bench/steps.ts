@@ -35,17 +35,18 @@ export function makeStep(model: StepModel, method: Method, accumulatorBits = 13)
     const network = new Espcn(make, { scale: 2 });
     const x = uniform([8, 3, 64, 64], random);
     const target = uniform([8, 3, 128, 128], random);
-    return step(name, network, new Adam(network.parameters(), { learningRate: 1e-4 }), () => mse(network.forward(x), target));
+    const optimizer = new Adam(network.parameters(), { learningRate: 1e-4 });
+    return step(name, network, optimizer, [x, target], () => mse(network.forward(x), target));
   }
   const batch = model === 'resnet18' ? 16 : 32;
   const network = model === 'resnet18' ? new ResNet18(make, { classes: 10 }) : new MobileNetV1(make, { classes: 10 });
   const x = uniform([batch, 3, 32, 32], random, -1, 1);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
   const optimizer = new SGD(network.parameters(), { learningRate: 1e-4, momentum: 0.9 });
-  return step(name, network, optimizer, () => crossEntropy(network.forward(x), labels));
+  return step(name, network, optimizer, [x], () => crossEntropy(network.forward(x), labels));
 }
 
-function step(name: string, model: Module, optimizer: Optimizer, loss: () => Tensor): Step {
+function step(name: string, model: Module, optimizer: Optimizer, data: readonly Tensor[], loss: () => Tensor): Step {
   return {
     name,
     async run() {
@@ -64,6 +65,7 @@ function step(name: string, model: Module, optimizer: Optimizer, loss: () => Ten
     dispose() {
       model.dispose();
       optimizer.dispose();
+      for (const each of data) each.dispose();
     },
   };
 }
