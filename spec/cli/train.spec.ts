@@ -1,0 +1,77 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { a2q, words } from './a2q.js';
+
+const TINY = '--model cnn --dataset glyphs --train-images 200 --batch-size 8 --seed 1 --threads 1';
+
+t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
+  const folder = t.testdir({});
+  const [float, quantized] = [join(folder, 'float'), join(folder, 'runs', 'a2q')];
+  const first = await a2q([...words(`train ${TINY} --method float --epochs 2 --limit-batches 10 --out`), float]);
+  t.equal(first.code, 0, first.stderr);
+  t.match(first.stdout, /best accuracy \d+\.\d\d % in epoch [12]\nrun finished: /);
+  t.match(first.stderr, /epoch 2\/2 {2}loss \d/);
+
+  const flags = '--method a2q+ --acc-bits 12 --calibration-images 16 --epochs 1 --limit-batches 5 --json';
+  const second = await a2q([...words(`train ${TINY} ${flags} --init-from`), float, '--out', quantized]);
+  t.equal(second.code, 0, second.stderr);
+  const run = JSON.parse(second.stdout);
+  t.match(run, { interrupted: false, metricName: 'accuracy', config: { method: 'a2q+', weightBits: 4, actBits: 4 } });
+  t.match(run.config, { accumulatorBits: 12, batchSize: 8, start: { epInit: true, biasCorrection: true } });
+  t.equal(run.epochs.length, 1);
+  for (const stage of ['EP-init', 'activation calibration', 'bias correction']) t.match(second.stderr, stage);
+
+  const measured = await a2q(['eval', '--run', quantized, '--limit-batches', '5', '--threads', '1', '--json']);
+  t.equal(measured.code, 0, measured.stderr);
+  t.match(JSON.parse(measured.stdout), { metric: run.best.metric, samples: 40, method: 'a2q+' }, 'as while training');
+
+  const audited = await a2q(['audit', '--run', quantized, '--json']);
+  t.equal(audited.code, 0, audited.stderr);
+  const certificate = JSON.parse(audited.stdout);
+  t.equal(certificate.proved, true);
+  t.same(
+    certificate.layers.map(({ accumulatorBits }: { accumulatorBits: number | null }) => accumulatorBits),
+    [null, 12, 12, null],
+  );
+  const written = JSON.parse(await readFile(join(quantized, 'certificate.json'), 'utf8'));
+  t.same(written.layers, certificate.layers);
+  const people = await a2q(['audit', '--checkpoint', join(quantized, 'last.safetensors')]);
+  t.equal(people.code, 0);
+  t.match(
+    people.stdout,
+    /stages\.1\.conv channel \d+: worst sum -?\d+ at inputs \[.*\]; reached with 0 overflows on 12/,
+  );
+  t.match(people.stdout, 'proved: no accumulator of 12 bits can overflow');
+  const nothing = await a2q(['audit', '--run', float]);
+  t.match(nothing, { code: 2, stderr: /is a float model/ });
+});
+
+t.test('Ctrl-C leaves a checkpoint from which the same bits follow', async (t) => {
+  const folder = t.testdir({});
+  const train = words(`train ${TINY} --method a2q --acc-bits 12 --stats-steps 6 --epochs 2 --limit-batches 25 --out`);
+  const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
+  const straight = await a2q([...train, whole]);
+  t.equal(straight.code, 0, straight.stderr);
+  const stopped = await a2q([...train, parts], { interruptAt: /epoch 1\/2/ });
+  t.equal(stopped.code, 130, stopped.stderr);
+  t.match(stopped.stderr, 'stopping after this step');
+  t.match(
+    stopped.stdout,
+    /interrupted in epoch 2 of 2, after \d+ batches; go on with: a2q train --resume --out .*parts/,
+  );
+  t.same((await readdir(parts)).sort(), ['best.safetensors', 'config.json', 'last.safetensors', 'log.jsonl']);
+
+  const again = await a2q([...train, parts]);
+  t.match(again, { code: 2, stderr: /holds a run already; add --resume to go on/ });
+  const other = await a2q([...words('train --resume --lr 0.5 --epochs 2 --out'), parts]);
+  t.match(other, { code: 2, stderr: /begun with other settings \(optimizer\.learningRate\)/ });
+
+  const resumed = await a2q([...words('train --resume --threads 1 --json --out'), parts]);
+  t.equal(resumed.code, 0, resumed.stderr);
+  t.match(JSON.parse(resumed.stdout), { interrupted: false, position: { epoch: 2, step: 50 } });
+  for (const file of ['last.safetensors', 'best.safetensors']) {
+    const [a, b] = await Promise.all([readFile(join(whole, file)), readFile(join(parts, file))]);
+    t.ok(a.equals(b), `${file}, byte for byte`);
+  }
+});
