@@ -39,7 +39,8 @@ async function demoCommands(): Promise<Command[]> {
     const { demoCommand } = (await import(path)) as DemoModule;
     return [demoCommand()];
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return [];
+    const absent = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+    if (absent && error.message.includes('command.js')) return [];
     throw error;
   }
 }
