@@ -2,7 +2,7 @@
  * Micro-benchmarks of the wasm kernels, one line each: least (median) milliseconds and, for products, 10⁹
  * direct-convolution operations a second at the least time. Settings are interleaved in one process, so that they meet the same machine.
  *
- *     node dist/bench/wasm/kernels.js [filter]
+ *     node dist/bench/wasm/kernels.js [filter [setting,setting …]]
  */
 import type { ConvGeometry } from '../../lib/kernels/backend.js';
 import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
@@ -14,8 +14,12 @@ import { contiguousView, type View } from '../../lib/tensor/view.js';
 const ROUNDS = 15;
 
 const SETTINGS: Readonly<Record<string, WasmOptions>> = {
-  '1 thread': { relaxedSimd: false },
-  '2 threads': { relaxedSimd: false, threads: 2 },
+  direct: { relaxedSimd: false },
+  f2: { relaxedSimd: false, winograd: 'f2' },
+  f4: { relaxedSimd: false, winograd: 'f4' },
+  'f4 ×2': { relaxedSimd: false, winograd: 'f4', threads: 2 },
+  'direct relaxed': { relaxedSimd: true },
+  'f4 relaxed ×2': { relaxedSimd: true, winograd: 'f4', threads: 2 },
 };
 
 interface Case {
@@ -125,11 +129,11 @@ const CASES: readonly Case[] = [
   }),
 ];
 
-const filter = process.argv[2] ?? '';
+const [filter = '', chosen = Object.keys(SETTINGS).join()] = process.argv.slice(2);
 for (const each of CASES.filter(({ name }) => name.includes(filter))) {
   const runs: { setting: string; backend: WasmBackend; run: () => unknown; times: number[] }[] = [];
-  for (const [setting, options] of Object.entries(SETTINGS)) {
-    const backend = await loadWasmBackend(options);
+  for (const setting of chosen.split(',')) {
+    const backend = await loadWasmBackend(SETTINGS[setting]);
     runs.push({ setting, backend, run: each.prepare(backend), times: [] });
   }
   for (let round = -3; round < ROUNDS; round++) {

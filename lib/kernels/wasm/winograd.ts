@@ -148,7 +148,7 @@ export function winograd(
       ...{ out: machine.address(out), outImage: out.strides[0] * 4, outChannel: out.strides[1] * 4 },
       ...{ outRow: out.strides[2] * 4, outHeight, outWidth },
     };
-    const perTile = frequencies * (channels + panels * 6) * 4 + 4;
+    const perTile = frequencies * (channels + panels * 6) * 4 + 16;
     const units = Math.ceil(tiles / block);
     const job = {
       units,

@@ -78,16 +78,22 @@ export function padChannels(
   fresh: bool,
 ): void {
   const rowBytes = <usize>(p.step * p.phaseWidth) << 2;
-  const first = max(0, p.top - firstRow);
-  const last = min(rows, p.height + p.top - firstRow);
+  const first = min(max(0, p.top - firstRow), rows);
+  const last = max(first, min(rows, p.height + p.top - firstRow));
+  const isDense = p.step == 1 && p.sourceColumn == 4;
   for (let c = 0; c < channels; c++) {
     const plane = to + c * p.channelBytes;
-    if (fresh) fillWords(plane, i32x4.splat(0), p.planeBytes >> 2);
     const from = image + c * p.sourceChannel;
-    if (p.step == 1 && p.sourceColumn == 4) {
-      copyRows(p, from + (firstRow + first - p.top) * p.sourceRow, plane + first * rowBytes, last - first);
+    if (isDense) {
+      if (fresh) {
+        fillWords(plane, i32x4.splat(0), first * p.phaseWidth);
+        const end = <i32>(last * rowBytes);
+        fillWords(plane + end, i32x4.splat(0), (p.planeBytes - end) >> 2);
+      }
+      copyRows(p, from + (firstRow + first - p.top) * p.sourceRow, plane + first * rowBytes, last - first, fresh);
       continue;
     }
+    if (fresh) fillWords(plane, i32x4.splat(0), p.planeBytes >> 2);
     for (let y = first; y < last; y++) {
       const row = from + (firstRow + y - p.top) * p.sourceRow;
       for (let phase = 0; phase < p.step; phase++) {
@@ -97,16 +103,22 @@ export function padChannels(
   }
 }
 
-/** Rows of adjacent pixels into a copy of one phase. */
-function copyRows(p: Plan, row: usize, to: usize, rows: i32): void {
+/** Rows of adjacent pixels into a copy of one phase, with the zeros beside them if it is `fresh`. */
+function copyRows(p: Plan, row: usize, to: usize, rows: i32, fresh: bool): void {
   const rowBytes = <usize>p.phaseWidth << 2;
   const first = min(max(p.left, 0), p.phaseWidth);
   const count = max(first, min(p.width + p.left, p.phaseWidth)) - first;
+  const after = p.phaseWidth - first - count;
   const whole = <usize>(count & ~3) << 2;
   const rest = count & 3;
   let from = row + ((first - p.left) << 2);
   to += <usize>first << 2;
   for (; rows > 0; rows--) {
+    if (fresh) {
+      for (let i: usize = 4; i <= <usize>first << 2; i += 4) store<u32>(to - i, 0);
+      const end = to + (<usize>count << 2);
+      for (let i: usize = 0; i < <usize>after << 2; i += 4) store<u32>(end + i, 0);
+    }
     for (let i: usize = 0; i < whole; i += 16) v128.store(to + i, v128.load(from + i));
     if (rest) storeLanes(to + whole, v128.load(from + whole), rest);
     from += p.sourceRow;

@@ -117,7 +117,8 @@ export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): v
   const frequencies = (t.edge + 2) * (t.edge + 2);
   const panels = (t.rows + 5) / 6;
   const addresses = scratch + WORK;
-  const patches = addresses + (<usize>t.block << 2);
+  const targets = addresses + (<usize>t.block << 2);
+  const patches = targets + <usize>t.block * 12;
   // An odd number of cache lines, so that frequencies do not compete for the same places in the cache.
   const patchStep = <usize>t.block * t.channels * 4 + 64;
   const products = patches + <usize>frequencies * patchStep;
@@ -130,6 +131,7 @@ export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): v
     for (let i = 0; i < groups * 4; i++) {
       store<usize>(addresses + (<usize>i << 2), patchAddress(t, min(first + i, t.tiles - 1)));
     }
+    listTargets(t, first, count, targets);
     for (let c = 0; c < t.channels; c++) {
       const plane = c * t.channelBytes;
       for (let g = 0; g < groups; g++) {
@@ -160,29 +162,47 @@ export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): v
         const result = scratch + 704;
         if (t.edge == 4) transformResults4(from, productStep, scratch, result);
         else transformResults2(from, productStep, scratch, result);
-        storeTiles(t, first + g * 4, min(4, count - g * 4), row, result);
+        storeTiles(t, targets + g * 48, min(4, count - g * 4), row * t.outChannel, result);
       }
     }
   }
 }
 
-/** Writes up to four finished tiles of one output channel, clipped at the edges of the image. */
-function storeTiles(t: Tiling, first: i32, count: i32, row: i32, from: usize): void {
+/** Where tiles go: output address in channel 0, rows and columns inside the image. */
+function listTargets(t: Tiling, first: i32, count: i32, to: usize): void {
   const perImage = t.across * t.down;
-  for (let i = 0; i < count; i++) {
-    const place = (first + i) % perImage;
+  for (let i = first; i < first + count; i++) {
+    const place = i % perImage;
     const y = (place / t.across) * t.edge;
     const x = (place % t.across) * t.edge;
-    const width = min(t.edge, t.outWidth - x);
-    const height = min(t.edge, t.outHeight - y);
-    let to = t.out + <usize>((first + i) / perImage) * t.outImage + row * t.outChannel + y * t.outRow + (x << 2);
-    for (let r = 0; r < height; r++) {
-      const v = v128.load(from + (<usize>r << 6));
-      if (width == 4) v128.store(to, v);
-      else storeLanes(to, v, width);
-      to += t.outRow;
+    store<usize>(to, t.out + <usize>(i / perImage) * t.outImage + y * t.outRow + (x << 2));
+    store<i32>(to, min(t.edge, t.outHeight - y), 4);
+    store<i32>(to, min(t.edge, t.outWidth - x), 8);
+    to += 12;
+  }
+}
+
+/** Writes up to four finished tiles of one output channel, clipped at the edges of the image. */
+function storeTiles(t: Tiling, targets: usize, count: i32, channel: usize, from: usize): void {
+  for (let i = 0; i < count; i++) {
+    let to = load<usize>(targets) + channel;
+    const height = load<i32>(targets, 4);
+    const width = load<i32>(targets, 8);
+    if (height == 4 && width == 4) {
+      v128.store(to, v128.load(from));
+      v128.store(to + t.outRow, v128.load(from, 64));
+      v128.store(to + 2 * t.outRow, v128.load(from, 128));
+      v128.store(to + 3 * t.outRow, v128.load(from, 192));
+    } else {
+      for (let r = 0; r < height; r++) {
+        const v = v128.load(from + (<usize>r << 6));
+        if (width == 4) v128.store(to, v);
+        else storeLanes(to, v, width);
+        to += t.outRow;
+      }
     }
     from += 16;
+    targets += 12;
   }
 }
 
