@@ -12,14 +12,20 @@ import { DataError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { breathe } from './breathe.js';
 import type { RunConfig } from './config.js';
 import { drawHeWeights } from './models.js';
 
 /** What a fresh model goes through before its first step. */
 export type PrepareConfig = Pick<RunConfig, 'start' | 'seed' | 'batchSize' | 'method'>;
 
-/** Told the name of each stage as it begins. */
-export type OnStage = (stage: string) => void;
+/** Whom to tell of the stages, and who may end them. */
+export interface PrepareOptions {
+  /** Told the name of each stage as it begins. */
+  readonly onStage?: (stage: string) => void;
+  /** Gives up between two batches, by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+}
 
 /** Tells the generator of He's weights from that of the model's own. */
 const HE_STREAM = 1;
@@ -38,7 +44,7 @@ export async function prepareModel(
   { start, seed, batchSize, method }: PrepareConfig,
   source: { readonly state: StateDict; readonly name: string } | null,
   dataset: Dataset,
-  onStage: OnStage = () => undefined,
+  { onStage = () => undefined, signal }: PrepareOptions = {},
 ): Promise<void> {
   if (source) await loadFloatWeights(model, source.state, source.name);
   else if (start.heInit) drawHeWeights(model, new Random(seed).fork(HE_STREAM));
@@ -53,14 +59,14 @@ export async function prepareModel(
   const order = new Random(seed).permutation(dataset.length).subarray(0, samples);
   const calibration = subset(dataset, order);
   onStage('activation calibration');
-  await calibrateActivations(model, inputsOf(calibration, batchSize));
+  await calibrateActivations(model, inputsOf(calibration, batchSize, signal));
   if (!start.biasCorrection) return;
   onStage('bias correction');
-  await correctBias(model, () => inputsOf(calibration, batchSize));
+  await correctBias(model, () => inputsOf(calibration, batchSize, signal));
 }
 
 /** The inputs of a dataset's plain samples as tensors; each is freed when the next is asked for. */
-function* inputsOf(dataset: Dataset, batchSize: number): Generator<Tensor> {
+async function* inputsOf(dataset: Dataset, batchSize: number, signal?: AbortSignal): AsyncGenerator<Tensor> {
   for (const { inputs, inputShape } of batches(dataset, { batchSize })) {
     const x = tensor(inputs, inputShape);
     try {
@@ -68,6 +74,8 @@ function* inputsOf(dataset: Dataset, batchSize: number): Generator<Tensor> {
     } finally {
       dispose(x);
     }
+    await breathe();
+    signal?.throwIfAborted();
   }
 }
 

@@ -16,7 +16,7 @@ async function prepared(start: Partial<RunConfig['start']>, source: StateDict | 
   const config = tinyRun({ start: { ...tinyRun().start, ...start }, accumulatorBits: 10, seed: 8 });
   const model = buildModel(config);
   const from = source && { state: source, name: 'source' };
-  await prepareModel(model, config, from, dataset, (stage) => stages.push(stage));
+  await prepareModel(model, config, from, dataset, { onStage: (stage) => stages.push(stage) });
   return model;
 }
 
@@ -77,6 +77,14 @@ t.test('calibration and bias correction, in this order, each to be switched off'
     [...activationQuantizers(plain)].some(([, quantizer]) => quantizer.learned),
     'the statistics phase is to come',
   );
+});
+
+t.test('a signal ends calibration between two batches', async (t) => {
+  const config = tinyRun({ start: { ...tinyRun().start, calibrationSamples: 20 } });
+  const controller = new AbortController();
+  controller.abort(new Error('enough'));
+  const preparing = prepareModel(buildModel(config), config, null, dataset, { signal: controller.signal });
+  await t.rejects(preparing, { message: 'enough' });
 });
 
 t.test('a quantized checkpoint gives its weights; quantizers start anew', async (t) => {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
@@ -22,6 +23,12 @@ function writeError(path: string, cause: unknown): DataError {
   return new DataError('save', `cannot write ${path}: ${reason}`, { cause });
 }
 
+/** Temporary files being written; they go even if the process ends in the middle. */
+const unfinished = new Set<string>();
+process.on('exit', () => {
+  for (const path of unfinished) rmSync(path, { force: true });
+});
+
 /**
  * Writes a whole file or nothing: into a temporary file beside it, flushed to the disk, then renamed over it. Whatever
  * was there stays until that moment, and the temporary file goes if anything fails.
@@ -30,6 +37,7 @@ function writeError(path: string, cause: unknown): DataError {
  */
 export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  unfinished.add(temporary);
   try {
     const file = await open(temporary, 'w');
     try {
@@ -42,6 +50,8 @@ export async function writeAtomic(path: string, content: Uint8Array | string): P
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw writeError(path, cause);
+  } finally {
+    unfinished.delete(temporary);
   }
 }
 

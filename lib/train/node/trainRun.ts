@@ -64,14 +64,29 @@ export interface RunResult {
  * @throws DataError for data, checkpoints or a folder that cannot be used; A2QError if training diverges
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { folder, config, events = {} } = options;
-  const [train, test] = [await open(options, 'train'), await open(options, 'test')];
+  const { folder, config, signal } = options;
   const resumed = options.resume ? await lastCheckpoint(folder) : null;
+  try {
+    return await runFrom(options, resumed);
+  } catch (error) {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    // Stopped before the first step: the configuration is all there is to resume from.
+    await writeRunConfig(folder, config);
+    const { position, best } = resumed?.training ?? { position: START, best: null };
+    return { log: await readLog(folder, position.epoch), best, position, interrupted: true };
+  }
+}
+
+/** @throws the signal's reason if it comes before the first step */
+async function runFrom(options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
+  const { folder, config, signal, events = {} } = options;
+  const [train, test] = [await open(options, 'train'), await open(options, 'test')];
+  signal?.throwIfAborted();
   const model = buildModel(config);
   let optimizer: Optimizer | null = null;
   try {
     if (resumed) restoreModel(model, resumed.state, resumed.path);
-    else await prepare(model, config, train, events);
+    else await prepare(model, options, train);
     optimizer = makeOptimizer(model, config.optimizer);
     if (resumed) optimizer.loadState(resumed.training.optimizer);
     await writeRunConfig(folder, config);
@@ -92,10 +107,13 @@ async function open({ source, events = {} }: RunOptions, split: 'train' | 'test'
   return openData(source, split, (done, total) => events.onStage?.(stage, done, total));
 }
 
-async function prepare(model: Module, config: RunConfig, train: Dataset, events: RunEvents): Promise<void> {
+async function prepare(model: Module, { config, signal, events = {} }: RunOptions, train: Dataset): Promise<void> {
   const { initFrom } = config.start;
   const weights = initFrom === null ? null : await readWeights(initFrom);
-  await prepareModel(model, config, weights, train, (stage) => events.onStage?.(stage));
+  await prepareModel(model, config, weights, train, {
+    onStage: (stage) => events.onStage?.(stage),
+    ...(signal ? { signal } : {}),
+  });
 }
 
 interface Resumed {

@@ -81,6 +81,22 @@ t.test('the same with SGD, bias correction and a float checkpoint', async (t) =>
   t.ok(state.has('stages.1.conv.bias'), 'the corrected bias is part of the model');
 });
 
+t.test('a run stopped before its first step can be gone on with', async (t) => {
+  const folder = t.testdir({ a: {}, b: {} });
+  const config = tinyRun({ epochs: 1, start: { ...tinyRun().start, calibrationSamples: 16 } });
+  const controller = new AbortController();
+  const onStage = (stage: string) => {
+    if (stage === 'activation calibration') controller.abort();
+  };
+  const part = await run(join(folder, 'a'), config, { signal: controller.signal, events: { onStage } });
+  t.match(part, { interrupted: true, position: { step: 0 }, best: null });
+  t.same(await readdir(join(folder, 'a')), ['config.json']);
+  await run(join(folder, 'a'), config, { resume: true });
+  await run(join(folder, 'b'), config);
+  const [a, b] = await Promise.all(['a', 'b'].map((name) => readFile(join(folder, name, 'last.safetensors'))));
+  t.ok(a.equals(b));
+});
+
 t.test('the log and the best epoch', async (t) => {
   const folder = t.testdir({});
   const seen: string[] = [];
