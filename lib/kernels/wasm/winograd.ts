@@ -14,7 +14,7 @@ const FIELDS = [
   ...(['edge', 'across', 'down', 'tiles', 'block'] as const),
   ...(['padded', 'imageBytes', 'channelBytes', 'rowBytes', 'channels', 'filters', 'rows'] as const),
   ...(['out', 'outImage', 'outChannel', 'outRow', 'outHeight', 'outWidth'] as const),
-  ...(['first', 'patches', 'gradients', 'sums', 'table'] as const),
+  ...(['first', 'patches', 'gradients', 'sums', 'reduced', 'table'] as const),
   ...(['paddedGradient', 'gradientImage', 'gradientChannel', 'gradientRow'] as const),
 ] as const;
 
@@ -22,8 +22,8 @@ type Tiling = Record<(typeof FIELDS)[number], number>;
 
 /** Tiles of a block: their patches and products together stay in the second-level cache. */
 const BLOCK = 32;
-/** Tiles of a block of the weight gradient: enough to make the sums' traffic small. */
-const GRADIENT_BLOCK = 512;
+/** Tiles of a block of the weight gradient: more would leave the second-level cache, fewer make the sums' traffic large. */
+const GRADIENT_BLOCK = 128;
 /** Bytes the transforms need, as in assembly/winograd.ts. */
 const WORK = 1024;
 /** Fewest channels on either side for which transforms pay. */
@@ -187,6 +187,7 @@ export function winogradWeightGradient(
     36 * (channels * block * 4 + 64),
     36 * (panels * block * 24 + 64),
     36 * panels * Math.ceil(channels / 2) * 192,
+    36 * rows * Math.ceil(channels / 4) * 16,
     blocks * block * 8,
   ];
   const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
@@ -201,7 +202,7 @@ export function winogradWeightGradient(
       ...{ channelBytes: image.channelBytes, rowBytes: image.rowBytes },
       ...{ paddedGradient: places[1], gradientImage: gradient.imageBytes },
       ...{ gradientChannel: gradient.channelBytes, gradientRow: gradient.rowBytes },
-      ...{ patches: places[2], gradients: places[3], sums: places[4], table: places[5] },
+      ...{ patches: places[2], gradients: places[3], sums: places[4], reduced: places[5], table: places[6] },
     };
     const words = (first: number) => machine.words(FIELDS.map((field) => (field === 'first' ? first : tiling[field])));
     machine.runOnce('winogradTable', words(0), blocks * block);
@@ -211,7 +212,7 @@ export function winogradWeightGradient(
       const cost = (rows * channels * block) / RATE;
       machine.run('winogradSums', { units: 36, pieces: 3, cost, scratch: () => 192 + 1024 }, words(first));
     }
-    const job = { units: channels, cost: rows * 300, scratch: () => 2048 };
+    const job = { units: rows, cost: channels * 100, scratch: () => 2048 };
     machine.run('winogradWeights', job, words(0), machine.address(out));
   });
 }

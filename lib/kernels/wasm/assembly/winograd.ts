@@ -41,6 +41,8 @@ class Tiling {
   patches: usize = 0;
   gradients: usize = 0;
   sums: usize = 0;
+  /** Sums with their lanes added up, `[frequency][row][channel]`, channels rounded up to four. */
+  reduced: usize = 0;
   table: usize = 0;
   paddedGradient: usize = 0;
   gradientImage: i32 = 0;
@@ -264,7 +266,7 @@ export function winogradTable(begin: i32, end: i32, scratch: usize, tiling: usiz
 
 /**
  * Adds the current block to the sums of frequencies `begin … end`, `[frequency][panel][channel pair][6][2]` vectors whose
- * lanes are added up at the end. Scratch: a tile and the offsets of a band of quads.
+ * lanes are added up after the last block. Scratch: a tile and the offsets of a band of quads.
  */
 export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -292,28 +294,42 @@ export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize
         }
       }
     }
+    if (t.first + t.block >= t.tiles) {
+      reduceSums(t, sums, t.reduced + ((<usize>f * t.rows * ((t.channels + 3) & ~3)) << 2));
+    }
   }
 }
 
-/** Weight gradients `[row][channel][3][3]` of channels `begin … end`, from the sums. */
+/** Adds up the lanes of the sums of one frequency. */
+function reduceSums(t: Tiling, sums: usize, to: usize): void {
+  const pairs = (t.channels + 1) / 2;
+  const width = (t.channels + 3) & ~3;
+  for (let row = 0; row < t.rows; row++) {
+    let from = sums + <usize>((row / 6) * pairs) * 192 + (<usize>(row % 6) << 5);
+    let at = to + (<usize>(row * width) << 2);
+    for (let pair = 0; pair < pairs; pair++) {
+      store<f32>(at, <f32>sumLanes(v128.load(from)));
+      store<f32>(at, <f32>sumLanes(v128.load(from, 16)), 4);
+      from += 192;
+      at += 8;
+    }
+  }
+}
+
+/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the reduced sums. */
 export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
-  const panels = (t.rows + 5) / 6;
-  const pairs = (t.channels + 1) / 2;
-  const step = <usize>panels * pairs * 192;
+  const width = (t.channels + 3) & ~3;
+  const step = <usize>(t.rows * width) << 2;
   const gathered = scratch + 576;
   const result = gathered + 576;
-  for (let c = begin; c < end; c++) {
-    for (let row = 0; row < t.rows; row++) {
-      const lane = row & 3;
-      const at = <usize>((row / 6) * pairs + (c >> 1)) * 192 + (<usize>(row % 6) << 5) + (<usize>(c & 1) << 4);
-      for (let f: usize = 0; f < 36; f++) {
-        store<f32>(gathered + (f << 4) + (<usize>lane << 2), <f32>sumLanes(v128.load(t.sums + at + f * step)));
-      }
-      if (lane < 3 && row < t.rows - 1) continue;
+  for (let row = begin; row < end; row++) {
+    for (let c = 0; c < t.channels; c += 4) {
+      const from = t.reduced + (<usize>(row * width + c) << 2);
+      for (let f: usize = 0; f < 36; f++) v128.store(gathered + (f << 4), v128.load(from + f * step));
       transformWeights4(gathered, scratch, result);
-      for (let i = 0; i <= lane; i++) {
-        const to = out + (<usize>((row - lane + i) * t.channels + c) * 36);
+      for (let i = 0; i < min(4, t.channels - c); i++) {
+        const to = out + <usize>(row * t.channels + c + i) * 36;
         for (let k: usize = 0; k < 9; k++) store<f32>(to + (k << 2), load<f32>(result + (k << 4) + (<usize>i << 2)));
       }
     }
