@@ -2,12 +2,14 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { BACKEND_NAMES, backendNamed, currentBackend, setBackend } from '../kernels/registry.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
+import type { WinogradChoice } from '../kernels/wasm/winograd.js';
 import { integer, UsageError } from './usage.js';
 
 /** The options every command that computes has. */
 export interface BackendFlags {
   readonly backend?: string;
   readonly threads?: number;
+  readonly winograd?: WinogradChoice;
 }
 
 /** More threads than that bring nothing at the sizes trained here. */
@@ -16,7 +18,13 @@ const MOST_THREADS = 8;
 export function addBackendOptions(command: Command): Command {
   return command
     .addOption(new Option('--backend <name>', 'what computes').choices(BACKEND_NAMES))
-    .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64));
+    .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64))
+    .addOption(
+      new Option(
+        '--winograd <tile>',
+        'fast 3x3 convolutions of the wasm backend: f2 is as accurate as none, f4 errs by 1e-5 (default: off)',
+      ).choices(['off', 'f2', 'f4']),
+    );
 }
 
 /** Threads the wasm backend gets unless the user says otherwise. */
@@ -29,10 +37,12 @@ export function defaultThreads(): number {
  * @returns what really runs, for people: `wasm (relaxed SIMD, 2 threads)`
  * @throws UsageError for threads on a backend that has none; BackendError if it cannot run here
  */
-export async function useBackend({ backend: name = BACKEND_NAMES[0], threads }: BackendFlags): Promise<string> {
+export async function useBackend(flags: BackendFlags): Promise<string> {
+  const { backend: name = BACKEND_NAMES[0], threads, winograd = 'off' } = flags;
   if (name === 'wasm') {
-    setBackend(await loadWasmBackend({ threads: threads ?? defaultThreads() }));
+    setBackend(await loadWasmBackend({ threads: threads ?? defaultThreads(), winograd }));
   } else {
+    if (winograd !== 'off') throw new UsageError(`--winograd: the ${name} backend has no such convolutions`);
     if ((threads ?? 1) > 1) throw new UsageError(`--threads: the ${name} backend has one thread`);
     setBackend(backendNamed(name));
   }
@@ -48,6 +58,8 @@ export function describeCurrent(): string {
   const backend = currentBackend();
   const details = wasmDescription(backend);
   if (details === null) return backend.name;
-  const { simd, threads } = details;
-  return `${backend.name} (${simd} SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
+  const { simd, threads, winograd } = details;
+  const parts = [`${simd} SIMD`, `${threads} ${threads === 1 ? 'thread' : 'threads'}`];
+  if (winograd !== 'off') parts.push(`Winograd ${winograd}`);
+  return `${backend.name} (${parts.join(', ')})`;
 }
