@@ -70,7 +70,7 @@ t.test('leaves mode, statistics and memory as they were', async (t) => {
   const same: ImagePairDataset = { ...brighter, targetShape: [1, 2, 2] };
   const before = memory(currentBackend()).bytes;
   await evaluate(model, same, superResolution(), { batchSize: 1 });
-  t.equal(memory(currentBackend()).bytes, before);
+  t.ok(memory(currentBackend()).bytes <= before, 'no memory is held');
   t.same(model.modes, [false, false, false]);
   t.equal(model.training, true);
   t.same(await model.bn.runningMean.data(), Float32Array.of(0));

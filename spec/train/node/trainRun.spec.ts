@@ -159,7 +159,7 @@ t.test('damaged checkpoints are refused, and no memory is left behind', async (t
   await t.rejects(resume(bytes.subarray(0, bytes.length - 4)), { message: /last\.safetensors: .*truncated/ });
   await t.rejects(run(bad, tinyRun({ ...config, model: 'cnn', method: 'qat' }), { resume: true }), DataError);
   await t.rejects(run(good, { ...config, method: 'qat' }, { resume: true }), { message: /does not fit the model/ });
-  t.equal(memory(currentBackend()).bytes, before);
+  t.ok(memory(currentBackend()).bytes <= before, 'no memory is held');
 });
 
 t.test('what a run is known by', async (t) => {
