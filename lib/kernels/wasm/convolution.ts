@@ -6,6 +6,7 @@ import {
   hasFlatPixels,
   type ImageTensor,
   imageTensor,
+  isAdjacent3x3,
   isPointwise,
   kernelTaps,
   layOut,
@@ -223,8 +224,10 @@ function tileJob(plan: Plan, depth: number): Job {
 }
 
 function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): void {
-  const { source, out, taps } = sliding;
-  const { plan, tapOffsets } = layOut(sliding);
+  const { source, out } = sliding;
+  const taps = [...sliding.taps].sort((a, b) => a.row - b.row || a.column - b.column);
+  const { plan, tapOffsets } = layOut({ ...sliding, taps });
+  plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
   const count = source.groups * out.channels * taps.length;
   machine.borrow(count * 4, (buffer) => {
     const floats = machine.floats;

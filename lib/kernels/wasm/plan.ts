@@ -159,6 +159,13 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
   return { plan, tapOffsets };
 }
 
+/** True for a 3 × 3 window whose taps are adjacent in memory, in order, and whose outputs are too. */
+export function isAdjacent3x3(plan: Plan, tapOffsets: readonly number[]): boolean {
+  const rowBytes = plan.phaseWidth * 4;
+  const isRegular = tapOffsets.every((offset, tap) => offset === Math.floor(tap / 3) * rowBytes + (tap % 3) * 4);
+  return plan.step === 1 && plan.outColumn === 4 && tapOffsets.length === 9 && isRegular;
+}
+
 /** Lays the padded planes of `block` images side by side, channel by channel. */
 export function stackImages(plan: Plan, block: number): void {
   plan.block = Math.max(1, Math.min(block, plan.images));

@@ -6,7 +6,9 @@ import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
 const PART = 16384;
 
 /** Sums, maxima and order statistics. */
-export function reductionKernels(machine: Machine): Pick<RequiredKernels & FusedKernels, 'reduce' | 'kthSmallest'> {
+export function reductionKernels(
+  machine: Machine,
+): Pick<RequiredKernels & FusedKernels, 'reduce' | 'kthSmallest' | 'kthSmallestGrad'> {
   return {
     reduce(op, x, axes) {
       const out = machine.output(reducedShape(x.shape, axes), x.storage.dtype);
@@ -28,6 +30,15 @@ export function reductionKernels(machine: Machine): Pick<RequiredKernels & Fused
       } else {
         reduceAxes(machine, op, integer, machine.address(x), kept, gone, to);
       }
+      return out;
+    },
+
+    kthSmallestGrad(g, x, k) {
+      const out = machine.output(x.shape);
+      machine.dense([x], (from) => {
+        const job = { units: 1, cost: 0, scratch: () => 8192 };
+        machine.run('kthSmallestGradient', job, from, sizeOf(x.shape), k, machine.address(g), machine.address(out));
+      });
       return out;
     },
 

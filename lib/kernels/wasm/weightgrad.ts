@@ -5,6 +5,7 @@ import type { Machine } from './machine.js';
 import {
   hasFlatPixels,
   imageTensor,
+  isAdjacent3x3,
   isPointwise,
   kernelTaps,
   layOut,
@@ -49,8 +50,10 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
   });
   plan.weights = machine.address(result);
   plan.tapOffsets = machine.words(tapOffsets);
-  if (plan.channels === 1 && plan.rows <= 2) depthwise(machine, plan);
-  else grouped(machine, plan);
+  if (plan.channels === 1 && plan.rows <= 2) {
+    plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
+    depthwise(machine, plan);
+  } else grouped(machine, plan);
   return result;
 }
 

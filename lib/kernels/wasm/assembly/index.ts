@@ -13,7 +13,7 @@ export { batchNormGradient, channelAffine, channelStats } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';
-export { kthSmallest } from './select';
+export { kthSmallest, kthSmallestGradient } from './select';
 export { boundWeights, boundWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
 export { microDot, microWindow } from './micro';

@@ -10,13 +10,8 @@ function keyOf(at: usize): u32 {
   return bits >> 31 ? ~bits : bits | 0x80000000;
 }
 
-/**
- * Stores the k-th smallest (1-based) of `count` floats, and the position of the first element equal to it. One unit;
- * scratch: 8192 bytes of counters.
- */
-export function kthSmallest(
-  begin: i32, end: i32, scratch: usize, x: usize, count: i32, k: i32, value: usize, index: usize,
-): void {
+/** Address of the first element equal to the k-th smallest (1-based). Scratch: 8192 bytes of counters. */
+function select(scratch: usize, x: usize, count: i32, k: i32): usize {
   const stop = x + (<usize>count << 2);
   let prefix: u32 = 0;
   let mask: u32 = 0;
@@ -40,10 +35,25 @@ export function kthSmallest(
     prefix |= bucket << shift;
     mask |= buckets << shift;
   }
-  for (let at = x; at < stop; at += 4) {
-    if (keyOf(at) != prefix) continue;
-    store<f32>(value, load<f32>(at));
-    store<f32>(index, <f32>((at - x) >> 2));
-    return;
-  }
+  let at = x;
+  while (keyOf(at) != prefix) at += 4;
+  return at;
+}
+
+/** Stores the k-th smallest of `count` floats, and the position of the first element equal to it. One unit. */
+export function kthSmallest(
+  begin: i32, end: i32, scratch: usize, x: usize, count: i32, k: i32, value: usize, index: usize,
+): void {
+  const at = select(scratch, x, count, k);
+  store<f32>(value, load<f32>(at));
+  store<f32>(index, <f32>((at - x) >> 2));
+}
+
+/** Zeros, but `g` where that element is. One unit. */
+export function kthSmallestGradient(
+  begin: i32, end: i32, scratch: usize, x: usize, count: i32, k: i32, g: usize, out: usize,
+): void {
+  const at = select(scratch, x, count, k);
+  memory.fill(out, 0, <usize>count << 2);
+  store<f32>(out + (at - x), load<f32>(g));
 }

@@ -55,7 +55,7 @@ export class Plan {
   packed: usize = 0;
   table: usize = 0;
   quads: i32 = 0;
-  /** 0 reads windows in place, 1 gathers them (narrow images). */
+  /** 0 reads windows in place, 1 gathers them (narrow images). Depthwise: 1 for a 3 × 3 window of adjacent taps. */
   gathered: i32 = 0;
 }
 
