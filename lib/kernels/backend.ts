@@ -185,6 +185,8 @@ export interface FusedKernels {
   boundWeightsGrad(g: View, w: View, norm: View, scale: View, bound: WeightBound): { w: View; norm: View; scale: View };
   /** The k-th smallest element (1-based) of all of `x`, as a scalar, and its flat row-major index (float). */
   kthSmallest(x: View, k: number): { value: View; index: View };
+  /** Its gradient from a scalar `g`: zeros of the shape of `x`, but `g` at the first element equal to the value found. */
+  kthSmallestGrad(g: View, x: View, k: number): View;
   /** One step of SGD; `velocity` is null without momentum. */
   sgdStep(parameter: View, gradient: View, velocity: View | null, step: SgdStep): void;
   /** One step of Adam or AdamW on the first and second moments. */

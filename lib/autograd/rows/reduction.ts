@@ -1,4 +1,4 @@
-import { backendOf, equal, firstOf, max, mul, reshape, sum } from '../../kernels/value.js';
+import { backendOf, equal, firstOf, max, mul, sum } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import { viewExpand } from '../../tensor/view.js';
@@ -36,13 +36,6 @@ export const reductionRows = {
     },
     forward: (backend, [x], { k }) => backend.kthSmallest(x, k).value,
     saves: [0],
-    vjp: [
-      (g, s) => {
-        const x = s.input(0);
-        const flat = reshape(x, [sizeOf(x.shape)]);
-        const { value } = backendOf(x).kthSmallest(x, s.attrs.k);
-        return reshape(mul(g, firstOf(equal(flat, value), [0])), x.shape);
-      },
-    ],
+    vjp: [(g, s) => backendOf(g).kthSmallestGrad(g, s.input(0), s.attrs.k)],
   }),
 } satisfies Record<string, Row<never>>;

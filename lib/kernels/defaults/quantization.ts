@@ -45,17 +45,27 @@ export const quantization = {
    * first element equal to the value found, exact up to 2²⁴ elements in float32.
    */
   kthSmallest: compose((x: View, rank: number) => {
-    const size = sizeOf(x.shape);
-    const elements = reshape(x, [size]);
-    const fromBelow = rank - 1 < size - rank;
-    let left = fromBelow ? unary('neg', elements) : elements;
-    for (let taken = 0; taken < Math.min(rank - 1, size - rank); taken++) left = withoutLargest(left);
-    const value = fromBelow ? unary('neg', max(left, [0])) : max(left, [0]);
-    const position = firstOf(equal(elements, viewExpand(value, [size])), [0]);
-    const index = sum(where(position, iota(elements, [0]), 0), [0]);
-    return { value: reshape(value, []), index: reshape(index, []) };
+    const { value, first } = smallest(x, rank);
+    const index = sum(where(first, iota(first, [0]), 0), [0]);
+    return { value, index: reshape(index, []) };
+  }),
+
+  kthSmallestGrad: compose((g: View, x: View, rank: number) => {
+    const { first } = smallest(x, rank);
+    return reshape(mul(first, g), x.shape);
   }),
 } satisfies Partial<FusedKernels>;
+
+/** The element of that rank, and a 1 at the first element equal to it, `[size]`. */
+function smallest(x: View, rank: number): { value: View; first: View } {
+  const size = sizeOf(x.shape);
+  const elements = reshape(x, [size]);
+  const fromBelow = rank - 1 < size - rank;
+  let left = fromBelow ? unary('neg', elements) : elements;
+  for (let taken = 0; taken < Math.min(rank - 1, size - rank); taken++) left = withoutLargest(left);
+  const value = fromBelow ? unary('neg', max(left, [0])) : max(left, [0]);
+  return { value: reshape(value, []), first: firstOf(equal(elements, viewExpand(value, [size])), [0]) };
+}
 
 function clip(x: View, { low, high }: QuantGrid): View {
   return minimum(maximum(x, low), high);

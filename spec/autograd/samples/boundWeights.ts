@@ -49,8 +49,8 @@ export const boundWeightsSample: Samples['boundWeights'] = {
       // and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
       inputs: [shaped([1, 4], [2, -1, 1, 0]), shaped([1, 1], [4]), shaped([1, 1], [0.5])],
       attrs: { limit: 1, centred: false },
-      value: [0.5, -0.5, 0.5, 0],
-      grads: [[0, 0.5, 0.5, 0.5], [0], [1]],
+      value: shaped([1, 4], [0.5, -0.5, 0.5, 0]),
+      grads: [shaped([1, 4], [0, 0.5, 0.5, 0.5]), shaped([1, 1], [0]), shaped([1, 1], [1])],
     },
   ],
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import type { Backend } from '../../../lib/kernels/backend.js';
 import { fakeQuantize, fakeQuantizeGrad, kthSmallest, type NumberArray } from '../../oracle.js';
 import type { Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
@@ -106,6 +107,13 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
     const want = { value: { shape: [], data: [value] }, index: { shape: [], data: [index] } };
     const view = s.view(x, LAYOUTS[layout]);
     await s.expectFused(`${label}, the ${k}-th`, (kernels) => ({ ...kernels.kthSmallest(view, k) }), want, 'exact');
+    const g = s.array([]);
+    const vg = s.view(g);
+    const placed = { shape: x.shape, data: [...x.data].map((_, i) => (i === index ? g.data[0] : 0)) };
+    const gradient = (kernels: Pick<Backend, 'kthSmallestGrad'>) => ({
+      x: kernels.kthSmallestGrad(vg, view, k),
+    });
+    await s.expectFused(`${label}, gradient of the ${k}-th`, gradient, { x: placed }, 'exact');
   };
 
   await s.test(t, 'kthSmallest', async () => {
