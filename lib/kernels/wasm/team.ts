@@ -72,17 +72,27 @@ export function work({ words, values }: Control, kernels: readonly AnyKernel[], 
   }
 }
 
-/** Milliseconds to look for new work before going to sleep: about the pause between kernels of a training step. */
-const SPIN = 1;
+/**
+ * Milliseconds to look before going to sleep. A helper looks for new work for about the pause between kernels of a training
+ * step; the main thread looks for the end of the last pieces for about as long as waking it would take. More would starve
+ * the others where threads outnumber free processors.
+ */
+export const SPIN = { helper: 0.3, main: 0.1 } as const;
 /** Looks at memory between looks at the clock. */
 const LOOKS = 256;
 
 /** Returns when the word is no longer `value`: looks for a while, then sleeps if it may. */
-export function waitWhile({ words }: Control, place: number, value: number, sleep: (() => void) | null): void {
+export function waitWhile(
+  { words }: Control,
+  place: number,
+  value: number,
+  spin: number,
+  sleep: (() => void) | null,
+): void {
   const start = performance.now();
   for (;;) {
     for (let i = 0; i < LOOKS; i++) if (Atomics.load(words, place) !== value) return;
-    if (sleep && performance.now() - start > SPIN) {
+    if (sleep && performance.now() - start > spin) {
       sleep();
       return;
     }

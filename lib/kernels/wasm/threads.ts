@@ -1,5 +1,5 @@
 import { BackendError } from '../../tensor/errors.js';
-import { type AnyKernel, CONTROL, CONTROL_BYTES, type Control, controlOn, waitWhile, work } from './team.js';
+import { type AnyKernel, CONTROL, CONTROL_BYTES, type Control, controlOn, SPIN, waitWhile, work } from './team.js';
 import type { WorkerStart } from './worker.js';
 
 /** A job split into pieces. */
@@ -26,7 +26,7 @@ interface Helper {
 
 /**
  * The threads that help the main one. They start in the background and join as they become ready; none is waited for.
- * Idle ones look for work for a millisecond, then sleep; they do not keep the process alive.
+ * Idle ones look for work for a moment, then sleep; they do not keep the process alive.
  */
 export class Threads {
   readonly #control: Control;
@@ -100,7 +100,7 @@ export class Threads {
         Atomics.wait(words, CONTROL.done, done);
         Atomics.store(words, CONTROL.mainWaits, 0);
       };
-      waitWhile(this.#control, CONTROL.done, done, this.#maySleep ? sleep : null);
+      waitWhile(this.#control, CONTROL.done, done, SPIN.main, this.#maySleep ? sleep : null);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type AnyKernel, CONTROL, controlOn, waitWhile, work } from './team.js';
+import { type AnyKernel, CONTROL, controlOn, SPIN, waitWhile, work } from './team.js';
 
 /** What a worker is sent once, at its start. */
 export interface WorkerStart {
@@ -22,7 +22,7 @@ function serve(start: WorkerStart, announce: () => void): void {
   for (;;) {
     const generation = Atomics.load(words, CONTROL.generation);
     work(control, kernels, start.thread);
-    waitWhile(control, CONTROL.generation, generation, () => {
+    waitWhile(control, CONTROL.generation, generation, SPIN.helper, () => {
       Atomics.add(words, CONTROL.sleepers, 1);
       Atomics.wait(words, CONTROL.generation, generation);
       Atomics.sub(words, CONTROL.sleepers, 1);
