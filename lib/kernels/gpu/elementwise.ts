@@ -3,6 +3,7 @@ import type { View } from '../../tensor/view.js';
 import type { BinaryOp, UnaryOp } from '../backend.js';
 import type { Machine } from './machine.js';
 import { map, operand } from './map.js';
+import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
 /**
  * Elementwise kernels. Comparisons are written so that NaN stays NaN where `x != x` is false (some GPUs), and no constant
@@ -15,7 +16,7 @@ export function roundHalfEven(x: string, y: string): string {
 const ${y}Rest = ${x} - ${y};
 if (${y}Rest > 0.5) { ${y} = ${y} + 1; }
 if (${y}Rest == 0.5) { if (Math.floor(${y} * 0.5) * 2 != ${y}) { ${y} = ${y} + 1; } }
-if (${y} == 0) { ${y} = ${x} * 0; }
+if (${y} == 0 && ${x} < 0) { ${y} = -${y}; }
 `;
 }
 
@@ -23,16 +24,15 @@ const UNARY: Readonly<Record<UnaryOp, (x: string) => string>> = {
   neg: (x) => `return -${x};`,
   abs: (x) => `return Math.abs(${x});`,
   sign: (x) => `let y = ${x};\nif (${x} > 0) { y = 1; }\nif (${x} < 0) { y = -1; }\nreturn y;`,
-  exp: (x) => `return Math.exp(${x});`,
-  exp2: (x) => `return Math.pow(2, ${x});`,
-  log: (x) => `return Math.log(${x});`,
-  log2: (x) => `return Math.log2(${x});`,
+  exp: (x) => `${exponential(x)}return y;`,
+  exp2: (x) => `${powerOfTwo(x)}return y;`,
+  log: (x) => `${logarithm(x)}return y;`,
+  log2: (x) => `${binaryLogarithm(x)}return y;`,
   sqrt: (x) => `return Math.sqrt(${x});`,
   square: (x) => `return ${x} * ${x};`,
   relu: (x) => `let y = ${x};\nif (${x} < 0) { y = 0; }\nreturn y;`,
-  // Beyond 15 tanh is 1 in float32; some GPUs overflow on the way there.
-  tanh: (x) => `let y = ${x};\nif (y > 15) { y = 15; }\nif (y < -15) { y = -15; }\nreturn Math.tanh(y);`,
-  sigmoid: (x) => `return 1 / (1 + Math.exp(-${x}));`,
+  tanh: (x) => `${hyperbolicTangent(x)}return y;`,
+  sigmoid: (x) => `const minus = -${x};\n${exponential('minus')}return 1 / (1 + y);`,
   roundHalfEven: (x) => `${roundHalfEven(x, 'y')}return y;`,
   trunc: (x) => `let y = Math.floor(${x});\nif (${x} < 0) { y = Math.ceil(${x}); }\nreturn y;`,
   floor: (x) => `return Math.floor(${x});`,

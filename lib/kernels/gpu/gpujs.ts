@@ -46,21 +46,11 @@ export interface Gpu {
 export interface GpuJs {
   readonly GPU: {
     new (settings: { readonly mode: GpuMode }): Gpu;
-    readonly isWebGPUSupported: boolean;
-    isWebGPUAvailable(): Promise<boolean>;
   };
   readonly WebGPUKernel: KernelClass;
   readonly WebGL2Kernel: KernelClass & { readonly isSupported: boolean };
   readonly WebAssemblyKernel: KernelClass & { readonly isSupported: boolean };
   readonly CPUKernel: KernelClass;
-  readonly WebGPUContext: {
-    acquire(): Promise<{
-      readonly isLost: boolean;
-      readonly adapter: {
-        readonly info?: { readonly vendor: string; readonly architecture: string; readonly description: string };
-      };
-    }>;
-  };
 }
 
 /**

@@ -17,6 +17,7 @@ import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
 import { reductionKernels } from './reduction.js';
+import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
 import { windowKernels } from './windows.js';
 
 export { GPU_MODES, type GpuMode } from './modes.js';
@@ -31,6 +32,9 @@ export interface GpuDescription {
   readonly mode: GpuMode;
   /** Kernels compiled so far and kept. */
   readonly kernels: number;
+  /** The WebGPU adapter, and whether it computes on the CPU; absent in other modes. */
+  readonly adapter?: AdapterInfo;
+  readonly software?: boolean;
 }
 
 export interface GpuBackend extends BackendImplementation {
@@ -46,7 +50,7 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
     throw new BackendError('gpu', `there is no mode '${mode}'; choose one of ${GPU_MODES.join(', ')}`);
   }
   const gpuJs = await loadGpuJs();
-  const kernelClass = await available(gpuJs, mode);
+  const { kernelClass, adapter } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
@@ -69,7 +73,11 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
       ...quantizationKernels(machine),
       ...optimizerKernels(machine),
     }),
-    describe: () => ({ mode, kernels: machine.kernelCount }),
+    describe: () => ({
+      mode,
+      kernels: machine.kernelCount,
+      ...(adapter ? { adapter, software: isSoftware(adapter) } : {}),
+    }),
   };
   machine.device = backend as Device<Block>;
   await probe(machine);
@@ -94,22 +102,19 @@ function floatsOnly<Kernels extends Readonly<Record<string, (...args: never[]) =
 }
 
 /** The class whose kernels run in a mode. @throws BackendError if the mode cannot be had here */
-async function available(gpuJs: GpuJs, mode: GpuMode): Promise<KernelClass> {
+async function available(gpuJs: GpuJs, mode: GpuMode): Promise<{ kernelClass: KernelClass; adapter?: AdapterInfo }> {
   switch (mode) {
     case 'webgpu':
-      if (!(await gpuJs.GPU.isWebGPUAvailable())) {
-        throw new BackendError('gpu:webgpu', 'no WebGPU adapter answers here');
-      }
-      return gpuJs.WebGPUKernel;
+      return { kernelClass: gpuJs.WebGPUKernel, adapter: await findAdapter() };
     case 'webgl2':
       if (!gpuJs.WebGL2Kernel.isSupported) throw new BackendError('gpu:webgl2', 'WebGL2 is not to be had here');
-      return gpuJs.WebGL2Kernel;
+      return { kernelClass: gpuJs.WebGL2Kernel };
     case 'webasm':
       if (!gpuJs.WebAssemblyKernel.isSupported)
         throw new BackendError('gpu:webasm', 'WebAssembly is not to be had here');
-      return gpuJs.WebAssemblyKernel;
+      return { kernelClass: gpuJs.WebAssemblyKernel };
     case 'cpu':
-      return gpuJs.CPUKernel;
+      return { kernelClass: gpuJs.CPUKernel };
   }
 }
 

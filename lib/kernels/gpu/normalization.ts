@@ -5,9 +5,11 @@ import type { Content } from './content.js';
 import type { Machine } from './machine.js';
 import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
-import { literal } from './source.js';
 
-/** Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. */
+/**
+ * Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. Counts are scalars of the
+ * kernel: a division by a literal may become a product with its rounded reciprocal.
+ */
 export function normalizationKernels(machine: Machine) {
   /** `Σ term` over all axes but 1, `[C]`. */
   const perChannel = (x: View, operands: readonly Operand[], term: Term): Content => {
@@ -16,7 +18,7 @@ export function normalizationKernels(machine: Machine) {
     return reduceTerms(machine, 'sum', x.shape, operands, axes, { term });
   };
   const dividedBy = (sum: Content, count: number, channels: number): Content => {
-    const mean = map(machine, [channels], [whole(sum, [channels])], ([s]) => `return ${s} / ${literal(count)};`);
+    const mean = map(machine, [channels], [whole(sum, [channels])], ([s], [n]) => `return ${s} / ${n};`, [count]);
     sum.release();
     return mean;
   };
@@ -60,11 +62,14 @@ export function normalizationKernels(machine: Machine) {
         perChannel(x, [gradient], ([d]) => `const v = ${d};`),
         weight.shape,
       );
-      const body = ([d, v, m, r, w, s, b]: readonly string[]) => `const normalized = (${v} - ${m}) * ${r};
-const centred = ${d} - ${b} / ${literal(count)} - normalized * (${s} / ${literal(count)});
+      const body = (
+        [d, v, m, r, w, s, b]: readonly string[],
+        [n]: readonly string[],
+      ) => `const normalized = (${v} - ${m}) * ${r};
+const centred = ${d} - ${b} / ${n} - normalized * (${s} / ${n});
 return centred * (${w} * ${r});`;
       const operands = [gradient, from, ...vectors(x, [mean, rstd, weight, slope, bias])];
-      return { x: machine.result(map(machine, x.shape, operands, body), x.shape), weight: slope, bias };
+      return { x: machine.result(map(machine, x.shape, operands, body, [count]), x.shape), weight: slope, bias };
     },
   } satisfies Partial<FusedKernels>;
 }
