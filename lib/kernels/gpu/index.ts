@@ -18,6 +18,7 @@ import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
 import { reductionKernels } from './reduction.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
+import { weightKernels } from './weights.js';
 import { windowKernels } from './windows.js';
 
 export { GPU_MODES, type GpuMode } from './modes.js';
@@ -32,6 +33,8 @@ export interface GpuDescription {
   readonly mode: GpuMode;
   /** Kernels compiled so far and kept. */
   readonly kernels: number;
+  /** Arrays alive on the device, those that are being freed not among them. */
+  readonly arrays: number;
   /** The WebGPU adapter, and whether it computes on the CPU; absent in other modes. */
   readonly adapter?: AdapterInfo;
   readonly software?: boolean;
@@ -71,11 +74,13 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
       ...poolingKernels(machine),
       ...normalizationKernels(machine),
       ...quantizationKernels(machine),
+      ...weightKernels(machine),
       ...optimizerKernels(machine),
     }),
     describe: () => ({
       mode,
       kernels: machine.kernelCount,
+      arrays: machine.arrayCount,
       ...(adapter ? { adapter, software: isSoftware(adapter) } : {}),
     }),
   };

@@ -29,6 +29,7 @@ export class Machine {
   #executor: Executor;
   #kernels = new Map<string, CompiledKernel>();
   #empty: Content | null = null;
+  #arrays = 0;
 
   /** Kernels of any other class than `kernelClass` are refused. */
   constructor(mode: GpuMode, gpu: Gpu, kernelClass: KernelClass) {
@@ -41,6 +42,11 @@ export class Machine {
   /** Kernels compiled and not dropped. */
   get kernelCount(): number {
     return this.#kernels.size;
+  }
+
+  /** Contents made and not freed. */
+  get arrayCount(): number {
+    return this.#arrays;
   }
 
   /** Runs a kernel that returns one number for each of `length` positions. The inputs stay with their holders. */
@@ -118,7 +124,11 @@ export class Machine {
   }
 
   #content(value: unknown, length: number): Content {
-    return new Content(value, length, (freed) => this.#executor.free(freed));
+    this.#arrays++;
+    return new Content(value, length, (freed) => {
+      this.#arrays--;
+      this.#executor.free(freed);
+    });
   }
 
   /** gpu.js fixes the sizes of a kernel's arrays at its first call, so they are part of what tells kernels apart. */
