@@ -23,7 +23,7 @@ export interface CallOptions {
 
 /** Runs `a2q` as a user would: in a process of its own. */
 export function a2q(args: readonly string[], { dataDir, interruptAt, before }: CallOptions = {}): Promise<Call> {
-  const { A2Q_DATA_DIR: _, NODE_OPTIONS: __, ...env } = process.env;
+  const { A2Q_DATA_DIR: _, ...env } = process.env;
   const given = dataDir === undefined ? env : { ...env, A2Q_DATA_DIR: dataDir };
   const command = [process.execPath, MAIN, ...args];
   const [file, ...rest] = before ? ['sh', '-c', `${before}; exec "$0" "$@"`, ...command] : command;
@@ -63,7 +63,7 @@ export async function a2qAll(lines: readonly (readonly string[])[]): Promise<Cal
       calls.push(call);
     }
     print(JSON.stringify(calls));`;
-  const { A2Q_DATA_DIR: _, NODE_OPTIONS: __, ...env } = process.env;
+  const { A2Q_DATA_DIR: _, ...env } = process.env;
   const args = ['--input-type=module', '-e', script, JSON.stringify(lines)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   return JSON.parse(stdout) as Call[];
