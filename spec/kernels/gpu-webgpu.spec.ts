@@ -13,5 +13,6 @@ if (!env['VK_ICD_FILENAMES'] && existsSync(SOFTWARE_DRIVER)) {
   env['LD_LIBRARY_PATH'] = [dirname(SOFTWARE_DRIVER), env['LD_LIBRARY_PATH']].filter(Boolean).join(':');
 }
 
+t.setTimeout(1_200_000);
 const script = fileURLToPath(new URL('./gpu/webgpu.js', import.meta.url));
 await t.spawn(process.execPath, [script], { env, timeout: 1_200_000 }, 'gpu:webgpu');

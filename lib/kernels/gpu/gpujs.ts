@@ -59,7 +59,9 @@ export interface GpuJs {
  */
 export async function loadGpuJs(): Promise<GpuJs> {
   try {
-    return (await import('gpu.js')) as unknown as GpuJs;
+    const loaded: object = await import('gpu.js');
+    // Node names the exports of a CommonJS package; bundlers may have them under `default` only.
+    return ('WebGPUKernel' in loaded ? loaded : (loaded as { default: unknown }).default) as GpuJs;
   } catch (cause) {
     throw new BackendError('gpu', 'the package gpu.js cannot be loaded; install it with npm', { cause });
   }
