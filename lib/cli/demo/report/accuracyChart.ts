@@ -1,0 +1,86 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { type DemoRow, METHOD_LABELS } from '../rows.js';
+import { colourOf, METHOD_SCALE, MUTED, PAPER, PLOT_WIDTH, SHAPE_SCALE } from './theme.js';
+
+/** Accuracy against P: solid on the P-bit accumulator, dashed as training sees it, floats as a line across. */
+export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
+  const measured = rows
+    .filter(({ accBits }) => accBits !== null)
+    .map((row) => ({ ...row, label: METHOD_LABELS[row.method], remark: remark(row) }));
+  const float = rows.filter(({ method }) => method === 'float');
+  const widths = measured.map(({ accBits }) => accBits as number);
+  const [narrowest, widest] = [Math.min(...widths), Math.max(...widths)];
+  const x = {
+    field: 'accBits',
+    type: 'quantitative' as const,
+    title: 'accumulator width P (bits)',
+    scale: { domain: [narrowest - 0.45, widest + 0.25], nice: false },
+    axis: { values: [...new Set(widths)], format: 'd' },
+  };
+  const y = (field: string) => ({
+    field,
+    type: 'quantitative' as const,
+    title: 'accuracy on held-out images',
+    scale: { domain: [0, 1] },
+    axis: { format: '.0%', tickCount: 5 },
+  });
+  const color = { field: 'label', type: 'nominal' as const, scale: METHOD_SCALE, legend: null };
+  return {
+    width: PLOT_WIDTH,
+    height: 340,
+    data: { values: measured },
+    layer: [
+      {
+        data: { values: float },
+        mark: { type: 'rule', color: MUTED, strokeDash: [2, 3] },
+        encoding: { y: y('accuracy') },
+      },
+      {
+        data: { values: float },
+        mark: { type: 'text', color: MUTED, align: 'right', baseline: 'top', dy: 6, text: 'float network' },
+        encoding: { x: { value: PLOT_WIDTH }, y: y('accuracy') },
+      },
+      { mark: { type: 'line', strokeDash: [6, 4], strokeWidth: 1.5 }, encoding: { x, y: y('accuracy'), color } },
+      { mark: { type: 'line', strokeWidth: 3 }, encoding: { x, y: y('accumulatorAccuracy'), color } },
+      {
+        mark: { type: 'point', filled: true, size: 90, opacity: 1, stroke: PAPER, strokeWidth: 1.5 },
+        encoding: {
+          x,
+          y: y('accumulatorAccuracy'),
+          color,
+          shape: { field: 'label', type: 'nominal' as const, scale: SHAPE_SCALE, legend: null },
+        },
+      },
+      {
+        transform: [{ filter: `datum.accBits === ${narrowest}` }],
+        mark: { type: 'text', align: 'right', dx: -12, fontSize: 14, fontWeight: 'bold' },
+        encoding: { x, y: y('labelAt'), text: { field: 'label' }, color },
+        data: { values: spread(measured.filter(({ accBits }) => accBits === narrowest)) },
+      },
+      {
+        transform: [{ filter: 'datum.remark !== ""' }],
+        mark: { type: 'text', align: 'left', dx: 10, dy: 10, fontSize: 11, color: colourOf('qat') },
+        encoding: { x, y: y('accumulatorAccuracy'), text: { field: 'remark' } },
+      },
+    ],
+  };
+}
+
+/** What the point of a network that overflows says. */
+function remark({ overflows }: DemoRow): string {
+  return overflows === 0 ? '' : `${overflows.toLocaleString('en-US')} overflows`;
+}
+
+/** Least distance between two labels, as accuracy. */
+const LABEL_GAP = 0.06;
+
+/** Where labels go so that none covers another, as close to their points as that allows. */
+function spread<Point extends { readonly accumulatorAccuracy: number }>(points: readonly Point[]) {
+  const sorted = [...points].sort((a, b) => a.accumulatorAccuracy - b.accumulatorAccuracy);
+  let floor = 0;
+  return sorted.map((point) => {
+    const labelAt = Math.max(point.accumulatorAccuracy, floor);
+    floor = labelAt + LABEL_GAP;
+    return { ...point, labelAt };
+  });
+}

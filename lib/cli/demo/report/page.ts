@@ -1,0 +1,149 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { dataTypeAccumulatorBits } from '../../../quant/bounds.js';
+import { formatSeconds, percent } from '../../output.js';
+import { packageVersion } from '../../version.js';
+import { COLUMNS, cellsOf, type DemoRow, isSafe, METHOD_LABELS } from '../rows.js';
+import type { Story } from '../story.js';
+import { accuracyChart } from './accuracyChart.js';
+import { budgetChart } from './budgetChart.js';
+import { curvesChart } from './curvesChart.js';
+import { STYLE } from './style.js';
+import { drawSvg, escapeHtml } from './svg.js';
+import { weightsChart } from './weightsChart.js';
+
+/** What a report is made of. */
+export interface ReportInput {
+  readonly story: Story;
+  readonly rows: readonly DemoRow[];
+  /** What computed it. */
+  readonly backend: string;
+  /** How long that took. */
+  readonly seconds: number;
+}
+
+/** The report as one HTML page that needs nothing else: style and drawings are in it, scripts are not. */
+export async function renderReport(input: ReportInput): Promise<string> {
+  const { story, rows } = input;
+  const narrowest = Math.min(...story.plan.accumulatorBits);
+  const sections = [
+    await figure(
+      accuracyChart(rows),
+      'Accuracy against accumulator width for QAT, A2Q and A2Q+',
+      `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation training
+      sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
+    ),
+    `<h2>The table</h2>${table(rows)}`,
+    heading('The price: how much weight fits'),
+    await figure(
+      budgetChart(story),
+      'l1 norm of every hidden channel against its budget, for every accumulator width',
+      `One dot is one output channel of a hidden layer, one bar the largest ℓ₁ norm its method allows at that P. A2Q+
+      centres its weights and may spend about twice what A2Q may. QAT knows no budget, and is the same in every panel.`,
+    ),
+    heading(`The weights, before and after training for ${narrowest} bits`),
+    await figure(
+      weightsChart(story),
+      'Histogram of hidden integer weights before and after training',
+      `Bars: integer weights of the hidden layers after fine-tuning. Black marks: the same weights before it, that is the
+      float network rounded to ${story.plan.weightBits} bits (QAT) or projected onto the ℓ₁ ball of its budget and truncated (A2Q, A2Q+).`,
+    ),
+    heading('Training'),
+    await figure(
+      curvesChart(story),
+      'Training loss of every network',
+      'Every quantized network starts from the float network and is fine-tuned with the same settings.',
+    ),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>a2q demo: accumulators that cannot overflow</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>How narrow can an accumulator be?</h1>
+${introduction(input)}
+${sections.join('\n')}
+${footer(input)}
+</main>
+</body>
+</html>
+`;
+}
+
+/** The story in one paragraph, with the numbers of this run. */
+function introduction({ story, rows }: ReportInput): string {
+  const { plan, float, arms } = story;
+  const narrowest = Math.min(...plan.accumulatorBits);
+  const at = (method: DemoRow['method']) =>
+    rows.find((row) => row.method === method && row.accBits === narrowest) as DemoRow;
+  const [qat, a2q, a2qPlus] = [at('qat'), at('a2q'), at('a2q+')];
+  const longest = Math.max(...arms[0].layers.map(({ length }) => length));
+  const safe = dataTypeAccumulatorBits(longest, plan.weightBits, { bits: plan.actBits, signed: false });
+  const name = (method: 'qat' | 'a2q' | 'a2q+') =>
+    `<strong class="${method.replace('+', '-plus')}">${METHOD_LABELS[method]}</strong>`;
+  return `<p class="lead">A small convolutional network tells ten hand-drawn glyphs apart, ${percent(float.accuracy)} of the
+time. Its hidden layers are then reduced to ${plan.weightBits}-bit weights and ${plan.actBits}-bit activations and run
+on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum that does not
+fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
+${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from ${percent(qat.accuracy)} to
+${percent(qat.accumulatorAccuracy)}. ${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
+${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for centred weights, and has
+${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
+}
+
+function heading(text: string): string {
+  return `<h2>${escapeHtml(text)}</h2>`;
+}
+
+async function figure(chart: TopLevelSpec, label: string, caption: string): Promise<string> {
+  return `<figure>${await drawSvg(chart, label)}<figcaption>${caption}</figcaption></figure>`;
+}
+
+/** One body for the float network, then one for every P. */
+function table(rows: readonly DemoRow[]): string {
+  const groups = new Map<number | null, string[]>();
+  for (const row of rows) groups.set(row.accBits, [...(groups.get(row.accBits) ?? []), tableRow(row)]);
+  const bodies = [...groups.values()].map((lines) => `<tbody>${lines.join('')}</tbody>`);
+  return `<div class="scroll"><table>
+<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator that no input
+whatever can overflow, by the exact test of the integer weights.</caption>
+<thead><tr>${COLUMNS.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>
+${bodies.join('\n')}
+</table></div>`;
+}
+
+function tableRow(row: DemoRow): string {
+  const [method, ...cells] = cellsOf(row).map(escapeHtml);
+  const isBad = (column: number) =>
+    ((column === 2 || column === 3) && row.overflows > 0) || (column === 4 && !isSafe(row));
+  const data = cells.map((cell, i) => `<td${isBad(i) ? ' class="bad"' : ''}>${cell}</td>`);
+  return `<tr><th scope="row" class="${row.method.replace('+', '-plus')}">${method}</th>${data.join('')}</tr>`;
+}
+
+/** How it was measured. */
+function footer({ story, backend, seconds }: ReportInput): string {
+  const { plan } = story;
+  const facts: [string, string][] = [
+    [
+      'Network',
+      `3×3 convolutions of ${plan.widths.join(', ')} channels, batch norm and ReLU, one linear layer; first and last layer of 8 bits, not constrained`,
+    ],
+    [
+      'Images',
+      `glyphs of 16×16 pixels, drawn anew each epoch; ${plan.testImages.toLocaleString('en-US')} others to test on`,
+    ],
+    [
+      'Training',
+      `Adam, batches of ${plan.batchSize}; float: ${plan.float.epochs} epochs of ${plan.trainImages.toLocaleString('en-US')} images at ${plan.float.learningRate}; fine-tuning: ${plan.fineTune.epochs} at ${plan.fineTune.learningRate}, the same for every method`,
+    ],
+    ['Start', 'float weights; EP-init (A2Q, A2Q+); batch norms re-estimated; activation thresholds calibrated'],
+    ['Run', `seed ${plan.seed}, ${formatSeconds(seconds)} on ${backend}, a2q.js ${packageVersion()}`],
+    ['Papers', 'A2Q: Colbert et al., ICCV 2023, arXiv 2308.13504. A2Q+: Colbert et al., ICML 2024, arXiv 2401.10432'],
+  ];
+  const list = facts.map(([term, text]) => `<dt>${term}</dt><dd>${escapeHtml(text)}</dd>`).join('\n');
+  return `<footer><dl>${list}</dl></footer>`;
+}

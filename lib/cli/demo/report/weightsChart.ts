@@ -1,0 +1,65 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { percent } from '../../output.js';
+import type { Arm } from '../arm.js';
+import { METHOD_LABELS } from '../rows.js';
+import type { Story } from '../story.js';
+import { INK, METHOD_SCALE, PLOT_WIDTH } from './theme.js';
+
+/** The arms a chart for the narrowest P shows: QAT, which knows no P, and those trained for it. */
+export function narrowestArms({ plan, arms }: Story): Arm[] {
+  const narrowest = Math.min(...plan.accumulatorBits);
+  return arms.filter(({ accumulatorBits }) => accumulatorBits === null || accumulatorBits === narrowest);
+}
+
+/** Shares of the integers among the hidden weights at the narrowest P: bars after training, a line before. */
+export function weightsChart(story: Story): TopLevelSpec {
+  const arms = narrowestArms(story);
+  const bars = arms.flatMap((arm) => {
+    const { method, sparsity, weightsBefore, weightsAfter } = arm;
+    const total = weightsAfter.reduce((sum, count) => sum + count, 0);
+    const largest = (weightsAfter.length - 1) / 2;
+    return weightsAfter.map((count, i) => ({
+      label: METHOD_LABELS[method],
+      panel: `${METHOD_LABELS[method]}: ${percent(sparsity)} zeros`,
+      q: i - largest,
+      after: count / total,
+      before: weightsBefore[i] / total,
+    }));
+  });
+  const ticks = bars.filter(({ label }) => label === bars[0].label).map(({ q }) => q);
+  const x = {
+    field: 'q',
+    type: 'ordinal' as const,
+    title: 'integer weight q',
+    scale: { paddingInner: 0.15 },
+    axis: { labelAngle: 0, values: ticks.filter((q) => q % 2 !== 0 || q === 0), ticks: false },
+  };
+  const y = (field: string) => ({
+    field,
+    type: 'quantitative' as const,
+    title: 'share of hidden weights (square-root scale)',
+    scale: { type: 'sqrt' as const, domain: [0, 1] },
+    axis: { values: [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1], format: '.0%' },
+  });
+  return {
+    data: { values: bars },
+    columns: arms.length,
+    facet: { field: 'panel', type: 'ordinal' as const, sort: null, header: { title: null } },
+    spacing: 24,
+    spec: {
+      width: Math.floor(PLOT_WIDTH / arms.length) - 24,
+      height: 220,
+      layer: [
+        {
+          mark: { type: 'bar' },
+          encoding: {
+            x,
+            y: y('after'),
+            color: { field: 'label', type: 'nominal' as const, scale: METHOD_SCALE, legend: null },
+          },
+        },
+        { mark: { type: 'tick', thickness: 2, color: INK }, encoding: { x, y: y('before') } },
+      ],
+    },
+  };
+}
