@@ -1,4 +1,5 @@
 import t from 'tap';
+import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
 import { BatchNorm2d } from '../../lib/nn/layers/batchNorm.js';
 import { Module } from '../../lib/nn/module.js';
 import { QuantLinear, QuantReLU } from '../../lib/quant/layers.js';
@@ -9,6 +10,8 @@ import { DataError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { closeTo } from '../helpers.js';
+
+setBackend(backendNamed('reference'));
 
 /** ReLU, a linear layer of one weight 2, batch norm, ReLU. */
 class Tiny extends Module {
