@@ -2,28 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setBackend, startBackend } from '../../lib/kernels/registry.js';
-import { checkBounds, checkProjection } from './arithmetic.js';
+import { checkGolden } from './checks.js';
 import type { Json } from './golden.js';
-import { checkOps } from './operations.js';
-import { checkOptimizers } from './optimizers.js';
-import { checkActivations, checkLayers, checkWeightQuantizers } from './quantizers.js';
 import { Report } from './report.js';
-import { checkTraining } from './training.js';
 
 const USAGE = `usage: npm run conformance -- DIR [--backend NAME] [--json]
 Runs every golden file of DIR through the public API.`;
-
-/** What to do with a golden file, by the `file` it says it is. */
-const CHECKS: Readonly<Record<string, (file: Json, report: Report) => Promise<void>>> = {
-  bounds: checkBounds,
-  l1proj: checkProjection,
-  weight_quant: checkWeightQuantizers,
-  act_quant: checkActivations,
-  layers: checkLayers,
-  ops: checkOps,
-  optim: checkOptimizers,
-  train: checkTraining,
-};
 
 /** Runs every JSON file of a folder; files of an unknown kind are skipped, and counted so. */
 export async function runConformance(folder: string, report = new Report()): Promise<Report> {
@@ -31,10 +15,7 @@ export async function runConformance(folder: string, report = new Report()): Pro
   if (names.length === 0) throw new Error(`${folder} holds no golden files (*.json)`);
   for (const name of names) {
     const json = JSON.parse(await readFile(join(folder, name), 'utf8')) as Json;
-    const kind = typeof json['file'] === 'string' ? json['file'] : name.replace(/\.json$/, '');
-    const check = CHECKS[kind];
-    if (check) await check(json, report);
-    else report.skip(name, `no check for golden files of kind ${kind}`);
+    await checkGolden(name, json, report);
   }
   return report;
 }

@@ -6,10 +6,10 @@ import { constant, map, operand } from './map.js';
 import { reduceTerms } from './reduction.js';
 import { literal } from './source.js';
 
-/** Statements that declare `onGrid` = x/s (after a ReLU if the grid has one) and `rounded`. */
+/** Statements that declare `onGrid` = x/s in float32 in every mode (after a ReLU if the grid has one) and `rounded`. */
 function ontoGrid(x: string, scale: string, { relu }: QuantGrid): string {
   const rectified = relu ? `let from = ${x};\nif (from < 0) { from = 0; }\n` : `const from = ${x};\n`;
-  return `${rectified}const onGrid = from / ${scale};\n${roundHalfEven('onGrid', 'rounded')}`;
+  return `${rectified}const onGrid = Math.fround(from / ${scale});\n${roundHalfEven('onGrid', 'rounded')}`;
 }
 
 /** Statements that declare `clipped`, the end of the grid where `rounded` is beyond it. */

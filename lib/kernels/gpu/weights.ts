@@ -9,10 +9,10 @@ import { literal } from './source.js';
 
 /** Statements from the operands `w, mean, l1, norm`: the pre-scale `p`, `u = v/p`, its truncation `t` and `clipped`. */
 function truncated([w, mean, l1, norm]: readonly string[], { limit }: WeightBound): string {
-  return `const centred = ${w} - ${mean};
-let p = ${l1} / ${norm};
+  return `const centred = Math.fround(${w} - ${mean});
+let p = Math.fround(${l1} / ${norm});
 if (p < 1e-10) { p = 1e-10; }
-const u = centred / p;
+const u = Math.fround(centred / p);
 let t = Math.floor(u);
 if (u < 0) { t = Math.ceil(u); }
 let clipped = t;

@@ -1,0 +1,92 @@
+import type { Test } from 'tap';
+import type { GpuBackend } from '../../lib/kernels/gpu/index.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
+import { checkGolden } from '../conformance/checks.js';
+import type { Json } from '../conformance/golden.js';
+import { Report } from '../conformance/report.js';
+import { deviceConformance } from '../kernels/conformance/device.js';
+import { edgeConformance } from '../kernels/conformance/edges.js';
+import { Subject } from '../kernels/conformance/subject.js';
+import { conformance } from '../kernels/conformance.js';
+
+/** What a page found: how many assertions passed, the first that did not, and what ran. */
+export interface PageReport {
+  readonly passed: number;
+  readonly failures: readonly string[];
+  readonly description: ReturnType<GpuBackend['describe']>;
+}
+
+type Body = (t: Test) => unknown;
+
+/** The part of tap that the conformance suite speaks to, for pages: it only keeps what failed. */
+class PageTest {
+  static passed = 0;
+  static failures: string[] = [];
+
+  constructor(readonly path: string) {}
+
+  async test(name: string, body: Body): Promise<void> {
+    const inner = new PageTest(`${this.path} > ${name}`);
+    try {
+      await body(inner as unknown as Test);
+    } catch (error) {
+      inner.fail(String(error));
+    }
+  }
+
+  pass(): boolean {
+    PageTest.passed++;
+    return true;
+  }
+
+  fail(message: string): boolean {
+    PageTest.failures.push(`${this.path}: ${message}`);
+    return false;
+  }
+
+  ok(condition: unknown, message = 'should be true'): boolean {
+    return condition ? this.pass() : this.fail(message);
+  }
+
+  equal(got: unknown, want: unknown, message = 'should be equal'): boolean {
+    return this.ok(got === want, `${message}: got ${got}, want ${want}`);
+  }
+
+  match(got: string, pattern: RegExp): boolean {
+    return this.ok(pattern.test(got), `${got} does not match ${pattern}`);
+  }
+
+  throws(work: () => unknown, kind: new (...args: never[]) => Error, message = 'should throw'): boolean {
+    try {
+      work();
+    } catch (error) {
+      return this.ok(error instanceof kind, `${message}: threw ${error}`);
+    }
+    return this.fail(message);
+  }
+}
+
+/** Kernel conformance on a backend started in this page: all of it, or memory and edges only. */
+async function kernels(name: string, full: boolean): Promise<PageReport> {
+  const backend = await startBackend(name);
+  const t = new PageTest(name) as unknown as Test;
+  if (full) await conformance(t, backend);
+  else {
+    await t.test('memory', (t) => deviceConformance(t, backend));
+    await t.test('edges', (t) => edgeConformance(t, new Subject(backend, 'float32')));
+  }
+  const description = (backend as typeof backend & GpuBackend).describe();
+  return { passed: PageTest.passed, failures: PageTest.failures.slice(0, 20), description };
+}
+
+/** Golden files, fetched from `/golden/`, through the public API. */
+async function golden(name: string, files: readonly string[]): Promise<PageReport> {
+  const backend = setBackend(await startBackend(name));
+  const report = new Report();
+  for (const file of files) await checkGolden(file, (await (await fetch(`/golden/${file}`)).json()) as Json, report);
+  const failures = report.failures.map(({ name, problems }) => `${name}: ${problems[0]}`).slice(0, 20);
+  const description = (backend as typeof backend & GpuBackend).describe();
+  return { passed: report.passed, failures, description };
+}
+
+Object.assign(globalThis, { a2qSpecs: { kernels, golden } });

@@ -1,0 +1,33 @@
+import { existsSync, readdirSync } from 'node:fs';
+import t from 'tap';
+import { noChromium, openPage } from '../browser/chromium.js';
+import type { PageReport } from '../browser/page.js';
+
+/** Memory and edges on each run; with A2Q_GPU_SPECS=full the whole suite and every golden file, which takes minutes. */
+const full = process.env['A2Q_GPU_SPECS'] === 'full';
+const golden = process.env['A2Q_GOLDEN_DIR'] ?? '../shared/golden';
+
+t.setTimeout(1_800_000);
+
+for (const mode of ['webgl2', 'webgpu']) {
+  await t.test(`gpu:${mode} in Chromium, minified`, { skip: noChromium }, async (t) => {
+    t.setTimeout(1_800_000);
+    const { page, close } = await openPage();
+    t.teardown(close);
+    const run = (call: string) => page.evaluate(`globalThis.a2qSpecs.${call}`) as Promise<PageReport>;
+
+    const kernels = await run(`kernels('gpu:${mode}', ${full})`);
+    t.comment(JSON.stringify(kernels.description));
+    t.equal(kernels.description.mode, mode, 'what was asked for is what ran');
+    t.same(kernels.failures, []);
+    t.ok(kernels.passed > 50, `${kernels.passed} assertions`);
+
+    const skip = !full ? 'set A2Q_GPU_SPECS=full' : existsSync(golden) ? false : `no golden files at ${golden}`;
+    await t.test('golden files of Brevitas and PyTorch', { skip }, async (t) => {
+      const files = readdirSync(golden).filter((name) => name.endsWith('.json'));
+      const report = await run(`golden('gpu:${mode}', ${JSON.stringify(files)})`);
+      t.same(report.failures, [], 'no case differs');
+      t.ok(report.passed > 1000, `${report.passed} cases pass`);
+    });
+  });
+}
