@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { BACKEND_NAMES, backendNamed, currentBackend, setBackend } from '../kernels/registry.js';
+import {
+  BACKEND_NAMES,
+  backendNamed,
+  currentBackend,
+  GPU_BACKEND_NAMES,
+  setBackend,
+  startBackend,
+} from '../kernels/registry.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
 import type { WinogradChoice } from '../kernels/wasm/winograd.js';
 import { integer, UsageError } from './usage.js';
@@ -17,7 +24,7 @@ const MOST_THREADS = 8;
 
 export function addBackendOptions(command: Command): Command {
   return command
-    .addOption(new Option('--backend <name>', 'what computes').choices(BACKEND_NAMES))
+    .addOption(new Option('--backend <name>', 'what computes').choices([...BACKEND_NAMES, ...GPU_BACKEND_NAMES]))
     .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64))
     .addOption(
       new Option(
@@ -44,20 +51,29 @@ export async function useBackend(flags: BackendFlags): Promise<string> {
   } else {
     if (winograd !== 'off') throw new UsageError(`--winograd: the ${name} backend has no such convolutions`);
     if ((threads ?? 1) > 1) throw new UsageError(`--threads: the ${name} backend has one thread`);
-    setBackend(backendNamed(name));
+    setBackend(GPU_BACKEND_NAMES.includes(name) ? await startBackend(name) : backendNamed(name));
   }
   return describeCurrent();
 }
 
-/** What the current backend runs on; null for one that has nothing to tell. */
+/** What a wasm backend runs on; null for any other. */
 export function wasmDescription(backend: object): WasmDescription | null {
-  return 'describe' in backend && typeof backend.describe === 'function' ? backend.describe() : null;
+  const details = describe(backend);
+  return 'simd' in details ? (details as WasmDescription) : null;
 }
 
+function describe(backend: object): object {
+  return 'describe' in backend && typeof backend.describe === 'function' ? (backend.describe() as object) : {};
+}
+
+/** What really runs, for people. */
 export function describeCurrent(): string {
   const backend = currentBackend();
   const details = wasmDescription(backend);
-  if (details === null) return backend.name;
+  if (details === null) {
+    const software = 'software' in describe(backend) && (describe(backend) as { software: boolean }).software;
+    return software ? `${backend.name} (software adapter)` : backend.name;
+  }
   const { simd, threads, winograd } = details;
   const parts = [`${simd} SIMD`, `${threads} ${threads === 1 ? 'thread' : 'threads'}`];
   if (winograd !== 'off') parts.push(`Winograd ${winograd}`);

@@ -35,14 +35,14 @@ export const FULL_PLAN: DemoPlan = {
   widths: [8, 16, 32],
   weightBits: 4,
   actBits: 4,
-  accumulatorBits: [11, 10, 9, 8],
+  accumulatorBits: [10, 9, 8, 7],
   trainImages: 10_000,
-  testImages: 6000,
+  testImages: 4000,
   calibrationImages: 1000,
   batchSize: 64,
   weightDecay: 1e-5,
-  float: { epochs: 6, learningRate: 2e-3 },
-  fineTune: { epochs: 5, learningRate: 1e-3 },
+  float: { epochs: 5, learningRate: 2e-3 },
+  fineTune: { epochs: 4, learningRate: 1e-3 },
 };
 
 /** Every step of the story in seconds, on so little data that the numbers mean nothing. */

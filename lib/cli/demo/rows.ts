@@ -100,7 +100,8 @@ export function textTable(rows: readonly DemoRow[]): string {
   });
   for (const row of rows) {
     const cells = cellsOf(row);
-    if (row.overflows > 0) for (const i of [3, 4]) cells[i] = pc.red(cells[i]);
+    if (row.accumulatorAccuracy < row.accuracy) cells[3] = pc.red(cells[3]);
+    if (row.overflows > 0) cells[4] = pc.red(cells[4]);
     if (!isSafe(row)) cells[5] = pc.red(cells[5]);
     table.push(cells);
   }

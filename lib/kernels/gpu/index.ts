@@ -57,6 +57,7 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
+  const { im2col, col2im } = windowKernels(machine);
   const kernelsFor = (view: View) => (view.storage.dtype === 'int32' ? integers : floats);
   const backend: GpuBackend = {
     ...memoryOf(machine),
@@ -67,8 +68,9 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
     where: (condition, a, b) => kernelsFor(a).where(condition, a, b),
     reduce: (op, x, axes) => kernelsFor(x).reduce(op, x, axes),
     integerMatmul: integers.integerMatmul,
-    ...windowKernels(machine),
+    im2col,
     ...floatsOnly(machine, {
+      col2im,
       ...productKernels(machine),
       ...convolutionKernels(machine),
       ...poolingKernels(machine),

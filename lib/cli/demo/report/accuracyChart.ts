@@ -37,7 +37,7 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
       },
       {
         data: { values: float },
-        mark: { type: 'text', color: MUTED, align: 'right', baseline: 'top', dy: 6, text: 'float network' },
+        mark: { type: 'text', color: MUTED, align: 'right', baseline: 'bottom', dy: -6, text: 'float network' },
         encoding: { x: { value: PLOT_WIDTH }, y: y('accuracy') },
       },
       { mark: { type: 'line', strokeDash: [6, 4], strokeWidth: 1.5 }, encoding: { x, y: y('accuracy'), color } },
@@ -58,8 +58,13 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
         data: { values: spread(measured.filter(({ accBits }) => accBits === narrowest)) },
       },
       {
+        transform: [{ filter: `datum.method === "qat" && datum.accBits === ${narrowest}` }],
+        mark: { type: 'text', align: 'left', baseline: 'bottom', dy: -6, text: 'QAT as training sees it' },
+        encoding: { x, y: y('accuracy'), color },
+      },
+      {
         transform: [{ filter: 'datum.remark !== ""' }],
-        mark: { type: 'text', align: 'left', dx: 10, dy: 10, fontSize: 11, color: colourOf('qat') },
+        mark: { type: 'text', align: 'left', dx: 10, dy: 12, fontSize: 11, color: colourOf('qat') },
         encoding: { x, y: y('accumulatorAccuracy'), text: { field: 'remark' } },
       },
     ],

@@ -6,7 +6,8 @@ import { INK, METHOD_SCALE, PLOT_WIDTH } from './theme.js';
 /** A channel with its norm, or the cap that the norms of a method must stay under. */
 interface Mark {
   readonly kind: 'channel' | 'cap';
-  readonly accBits: number;
+  /** The P it belongs to, as its panel is headed. */
+  readonly panel: string;
   readonly label: string;
   /** ‖q‖₁, or T. */
   readonly norm: number;
@@ -41,13 +42,7 @@ export function budgetChart(story: Story): TopLevelSpec {
   const width = Math.floor(PLOT_WIDTH / story.plan.accumulatorBits.length) - 18;
   return {
     data: { values: marks },
-    columns: story.plan.accumulatorBits.length,
-    facet: {
-      field: 'accBits',
-      type: 'ordinal' as const,
-      sort: 'descending',
-      header: { labelExpr: '"P = " + datum.label', title: null },
-    },
+    facet: { column: { field: 'panel', type: 'ordinal', sort: story.plan.accumulatorBits.map(panelOf) } },
     spacing: 18,
     spec: {
       width,
@@ -68,6 +63,11 @@ export function budgetChart(story: Story): TopLevelSpec {
           mark: { type: 'tick', thickness: 2, size: width / 3.2, color: INK },
           encoding: { x, y },
         },
+        {
+          transform: [{ filter: 'datum.kind === "cap"' }],
+          mark: { type: 'text', dy: -9, fontSize: 11 },
+          encoding: { x, y, text: { field: 'norm', type: 'quantitative', format: '.1f' } },
+        },
       ],
     },
   };
@@ -79,11 +79,16 @@ function marksOf({ plan, arms }: Story): Mark[] {
       .filter(({ accumulatorBits }) => accumulatorBits === null || accumulatorBits === accBits)
       .flatMap(({ method, layers }) => {
         const label = METHOD_LABELS[method];
+        const panel = panelOf(accBits);
         const channels = layers
           .flatMap(({ norms }) => norms)
-          .map((norm, i): Mark => ({ kind: 'channel', accBits, label, norm, offset: ((i * GOLDEN) % 1) - 0.5 }));
+          .map((norm, i): Mark => ({ kind: 'channel', panel, label, norm, offset: ((i * GOLDEN) % 1) - 0.5 }));
         const [{ budget }] = layers;
-        return budget === null ? channels : [...channels, { kind: 'cap', accBits, label, norm: budget, offset: 0 }];
+        return budget === null ? channels : [...channels, { kind: 'cap', panel, label, norm: budget, offset: 0 }];
       }),
   );
+}
+
+function panelOf(accBits: number): string {
+  return `P = ${accBits}`;
 }

@@ -29,7 +29,7 @@ export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
     type: 'quantitative' as const,
     title: 'training step',
     scale: { domain: [0, steps * 1.3], nice: false },
-    axis: { values: [0, 250, 500, 750, 1000].filter((tick) => tick <= steps), format: 'd' },
+    axis: { values: [0, 400, 800, 1200].filter((tick) => tick <= steps), format: 'd' },
   };
   const y = {
     field: 'loss',
@@ -41,8 +41,7 @@ export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
   return {
     data: { values: points.map((point) => ({ ...point, isEnd: ends.has(point) })) },
-    columns: panels.length,
-    facet: { field: 'panel', type: 'ordinal' as const, sort: panels, header: { title: null } },
+    facet: { column: { field: 'panel', type: 'ordinal', sort: panels } },
     spacing: 18,
     spec: {
       width: Math.floor(PLOT_WIDTH / panels.length) - 18,

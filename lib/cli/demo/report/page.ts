@@ -9,7 +9,7 @@ import { budgetChart } from './budgetChart.js';
 import { curvesChart } from './curvesChart.js';
 import { STYLE } from './style.js';
 import { drawSvg, escapeHtml } from './svg.js';
-import { weightsChart } from './weightsChart.js';
+import { narrowestArms, weightsChart } from './weightsChart.js';
 
 /** What a report is made of. */
 export interface ReportInput {
@@ -38,13 +38,14 @@ export async function renderReport(input: ReportInput): Promise<string> {
       budgetChart(story),
       'l1 norm of every hidden channel against its budget, for every accumulator width',
       `One dot is one output channel of a hidden layer, one bar the largest ℓ₁ norm its method allows at that P. A2Q+
-      centres its weights and may spend about twice what A2Q may. QAT knows no budget, and is the same in every panel.`,
+      centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use ${usedBudget(story, 'a2q')} of their budget on
+      average under A2Q and ${usedBudget(story, 'a2q+')} under A2Q+. QAT knows no budget, and is the same in every panel.`,
     ),
     heading(`The weights, before and after training for ${narrowest} bits`),
     await figure(
       weightsChart(story),
       'Histogram of hidden integer weights before and after training',
-      `Bars: integer weights of the hidden layers after fine-tuning. Black marks: the same weights before it, that is the
+      `Bars: integer weights of the hidden layers after fine-tuning. Marks: the same weights before it, that is the
       float network rounded to ${story.plan.weightBits} bits (QAT) or projected onto the ℓ₁ ball of its budget and truncated (A2Q, A2Q+).`,
     ),
     heading('Training'),
@@ -95,6 +96,14 @@ ${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves
 ${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
 }
 
+/** The mean share of the ℓ₁ budget that channels use at the narrowest P. */
+function usedBudget(story: Story, method: 'a2q' | 'a2q+'): string {
+  const shares = narrowestArms(story)
+    .filter((arm) => arm.method === method)
+    .flatMap(({ layers }) => layers.flatMap(({ norms, budget }) => norms.map((norm) => norm / (budget as number))));
+  return percent(shares.reduce((sum, share) => sum + share, 0) / shares.length, 0);
+}
+
 function heading(text: string): string {
   return `<h2>${escapeHtml(text)}</h2>`;
 }
@@ -119,7 +128,9 @@ ${bodies.join('\n')}
 function tableRow(row: DemoRow): string {
   const [method, ...cells] = cellsOf(row).map(escapeHtml);
   const isBad = (column: number) =>
-    ((column === 2 || column === 3) && row.overflows > 0) || (column === 4 && !isSafe(row));
+    (column === 2 && row.accumulatorAccuracy < row.accuracy) ||
+    (column === 3 && row.overflows > 0) ||
+    (column === 4 && !isSafe(row));
   const data = cells.map((cell, i) => `<td${isBad(i) ? ' class="bad"' : ''}>${cell}</td>`);
   return `<tr><th scope="row" class="${row.method.replace('+', '-plus')}">${method}</th>${data.join('')}</tr>`;
 }

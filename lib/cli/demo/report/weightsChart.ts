@@ -43,8 +43,7 @@ export function weightsChart(story: Story): TopLevelSpec {
   });
   return {
     data: { values: bars },
-    columns: arms.length,
-    facet: { field: 'panel', type: 'ordinal' as const, sort: null, header: { title: null } },
+    facet: { column: { field: 'panel', type: 'ordinal', sort: [...new Set(bars.map(({ panel }) => panel))] } },
     spacing: 24,
     spec: {
       width: Math.floor(PLOT_WIDTH / arms.length) - 24,
