@@ -4,9 +4,16 @@ import { colourOf, METHOD_SCALE, MUTED, PAPER, PLOT_WIDTH, SHAPE_SCALE } from '.
 
 /** Accuracy against P: solid on the P-bit accumulator, dashed as training sees it, floats as a line across. */
 export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
+  const lowest = (width: number | null) =>
+    Math.min(...rows.filter(({ accBits }) => accBits === width).map((row) => row.accumulatorAccuracy));
   const measured = rows
     .filter(({ accBits }) => accBits !== null)
-    .map((row) => ({ ...row, label: METHOD_LABELS[row.method], remark: remark(row) }));
+    .map((row) => ({
+      ...row,
+      label: METHOD_LABELS[row.method],
+      remark: remark(row),
+      lowest: lowest(row.accBits),
+    }));
   const float = rows.filter(({ method }) => method === 'float');
   const widths = measured.map(({ accBits }) => accBits as number);
   const [narrowest, widest] = [Math.min(...widths), Math.max(...widths)];
@@ -64,14 +71,14 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
       },
       {
         transform: [{ filter: 'datum.remark !== ""' }],
-        mark: { type: 'text', align: 'left', dx: 10, dy: 12, fontSize: 11, color: colourOf('qat') },
-        encoding: { x, y: y('accumulatorAccuracy'), text: { field: 'remark' } },
+        mark: { type: 'text', align: 'left', dx: 10, dy: 14, fontSize: 11, color: colourOf('qat') },
+        encoding: { x, y: y('lowest'), text: { field: 'remark' } },
       },
     ],
   };
 }
 
-/** What the point of a network that overflows says. */
+/** What is said below the points of a width at which a network overflows. */
 function remark({ overflows }: DemoRow): string {
   return overflows === 0 ? '' : `${overflows.toLocaleString('en-US')} overflows`;
 }

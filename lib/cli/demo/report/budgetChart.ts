@@ -34,7 +34,7 @@ export function budgetChart(story: Story): TopLevelSpec {
   const y = {
     field: 'norm',
     type: 'quantitative' as const,
-    title: 'ℓ₁ norm of a channel’s integer weights',
+    title: 'ℓ₁ norm ‖q‖₁ of a channel',
     scale: { type: 'symlog' as const, constant: 1, domain: [0, top], nice: false },
     axis: { values: TICKS.filter((tick) => tick <= top) },
   };

@@ -23,6 +23,7 @@ export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
   const last = new Map<string, (typeof points)[number]>();
   for (const point of points) last.set(`${point.panel} ${point.name}`, point);
   const ends = new Set(last.values());
+  const heights = points.map(({ loss }) => loss);
   const steps = Math.max(...points.map(({ step }) => step));
   const x = {
     field: 'step',
@@ -34,8 +35,8 @@ export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
   const y = {
     field: 'loss',
     type: 'quantitative' as const,
-    title: 'cross-entropy loss (nats)',
-    scale: { type: 'log' as const },
+    title: 'cross-entropy (nats)',
+    scale: { type: 'log' as const, domain: [0.8 * Math.min(...heights), 1.2 * Math.max(...heights)], nice: false },
     axis: { values: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], format: '~g' },
   };
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
@@ -45,7 +46,7 @@ export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
     spacing: 18,
     spec: {
       width: Math.floor(PLOT_WIDTH / panels.length) - 18,
-      height: 220,
+      height: 240,
       layer: [
         {
           mark: { type: 'line', strokeWidth: 1.75 },

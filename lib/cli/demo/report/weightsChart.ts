@@ -37,7 +37,7 @@ export function weightsChart(story: Story): TopLevelSpec {
   const y = (field: string) => ({
     field,
     type: 'quantitative' as const,
-    title: 'share of hidden weights (square-root scale)',
+    title: 'share of weights (√ scale)',
     scale: { type: 'sqrt' as const, domain: [0, 1] },
     axis: { values: [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1], format: '.0%' },
   });
@@ -47,7 +47,7 @@ export function weightsChart(story: Story): TopLevelSpec {
     spacing: 24,
     spec: {
       width: Math.floor(PLOT_WIDTH / arms.length) - 24,
-      height: 220,
+      height: 260,
       layer: [
         {
           mark: { type: 'bar' },
