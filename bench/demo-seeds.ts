@@ -3,24 +3,24 @@
  *
  *     node dist/bench/demo-seeds.js [--seeds 0,1,2] [--quick] [--backend wasm] [--threads 2]
  */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { addBackendOptions, type BackendFlags, useBackend } from '../lib/cli/backend.js';
 import { FULL_PLAN, QUICK_PLAN } from '../lib/cli/demo/plan.js';
 import { type DemoRow, rowsOf } from '../lib/cli/demo/rows.js';
 import { tellStory } from '../lib/cli/demo/story.js';
 
 interface Flags extends BackendFlags {
-  readonly seeds: string;
+  readonly seeds: readonly number[];
   readonly quick?: boolean;
 }
 
 const flags: Flags = addBackendOptions(new Command('demo-seeds'))
-  .option('--seeds <list>', 'seeds, separated by commas', '0,1,2')
+  .option('--seeds <list>', 'seeds, separated by commas', parseSeeds, [0, 1, 2])
   .option('--quick', 'a tiny sweep whose numbers mean nothing')
   .parse()
   .opts();
 const backend = await useBackend(flags);
-const seeds = flags.seeds.split(',').map(Number);
+const { seeds } = flags;
 const runs: { seed: number; seconds: number; rows: DemoRow[] }[] = [];
 for (const seed of seeds) {
   const start = performance.now();
@@ -28,6 +28,11 @@ for (const seed of seeds) {
   const seconds = (performance.now() - start) / 1000;
   runs.push({ seed, seconds, rows: rowsOf(story) });
   process.stderr.write(`seed ${seed}: ${seconds.toFixed(1)} s\n`);
+}
+
+function parseSeeds(text: string): number[] {
+  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('It must be seeds such as 0,1,2.');
+  return text.split(',').map(Number);
 }
 
 /** Mean over the seeds of a figure of one method at one P. */
