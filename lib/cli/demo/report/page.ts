@@ -86,7 +86,7 @@ function introduction({ story, rows }: ReportInput): string {
   const safe = dataTypeAccumulatorBits(longest, plan.weightBits, { bits: plan.actBits, signed: false });
   const name = (method: 'qat' | 'a2q' | 'a2q+') =>
     `<strong class="${method.replace('+', '-plus')}">${METHOD_LABELS[method]}</strong>`;
-  return `<p class="lead">A small convolutional network tells ten hand-drawn glyphs apart, ${percent(float.accuracy)} of the
+  return `<p class="lead">A small convolutional network tells ten glyphs apart, ${percent(float.accuracy)} of the
 time. Its hidden layers are then reduced to ${plan.weightBits}-bit weights and ${plan.actBits}-bit activations and run
 on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum that does not
 fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
