@@ -35,7 +35,7 @@ export const FULL_PLAN: DemoPlan = {
   widths: [8, 16, 32],
   weightBits: 4,
   actBits: 4,
-  accumulatorBits: [11, 10, 9, 8],
+  accumulatorBits: [10, 9, 8],
   trainImages: 10_000,
   testImages: 4000,
   calibrationImages: 1000,
