@@ -1,3 +1,4 @@
+import { pair } from '../autograd/imageOps.js';
 import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { QuantConv2d, type QuantLayer, quantLayers } from '../quant/layers.js';
@@ -117,13 +118,14 @@ function accumulateLayer(layer: QuantLayer, x: IntegerArray, w: IntegerArray, op
   return accumulateConv2d(
     x,
     w,
-    { stride: both(stride), padding: both(padding), dilation: both(dilation), groups },
+    {
+      stride: pair('withAccumulators', 'stride', stride, 1),
+      padding: pair('withAccumulators', 'padding', padding, 0),
+      dilation: pair('withAccumulators', 'dilation', dilation, 1),
+      groups,
+    },
     options,
   );
-}
-
-function both(extent: number | readonly [number, number]): readonly [number, number] {
-  return typeof extent === 'number' ? [extent, extent] : extent;
 }
 
 /** How far a value may be from its grid, in steps: float32 rounding of `q·s` and of its division by s. */

@@ -1,5 +1,5 @@
 import { fakeQuantize } from '../autograd/imageOps.js';
-import { abs, add, div, exp2, kthSmallest, log2, maximum, mul, relu, reshape, sub } from '../autograd/ops.js';
+import { abs, add, div, exp2, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
 import { Module } from '../nn/module.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
@@ -8,6 +8,7 @@ import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkBits, type IntegerFormat, type IntegerRange, inputRange } from './integerRange.js';
+import { atLeastSmallest, SMALLEST } from './smallest.js';
 
 /** Settings of an activation quantizer; the defaults are Brevitas's. */
 export interface ActivationOptions {
@@ -26,8 +27,6 @@ export interface ActivationOptions {
   /** Weight of a new batch in the running threshold. Default 0.1. */
   readonly momentum?: number;
 }
-
-const SMALLEST = 1e-10;
 
 /**
  * One scale for a whole tensor: `y = clip(round_half_even(x/s), c, d)·s`, `s = θ/D`, where the threshold θ is first taken
@@ -157,9 +156,8 @@ export class ActivationQuantizer extends Module implements IntegerFormat {
 
   /** `max(θ, 1e-10) / D`; the floor passes the gradient on. */
   #scaleOf(theta: Tensor): Tensor {
-    const lift = noGrad(() => sub(maximum(theta, SMALLEST), theta));
     const D = this.signed ? 2 ** (this.bits - 1) : 2 ** this.bits - 1;
-    return div(add(theta, lift), D);
+    return div(atLeastSmallest(theta), D);
   }
 }
 

@@ -1,7 +1,6 @@
 import { boundWeights } from '../autograd/imageOps.js';
 import {
   abs,
-  add,
   clip,
   div,
   exp2,
@@ -25,6 +24,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { type BoundKind, checkedL1Budget, l1Budget } from './bounds.js';
 import { checkBits, type IntegerFormat, weightRange } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
+import { atLeastSmallest, SMALLEST } from './smallest.js';
 
 /**
  * How the weights of one layer become integers. A quantizer is a module: its parameters are trained with the layer's.
@@ -58,15 +58,6 @@ export abstract class WeightQuantizer extends Module {
 
 /** Makes the quantizer of one layer, given its float weights and the format of its input. */
 export type WeightQuantizerFactory = (w: Tensor, input: IntegerFormat) => WeightQuantizer;
-
-/** Scales and norms below this are raised to it; the gradient ignores that (as in Brevitas). */
-const SMALLEST = 1e-10;
-
-/** max(x, 1e-10) forward, identity backward. */
-function atLeastSmallest(x: Tensor): Tensor {
-  const lift = noGrad(() => sub(maximum(x, SMALLEST), x));
-  return add(x, lift);
-}
 
 /** `w [O, …]` as a matrix `[O, K]`: one row is one dot product, one accumulator. */
 function asRows(w: Tensor): Tensor {
