@@ -1,6 +1,7 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry, FusedKernels } from '../backend.js';
+import { PANEL_BYTES, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
 import {
   hasFlatPixels,
@@ -179,7 +180,7 @@ function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
   const { source, out } = sliding;
   if (source.channels === 1 && out.channels <= 2) slideDepthwise(machine, sliding, filters);
   else {
-    const panels = Math.ceil(out.channels / 6);
+    const panels = Math.ceil(out.channels / ROWS);
     const wasteInPlace = (8 * Math.ceil(out.width / 8)) / out.width;
     const wasteGathered = 1.05 + 0.9 / panels;
     slideTiles(machine, sliding, filters, wasteGathered < wasteInPlace);
@@ -190,12 +191,12 @@ function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gather
   const { source, out, taps } = sliding;
   const bands = gathered ? 1 : machine.bandsFor(source.images * source.groups, out.height);
   const { plan, tapOffsets } = layOut(sliding, bands);
-  const panels = Math.ceil(out.channels / 6);
+  const panels = Math.ceil(out.channels / ROWS);
   const depth = source.channels * taps.length;
   const pixels = out.height * out.width;
   plan.gathered = gathered ? 1 : 0;
   if (gathered) stackImages(plan, Math.ceil(BLOCK_PIXELS / pixels));
-  plan.weightGroup = panels * depth * 24;
+  plan.weightGroup = panels * depth * PANEL_BYTES;
   machine.borrow(plan.weightGroup * source.groups + depth * 4, (buffer) => {
     plan.weights = buffer;
     plan.offsets = buffer + plan.weightGroup * source.groups;
@@ -220,7 +221,7 @@ function tileJob(plan: Plan, depth: number): Job {
     ? Math.ceil(plan.images / plan.block) * plan.groups
     : plan.images * plan.groups * plan.bands;
   const work = plan.images * plan.groups * plan.rows * depth * plan.outHeight * plan.outWidth;
-  return { units, pieces: 4, cost: work / RATE / units, scratch: () => 192 + padded + gathering };
+  return { units, pieces: 4, cost: work / RATE / units, scratch: () => TILE_BYTES + padded + gathering };
 }
 
 function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): void {

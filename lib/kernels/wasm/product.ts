@@ -1,12 +1,9 @@
 import type { DType } from '../../tensor/storage.js';
 import type { View } from '../../tensor/view.js';
 import type { RequiredKernels } from '../backend.js';
+import { KC, MC, NC, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Machine } from './machine.js';
 
-/** Block sizes of the packed product, as in assembly/gemm.ts. */
-const KC = 256;
-const MC = 120;
-const NC = 768;
 /** Estimated multiply-adds a nanosecond. */
 const RATE = 18;
 
@@ -32,7 +29,7 @@ function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
   const products = tall ? 1 : batch;
   const rows = tall ? batch * m : m;
   const axis = products >= 8 ? 0 : n >= rows ? 2 : 1;
-  const units = [products, Math.ceil(rows / 6), Math.ceil(n / 8)][axis];
+  const units = [products, Math.ceil(rows / ROWS), Math.ceil(n / 8)][axis];
   const plan = machine.words([
     ...[rows, n, k],
     ...[machine.address(a), a.strides[0] * 4, a.strides[1] * 4, a.strides[2] * 4],
@@ -40,7 +37,7 @@ function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
     ...[machine.address(out), axis, products],
   ]);
   const width = Math.min(NC, Math.ceil(n / 8) * 8);
-  const scratch = 192 + (MC * KC + width * Math.min(KC, k)) * 4;
+  const scratch = TILE_BYTES + (MC * KC + width * Math.min(KC, k)) * 4;
   const job = { units, cost: (products * rows * n * k) / RATE / units, scratch: () => scratch };
   machine.run('gemm', job, dtype === 'int32' ? 1 : 0, plan);
   return out;

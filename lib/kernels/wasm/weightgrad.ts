@@ -1,6 +1,7 @@
 import { contiguousStrides, type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
+import { QUAD_BYTES, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Machine } from './machine.js';
 import {
   hasFlatPixels,
@@ -66,7 +67,7 @@ function depthwise(machine: Machine, plan: Plan): void {
 }
 
 function grouped(machine: Machine, plan: Plan): void {
-  const panels = Math.ceil(plan.rows / 6);
+  const panels = Math.ceil(plan.rows / ROWS);
   const depth = plan.channels * plan.taps;
   const pairs = Math.ceil(depth / 2);
   const pixels = plan.outHeight * plan.outWidth;
@@ -76,7 +77,7 @@ function grouped(machine: Machine, plan: Plan): void {
   plan.quads = plan.gathered ? Math.ceil(pixels / 4) : quads;
   stackImages(plan, Math.ceil(BLOCK_QUADS / plan.quads));
   const packedUnits = plan.images * plan.groups * panels;
-  const packedBytes = Math.ceil(plan.images / plan.block) * plan.block * plan.groups * panels * plan.quads * 96;
+  const packedBytes = Math.ceil(plan.images / plan.block) * plan.block * plan.groups * panels * plan.quads * QUAD_BYTES;
   machine.borrow(packedBytes + depth * 4 + plan.block * plan.quads * 4, (buffer) => {
     plan.packed = buffer;
     plan.offsets = buffer + packedBytes;
@@ -93,7 +94,7 @@ function grouped(machine: Machine, plan: Plan): void {
         const count = Math.min(units, pairs);
         const channels = Math.min(plan.channels, Math.ceil((2 * count) / plan.taps) + 1);
         const gathering = plan.gathered ? 2 * count * plan.block * plan.quads * 16 : 0;
-        return 192 + panels * count * 192 + channels * plan.channelBytes + gathering;
+        return TILE_BYTES + panels * count * TILE_BYTES + channels * plan.channelBytes + gathering;
       },
     };
     machine.run('weightGradient', job, address);

@@ -1,5 +1,6 @@
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
+import { PANEL_BYTES, QUAD_BYTES, ROWS, TILE_BYTES, TRANSFORM_BYTES } from './assembly/blocking.js';
 import type { Machine } from './machine.js';
 import { imageTensor, kernelTaps, layOut, planWords } from './plan.js';
 
@@ -24,8 +25,6 @@ type Tiling = Record<(typeof FIELDS)[number], number>;
 const BLOCK = 32;
 /** Tiles of a block of the weight gradient: more would leave the second-level cache, fewer make the sums' traffic large. */
 const GRADIENT_BLOCK = 128;
-/** Bytes the transforms need, as in assembly/winograd.ts. */
-const WORK = 1024;
 /** Fewest channels on either side for which transforms pay. */
 const FEWEST_CHANNELS = 8;
 /** Least saving of multiplications, after tiles that stick out of the image. */
@@ -63,7 +62,7 @@ export function suitsWinograd(
 
 /** Whether the weight gradient of such a convolution gains, which has no `f2` form. */
 export function suitsWinogradGradient(choice: WinogradChoice, channels: number, rows: number, pixels: number): boolean {
-  const sums = 36 * Math.ceil(rows / 6) * Math.ceil(channels / 2) * 192;
+  const sums = 36 * Math.ceil(rows / ROWS) * Math.ceil(channels / 2) * TILE_BYTES;
   return choice === 'f4' && sums <= MOST_SUMS && pixels >= 2048;
 }
 
@@ -127,9 +126,9 @@ export function winograd(
   const down = Math.ceil(outHeight / edge);
   const tiles = images * across * down;
   const frequencies = (edge + 2) ** 2;
-  const panels = Math.ceil(rows / 6);
+  const panels = Math.ceil(rows / ROWS);
   const image = padded(machine, x, padding, [down * edge, across * edge], 2);
-  const filterBytes = frequencies * panels * channels * 24;
+  const filterBytes = frequencies * panels * channels * PANEL_BYTES;
   machine.borrow(image.bytes + filterBytes, (buffer) => {
     image.write(buffer);
     const target = buffer + image.bytes;
@@ -148,13 +147,13 @@ export function winograd(
       ...{ out: machine.address(out), outImage: out.strides[0] * 4, outChannel: out.strides[1] * 4 },
       ...{ outRow: out.strides[2] * 4, outHeight, outWidth },
     };
-    const perTile = frequencies * (channels + panels * 6) * 4 + 16;
+    const perTile = frequencies * (channels + panels * ROWS) * 4 + 16;
     const units = Math.ceil(tiles / block);
     const job = {
       units,
       pieces: 4,
       cost: (frequencies * channels * rows * block) / RATE,
-      scratch: () => WORK + block * perTile + frequencies * 128,
+      scratch: () => TRANSFORM_BYTES + block * perTile + frequencies * 128,
     };
     machine.run('winograd', job, machine.words(FIELDS.map((field) => tiling[field])));
   });
@@ -175,7 +174,7 @@ export function winogradWeightGradient(
   const across = Math.ceil(outWidth / 4);
   const down = Math.ceil(outHeight / 4);
   const tiles = images * across * down;
-  const panels = Math.ceil(rows / 6);
+  const panels = Math.ceil(rows / ROWS);
   const block = Math.min(GRADIENT_BLOCK, Math.ceil(tiles / 4) * 4);
   const blocks = Math.ceil(tiles / block);
   const extents = [down * 4, across * 4] as const;
@@ -185,8 +184,8 @@ export function winogradWeightGradient(
     image.bytes,
     gradient.bytes,
     36 * (channels * block * 4 + 64),
-    36 * (panels * block * 24 + 64),
-    36 * panels * Math.ceil(channels / 2) * 192,
+    36 * (panels * block * (QUAD_BYTES / 4) + 64),
+    36 * panels * Math.ceil(channels / 2) * TILE_BYTES,
     36 * rows * Math.ceil(channels / 4) * 16,
     blocks * block * 8,
   ];
@@ -207,10 +206,15 @@ export function winogradWeightGradient(
     const words = (first: number) => machine.words(FIELDS.map((field) => (field === 'first' ? first : tiling[field])));
     machine.runOnce('winogradTable', words(0), blocks * block);
     for (let first = 0; first < tiles; first += block) {
-      const transforms = { units: channels + panels * 6, pieces: 4, cost: block * 25, scratch: () => WORK };
+      const transforms = {
+        units: channels + panels * ROWS,
+        pieces: 4,
+        cost: block * 25,
+        scratch: () => TRANSFORM_BYTES,
+      };
       machine.run('winogradTransforms', transforms, words(first));
       const cost = (rows * channels * block) / RATE;
-      machine.run('winogradSums', { units: 36, pieces: 3, cost, scratch: () => 192 + 1024 }, words(first));
+      machine.run('winogradSums', { units: 36, pieces: 3, cost, scratch: () => TILE_BYTES + 1024 }, words(first));
     }
     const job = { units: rows, cost: channels * 100, scratch: () => 2048 };
     machine.run('winogradWeights', job, words(0), machine.address(out));

@@ -1,4 +1,5 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
+import { PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
 import { microPacked, microWindow } from './micro';
 import { padChannels, Plan } from './window';
 
@@ -7,7 +8,7 @@ const STRIP: i32 = 8;
 
 /**
  * Units are (block of images or band of rows) × group: pads its share of the input into scratch, then multiplies.
- * Scratch: 192 bytes, the padded copies, and when gathering 8 bytes a pixel and 32·depth bytes for each tile.
+ * Scratch: a tile, the padded copies, and when gathering 8 bytes a pixel and 32·depth bytes for each tile.
  */
 export function convolve(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
@@ -25,7 +26,7 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
   const top = band * bandRows;
   const bottom = min(top + bandRows, p.outHeight);
   if (top >= bottom) return;
-  const padded = scratch + 192;
+  const padded = scratch + TILE_BYTES;
   const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
   padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
   const depth = p.channels * p.taps;
@@ -39,19 +40,19 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
     for (let left = 0; left < p.outWidth; left += strip) {
       const right = min(left + strip, p.outWidth);
       let panel = weights;
-      for (let i = 0; i < p.rows; i += 6) {
+      for (let i = 0; i < p.rows; i += ROWS) {
         const to = outRow + i * p.outChannel;
-        const whole = p.rows - i >= 6 && p.outColumn == 4;
+        const whole = p.rows - i >= ROWS && p.outColumn == 4;
         for (let x = left; x < right; x += 8) {
           const width = min(8, right - x);
           if (whole && width == 8) {
             microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, to + ((<usize>x) << 2), p.outChannel);
           } else {
             microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, scratch, 32);
-            storePixels(p, scratch, to + x * p.outColumn, min(6, p.rows - i), width);
+            storePixels(p, scratch, to + x * p.outColumn, min(ROWS, p.rows - i), width);
           }
         }
-        panel += <usize>depth * 24;
+        panel += <usize>depth * PANEL_BYTES;
       }
     }
   }
@@ -74,7 +75,7 @@ function storePixels(p: Plan, tile: usize, to: usize, rows: i32, columns: i32): 
 function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: bool): void {
   const first = block * p.block;
   const images = min(p.block, p.images - first);
-  const padded = scratch + 192;
+  const padded = scratch + TILE_BYTES;
   const paddedRows = (p.outHeight - 1) * p.rowStep + p.span;
   for (let n = 0; n < images; n++) {
     const source = p.source + <usize>(first + n) * p.sourceImage + group * p.sourceGroup;
@@ -91,7 +92,7 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
     packTile(from + ((<usize>t) << 5), p.offsets, depth, packed + <usize>t * depth * 32);
   }
   let panel = p.weights + group * p.weightGroup;
-  for (let i = 0; i < p.rows; i += 6) {
+  for (let i = 0; i < p.rows; i += ROWS) {
     for (let t = 0; t < tiles; t++) {
       microPacked<f32>(depth, panel, packed + <usize>t * depth * 32, scratch, 32, 0);
       scatterTile(
@@ -99,11 +100,11 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
         to + ((<usize>t) << 5),
         i * p.outChannel,
         p.outChannel,
-        min(6, p.rows - i),
+        min(ROWS, p.rows - i),
         min(8, pixels - t * 8),
       );
     }
-    panel += <usize>depth * 24;
+    panel += <usize>depth * PANEL_BYTES;
   }
 }
 

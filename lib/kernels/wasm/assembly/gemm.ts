@@ -1,10 +1,6 @@
 /** Blocked matrix product; operands of any strides are packed into panels, so transposes cost nothing extra. */
+import { KC, MC, NC, PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
 import { microPacked } from './micro';
-
-/** Depth, rows and columns of the packed blocks: a B block stays in the second-level cache, a pair of panels in the first. */
-const KC: i32 = 256;
-const MC: i32 = 120;
-const NC: i32 = 768;
 
 /** One product of a batch; strides in bytes, `c` contiguous with row stride `n`. */
 @unmanaged
@@ -21,48 +17,46 @@ class Product {
   bRow: i32 = 0;
   bColumn: i32 = 0;
   c: usize = 0;
-  /** What `begin … end` counts: 0 products of the batch, 1 panels of six rows, 2 panels of eight columns. */
+  /** What `begin … end` counts: 0 products of the batch, 1 panels of ROWS rows, 2 panels of eight columns. */
   axis: i32 = 0;
   batch: i32 = 0;
 }
 
-/** Panels `[⌈rows/6⌉][depth][6]` of a block of A, zero rows at the end. */
+/** Panels `[⌈rows/ROWS⌉][depth][ROWS]` of a block of A, zero rows at the end. */
 function packA(from: usize, rowStride: usize, columnStride: usize, rows: i32, depth: i32, to: usize): void {
-  for (let row = 0; row < rows; row += 6) {
-    const height = min(6, rows - row);
+  for (let row = 0; row < rows; row += ROWS) {
+    const height = min(ROWS, rows - row);
     const base = from + row * rowStride;
-    if (height == 6 && columnStride == 4) {
-      packSixRows(base, rowStride, depth, to);
-      to += <usize>depth * 24;
+    if (height == ROWS && columnStride == 4) {
+      packFiveRows(base, rowStride, depth, to);
+      to += <usize>depth * PANEL_BYTES;
       continue;
     }
     for (let k = 0; k < depth; k++) {
       let p = base + k * columnStride;
-      if (height == 6) {
+      if (height == ROWS) {
         store<u32>(to, load<u32>(p));
         store<u32>(to, load<u32>(p + rowStride), 4);
         store<u32>(to, load<u32>(p + 2 * rowStride), 8);
         store<u32>(to, load<u32>(p + 3 * rowStride), 12);
         store<u32>(to, load<u32>(p + 4 * rowStride), 16);
-        store<u32>(to, load<u32>(p + 5 * rowStride), 20);
       } else {
-        for (let i = 0; i < 6; i++) {
+        for (let i = 0; i < ROWS; i++) {
           store<u32>(to + ((<usize>i) << 2), i < height ? load<u32>(p) : 0);
           p += rowStride;
         }
       }
-      to += 24;
+      to += PANEL_BYTES;
     }
   }
 }
 
-/** One panel of A from six rows adjacent along k. */
-function packSixRows(from: usize, stride: usize, depth: i32, to: usize): void {
+/** One panel of A from five rows adjacent along k. */
+function packFiveRows(from: usize, stride: usize, depth: i32, to: usize): void {
   const r1 = from + stride;
   const r2 = r1 + stride;
   const r3 = r2 + stride;
   const r4 = r3 + stride;
-  const r5 = r4 + stride;
   const end = (<usize>depth) << 2;
   for (let k: usize = 0; k < end; k += 4) {
     store<u32>(to, load<u32>(from + k));
@@ -70,8 +64,7 @@ function packSixRows(from: usize, stride: usize, depth: i32, to: usize): void {
     store<u32>(to, load<u32>(r2 + k), 8);
     store<u32>(to, load<u32>(r3 + k), 12);
     store<u32>(to, load<u32>(r4 + k), 16);
-    store<u32>(to, load<u32>(r5 + k), 20);
-    to += 24;
+    to += PANEL_BYTES;
   }
 }
 
@@ -149,7 +142,7 @@ function multiply<T>(
   scratch: usize,
 ): void {
   const tile = scratch;
-  const panelsA = scratch + 192;
+  const panelsA = scratch + TILE_BYTES;
   const panelsB = panelsA + MC * KC * 4;
   const ldc = (<usize>p.n) << 2;
   for (let j0 = left; j0 < right; j0 += NC) {
@@ -162,14 +155,14 @@ function multiply<T>(
         packA(a + i0 * p.aRow + k0 * p.aColumn, p.aRow, p.aColumn, rows, depth, panelsA);
         for (let j = 0; j < columns; j += 8) {
           const panelB = panelsB + ((<usize>j * depth) << 2);
-          for (let i = 0; i < rows; i += 6) {
+          for (let i = 0; i < rows; i += ROWS) {
             const panelA = panelsA + ((<usize>i * depth) << 2);
             const to = c + <usize>(i0 + i) * ldc + ((<usize>(j0 + j)) << 2);
-            if (rows - i >= 6 && columns - j >= 8) {
+            if (rows - i >= ROWS && columns - j >= 8) {
               microPacked<T>(depth, panelA, panelB, to, ldc, <i32>(k0 > 0));
             } else {
               microPacked<T>(depth, panelA, panelB, tile, 32, 0);
-              storeTile<T>(tile, to, ldc, min(6, rows - i), min(8, columns - j), k0 > 0);
+              storeTile<T>(tile, to, ldc, min(ROWS, rows - i), min(8, columns - j), k0 > 0);
             }
           }
         }
@@ -178,7 +171,7 @@ function multiply<T>(
   }
 }
 
-/** Copies or adds the valid corner of a 6 × 8 tile. */
+/** Copies or adds the valid corner of a 5 × 8 tile. */
 function storeTile<T>(tile: usize, to: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
   for (let i = 0; i < rows; i++) {
     for (let j: usize = 0; j < (<usize>columns) << 2; j += 4) {
@@ -196,7 +189,7 @@ function range<T>(begin: i32, end: i32, scratch: usize, p: Product): void {
     const b = p.b + i * p.bBatch;
     const c = p.c + ((<usize>i * p.m * p.n) << 2);
     if (p.axis == 0) multiply<T>(p, a, b, c, 0, p.m, 0, p.n, scratch);
-    else if (p.axis == 1) multiply<T>(p, a, b, c, begin * 6, min(end * 6, p.m), 0, p.n, scratch);
+    else if (p.axis == 1) multiply<T>(p, a, b, c, begin * ROWS, min(end * ROWS, p.m), 0, p.n, scratch);
     else multiply<T>(p, a, b, c, 0, p.m, begin * 8, min(end * 8, p.n), scratch);
   }
 }

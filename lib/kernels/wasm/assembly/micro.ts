@@ -1,13 +1,13 @@
 /**
- * The inner loops everything heavy runs in: 6 × 8 outputs in twelve vector accumulators, two vectors of one operand and
- * one broadcast value of the other. That fills 15 of the 16 vector registers; each loop stays alone and rolled, because
- * the compilers in use spill otherwise. For that reason they are exported too, which keeps the optimiser from inlining
+ * The inner loops everything heavy runs in: 5 × 8 outputs in ten vector accumulators (see blocking.ts). Each loop stays alone and
+ * rolled, because the compilers in use spill otherwise. For that reason they are exported too, which keeps the optimiser from inlining
  * them, and write plain results that another function adds up.
  */
+import { PANEL_BYTES, QUAD_BYTES, TILE_BYTES } from './blocking';
 import { maddOf, madd } from './simd';
 
 /**
- * c (6 × 8, row stride `ldc` bytes) = or += a·b, from panels a `[k][6]` and b `[k][8]`.
+ * c (5 × 8, row stride `ldc` bytes) = or += a·b, from panels a `[k][5]` and b `[k][8]`.
  */
 export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize, add: i32): void {
   let c00 = i32x4.splat(0);
@@ -20,9 +20,7 @@ export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize,
   let c31 = i32x4.splat(0);
   let c40 = i32x4.splat(0);
   let c41 = i32x4.splat(0);
-  let c50 = i32x4.splat(0);
-  let c51 = i32x4.splat(0);
-  const end = a + <usize>k * 24;
+  const end = a + <usize>k * PANEL_BYTES;
   while (a < end) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
@@ -41,10 +39,7 @@ export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize,
     s = v128.load32_splat(a, 16);
     c40 = maddOf<T>(s, b0, c40);
     c41 = maddOf<T>(s, b1, c41);
-    s = v128.load32_splat(a, 20);
-    c50 = maddOf<T>(s, b0, c50);
-    c51 = maddOf<T>(s, b1, c51);
-    a += 24;
+    a += PANEL_BYTES;
     b += 32;
   }
   if (add) {
@@ -62,9 +57,6 @@ export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize,
     c += ldc;
     v128.store(c, v128.add<T>(v128.load(c), c40));
     v128.store(c, v128.add<T>(v128.load(c, 16), c41), 16);
-    c += ldc;
-    v128.store(c, v128.add<T>(v128.load(c), c50));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c51), 16);
     return;
   }
   v128.store(c, c00);
@@ -81,13 +73,10 @@ export function microPacked<T>(k: i32, a: usize, b: usize, c: usize, ldc: usize,
   c += ldc;
   v128.store(c, c40);
   v128.store(c, c41, 16);
-  c += ldc;
-  v128.store(c, c50);
-  v128.store(c, c51, 16);
 }
 
 /**
- * c (6 × 8) = a · b, where row k of b is the eight floats at `base + offsets[k]`: a convolution window read in place.
+ * c (5 × 8) = a · b, where row k of b is the eight floats at `base + offsets[k]`: a convolution window read in place.
  */
 export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: usize, ldc: usize): void {
   let c00 = f32x4.splat(0);
@@ -100,9 +89,7 @@ export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: us
   let c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0);
   let c41 = f32x4.splat(0);
-  let c50 = f32x4.splat(0);
-  let c51 = f32x4.splat(0);
-  const end = a + <usize>k * 24;
+  const end = a + <usize>k * PANEL_BYTES;
   while (a < end) {
     const b = base + load<usize>(offsets);
     const b0 = v128.load(b);
@@ -122,10 +109,7 @@ export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: us
     s = v128.load32_splat(a, 16);
     c40 = madd(s, b0, c40);
     c41 = madd(s, b1, c41);
-    s = v128.load32_splat(a, 20);
-    c50 = madd(s, b0, c50);
-    c51 = madd(s, b1, c51);
-    a += 24;
+    a += PANEL_BYTES;
     offsets += 4;
   }
   v128.store(c, c00);
@@ -142,14 +126,11 @@ export function microWindow(k: i32, a: usize, base: usize, offsets: usize, c: us
   c += ldc;
   v128.store(c, c40);
   v128.store(c, c41, 16);
-  c += ldc;
-  v128.store(c, c50);
-  v128.store(c, c51, 16);
 }
 
 /**
- * Twelve dot products along pixels, their lanes kept apart: `tile[i][j] = Σ g[quad][i] · x_j[table[quad]]` for six rows i of
- * the gradient panel `[quad][6][4]` and two input rows j.
+ * Ten dot products along pixels, their lanes kept apart: `tile[i][j] = Σ g[quad][i] · x_j[table[quad]]` for five rows i of
+ * the gradient panel `[quad][5][4]` and two input rows j.
  */
 export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usize, tile: usize): void {
   let c00 = f32x4.splat(0);
@@ -162,9 +143,7 @@ export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usiz
   let c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0);
   let c41 = f32x4.splat(0);
-  let c50 = f32x4.splat(0);
-  let c51 = f32x4.splat(0);
-  const end = g + <usize>quads * 96;
+  const end = g + <usize>quads * QUAD_BYTES;
   while (g < end) {
     const t = load<usize>(table);
     const u = v128.load(x0 + t);
@@ -179,9 +158,7 @@ export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usiz
     c31 = madd(v128.load(g, 48), v, c31);
     c40 = madd(v128.load(g, 64), u, c40);
     c41 = madd(v128.load(g, 64), v, c41);
-    c50 = madd(v128.load(g, 80), u, c50);
-    c51 = madd(v128.load(g, 80), v, c51);
-    g += 96;
+    g += QUAD_BYTES;
     table += 4;
   }
   v128.store(tile, c00);
@@ -194,11 +171,9 @@ export function microDot(quads: i32, g: usize, table: usize, x0: usize, x1: usiz
   v128.store(tile, c31, 112);
   v128.store(tile, c40, 128);
   v128.store(tile, c41, 144);
-  v128.store(tile, c50, 160);
-  v128.store(tile, c51, 176);
 }
 
 /** Adds a tile of `microDot` to the running sums. */
 export function addTile(tile: usize, sums: usize): void {
-  for (let i: usize = 0; i < 192; i += 16) v128.store(sums + i, f32x4.add(v128.load(sums + i), v128.load(tile + i)));
+  for (let i: usize = 0; i < <usize>TILE_BYTES; i += 16) v128.store(sums + i, f32x4.add(v128.load(sums + i), v128.load(tile + i)));
 }

@@ -1,4 +1,5 @@
 /** What all convolution passes share: the plan the host writes, and padded copies of images split by column phase. */
+import { PANEL_BYTES, ROWS } from './blocking';
 import { fillWords, storeLanes } from './simd';
 
 /**
@@ -152,7 +153,7 @@ export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize)
 }
 
 /**
- * Weights as panels `[group][⌈rows/6⌉][channel][tap][6]`, one panel a unit. `taps` lists the byte offset of each tap
+ * Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one panel a unit. `taps` lists the byte offset of each tap
  * within a filter.
  */
 export function packWeights(
@@ -169,22 +170,22 @@ export function packWeights(
   tapList: usize,
   out: usize,
 ): void {
-  const panels = (rows + 5) / 6;
+  const panels = (rows + ROWS - 1) / ROWS;
   const depth = channels * taps;
   for (let unit = begin; unit < end; unit++) {
-    const first = (unit % panels) * 6;
-    const height = min(6, rows - first);
+    const first = (unit % panels) * ROWS;
+    const height = min(ROWS, rows - first);
     const base = w + (unit / panels) * groupStride + first * rowStride;
-    let to = out + <usize>unit * depth * 24;
+    let to = out + <usize>unit * depth * PANEL_BYTES;
     for (let c = 0; c < channels; c++) {
       const filter = base + c * channelStride;
       for (let t: usize = 0; t < (<usize>taps) << 2; t += 4) {
         let from = filter + load<i32>(tapList + t);
-        for (let i = 0; i < 6; i++) {
+        for (let i = 0; i < ROWS; i++) {
           store<u32>(to + ((<usize>i) << 2), i < height ? load<u32>(from) : 0);
           from += rowStride;
         }
-        to += 24;
+        to += PANEL_BYTES;
       }
     }
   }

@@ -1,4 +1,5 @@
 /** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward and input gradient, and weight gradient. */
+import { PANEL_BYTES, QUAD_BYTES, ROWS, TILE_BYTES, TRANSFORM_BYTES } from './blocking';
 import { addTile, microDot, microPacked } from './micro';
 import { fillWords, storeLanes, sumLanes } from './simd';
 import {
@@ -9,8 +10,6 @@ import { padChannels, Plan } from './window';
 
 /** Four-tile groups multiplied before moving on, as in weightgrad.ts. */
 const BAND: i32 = 256;
-/** Bytes the transforms need: patches and a line of columns, results. */
-const WORK: usize = 1024;
 
 @unmanaged
 class Tiling {
@@ -27,7 +26,7 @@ class Tiling {
   channelBytes: i32 = 0;
   rowBytes: i32 = 0;
   channels: i32 = 0;
-  /** Transformed filters `[frequency][⌈rows/6⌉][channel][6]`. */
+  /** Transformed filters `[frequency][⌈rows/ROWS⌉][channel][ROWS]`. */
   filters: usize = 0;
   rows: i32 = 0;
   out: usize = 0;
@@ -63,7 +62,7 @@ export function padImages(
   }
 }
 
-/** Panels of six transformed filters, a unit each; strides of output, input, row and column in bytes. */
+/** Panels of ROWS transformed filters, a unit each; strides of output, input, row and column in bytes. */
 export function winogradFilters(
   begin: i32, end: i32, scratch: usize,
   w: usize, rowStride: i32, channelStride: i32, down: i32, across: i32,
@@ -72,15 +71,15 @@ export function winogradFilters(
   const taps = scratch;
   const work = taps + 288;
   const result = work + 576;
-  const panels = (rows + 5) / 6;
+  const panels = (rows + ROWS - 1) / ROWS;
   const frequencies = (edge + 2) * (edge + 2);
-  const step = <usize>panels * channels * 24;
+  const step = <usize>panels * channels * PANEL_BYTES;
   for (let panel = begin; panel < end; panel++) {
     for (let c = 0; c < channels; c++) {
-      let to = out + ((<usize>panel * channels + c) * 24);
+      let to = out + ((<usize>panel * channels + c) * PANEL_BYTES);
       for (let half = 0; half < 2; half++) {
-        const first = panel * 6 + half * 4;
-        const lanes = half ? 2 : 4;
+        const first = panel * ROWS + half * 4;
+        const lanes = half ? ROWS - 4 : 4;
         fillWords(taps, i32x4.splat(0), 36);
         for (let i = 0; i < min(lanes, rows - first); i++) {
           const filter = w + (first + i) * rowStride + c * channelStride;
@@ -93,7 +92,7 @@ export function winogradFilters(
         transformFilters(edge, taps, work, result);
         for (let f = 0; f < frequencies; f++) {
           const v = v128.load(result + (<usize>f << 4));
-          if (half) v128.store64_lane(to + <usize>f * step, v, 0);
+          if (half) v128.store32_lane(to + <usize>f * step, v, 0);
           else v128.store(to + <usize>f * step, v);
         }
         to += 16;
@@ -117,15 +116,15 @@ function patchAddress(t: Tiling, tile: i32): usize {
 export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   const frequencies = (t.edge + 2) * (t.edge + 2);
-  const panels = (t.rows + 5) / 6;
-  const addresses = scratch + WORK;
+  const panels = (t.rows + ROWS - 1) / ROWS;
+  const addresses = scratch + TRANSFORM_BYTES;
   const targets = addresses + (<usize>t.block << 2);
   const patches = targets + <usize>t.block * 12;
   // An odd number of cache lines, so that frequencies do not compete for the same places in the cache.
   const patchStep = <usize>t.block * t.channels * 4 + 64;
   const products = patches + <usize>frequencies * patchStep;
   const rowStep = <usize>t.block << 2;
-  const productStep = <usize>panels * 6 * rowStep + 64;
+  const productStep = <usize>panels * ROWS * rowStep + 64;
   for (let unit = begin; unit < end; unit++) {
     const first = unit * t.block;
     const count = min(t.block, t.tiles - first);
@@ -151,10 +150,10 @@ export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): v
       const from = patches + <usize>f * patchStep;
       const to = products + <usize>f * productStep;
       for (let panel = 0; panel < panels; panel++) {
-        const filters = t.filters + (<usize>(f * panels + panel) * t.channels) * 24;
+        const filters = t.filters + (<usize>(f * panels + panel) * t.channels) * PANEL_BYTES;
         for (let g = 0; g < groups; g += 2) {
           const tile = from + <usize>(g >> 1) * t.channels * 32;
-          microPacked<f32>(t.channels, filters, tile, to + <usize>panel * 6 * rowStep + (<usize>g << 4), rowStep, 0);
+          microPacked<f32>(t.channels, filters, tile, to + <usize>panel * ROWS * rowStep + (<usize>g << 4), rowStep, 0);
         }
       }
     }
@@ -210,12 +209,12 @@ function storeTiles(t: Tiling, targets: usize, count: i32, channel: usize, from:
 
 /**
  * Patches of channels `begin … end`, then output gradients of channels (units from `channels` on), of the current block:
- * `[frequency][channel][tile]` and `[frequency][panel][quad][6][4]`.
+ * `[frequency][channel][tile]` and `[frequency][panel][quad][ROWS][4]`.
  */
 export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   const quads = t.block >> 2;
-  const panels = (t.rows + 5) / 6;
+  const panels = (t.rows + ROWS - 1) / ROWS;
   for (let unit = begin; unit < end; unit++) {
     for (let q = 0; q < quads; q++) {
       const at = t.table + (<usize>(t.first + q * 4) << 3);
@@ -230,12 +229,12 @@ export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling:
       } else {
         const row = unit - t.channels;
         const plane = min(row, t.rows - 1) * t.gradientChannel;
-        const to = t.gradients + <usize>((row / 6) * quads + q) * 96 + (<usize>(row % 6) << 4);
+        const to = t.gradients + <usize>((row / ROWS) * quads + q) * QUAD_BYTES + (<usize>(row % ROWS) << 4);
         const p0 = load<usize>(at, 4) + plane;
         const p1 = load<usize>(at, 12) + plane;
         const p2 = load<usize>(at, 20) + plane;
         const p3 = load<usize>(at, 28) + plane;
-        const step = <usize>panels * quads * 96 + 64;
+        const step = <usize>panels * quads * QUAD_BYTES + 64;
         transformGradients4(p0, p1, p2, p3, t.gradientRow, scratch, to, step);
         const valid = t.tiles - t.first - q * 4;
         if (valid < 4) maskTiles(valid, to, step);
@@ -265,32 +264,32 @@ export function winogradTable(begin: i32, end: i32, scratch: usize, tiling: usiz
 }
 
 /**
- * Adds the current block to the sums of frequencies `begin … end`, `[frequency][panel][channel pair][6][2]` vectors whose
+ * Adds the current block to the sums of frequencies `begin … end`, `[frequency][panel][channel pair][ROWS][2]` vectors whose
  * lanes are added up after the last block. Scratch: a tile and the offsets of a band of quads.
  */
 export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   const quads = t.block >> 2;
-  const panels = (t.rows + 5) / 6;
+  const panels = (t.rows + ROWS - 1) / ROWS;
   const pairs = (t.channels + 1) / 2;
-  const offsets = scratch + 192;
+  const offsets = scratch + TILE_BYTES;
   for (let q = 0; q < min(quads, BAND); q++) store<i32>(offsets + (<usize>q << 2), q << 4);
   for (let f = begin; f < end; f++) {
     const patches = t.patches + <usize>f * (<usize>t.channels * t.block * 4 + 64);
-    const gradients = t.gradients + <usize>f * (<usize>panels * quads * 96 + 64);
-    const sums = t.sums + <usize>f * panels * pairs * 192;
-    if (t.first == 0) fillWords(sums, i32x4.splat(0), panels * pairs * 48);
+    const gradients = t.gradients + <usize>f * (<usize>panels * quads * QUAD_BYTES + 64);
+    const sums = t.sums + <usize>f * panels * pairs * TILE_BYTES;
+    if (t.first == 0) fillWords(sums, i32x4.splat(0), panels * pairs * (TILE_BYTES >> 2));
     for (let q = 0; q < quads; q += BAND) {
       const length = min(BAND, quads - q);
       let to = sums;
       for (let panel = 0; panel < panels; panel++) {
-        const g = gradients + <usize>(panel * quads + q) * 96;
+        const g = gradients + <usize>(panel * quads + q) * QUAD_BYTES;
         for (let c = 0; c < t.channels; c += 2) {
           const x0 = patches + ((<usize>c * t.block + q * 4) << 2);
           const x1 = patches + ((<usize>min(c + 1, t.channels - 1) * t.block + q * 4) << 2);
           microDot(length, g, offsets, x0, x1, scratch);
           addTile(scratch, to);
-          to += 192;
+          to += TILE_BYTES;
         }
       }
     }
@@ -305,12 +304,12 @@ function reduceSums(t: Tiling, sums: usize, to: usize): void {
   const pairs = (t.channels + 1) / 2;
   const width = (t.channels + 3) & ~3;
   for (let row = 0; row < t.rows; row++) {
-    let from = sums + <usize>((row / 6) * pairs) * 192 + (<usize>(row % 6) << 5);
+    let from = sums + <usize>((row / ROWS) * pairs) * TILE_BYTES + (<usize>(row % ROWS) << 5);
     let at = to + (<usize>(row * width) << 2);
     for (let pair = 0; pair < pairs; pair++) {
       store<f32>(at, <f32>sumLanes(v128.load(from)));
       store<f32>(at, <f32>sumLanes(v128.load(from, 16)), 4);
-      from += 192;
+      from += TILE_BYTES;
       at += 8;
     }
   }
