@@ -191,6 +191,10 @@ function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gather
   const { source, out, taps } = sliding;
   const bands = gathered ? 1 : machine.bandsFor(source.images * source.groups, out.height);
   const { plan, tapOffsets } = layOut(sliding, bands);
+  if (!gathered && isInPlace(sliding)) {
+    plan.inPlace = 1;
+    plan.channelBytes = plan.sourceChannel;
+  }
   const panels = Math.ceil(out.channels / ROWS);
   const depth = source.channels * taps.length;
   const pixels = out.height * out.width;
@@ -213,8 +217,14 @@ function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gather
   });
 }
 
+/** Whether windows can be read where the source lies: one row of adjacent pixels without padding. */
+function isInPlace({ source, out, taps, top, left, rowStep, step }: Sliding): boolean {
+  if (top !== 0 || left !== 0 || rowStep !== 1 || step !== 1 || taps.length > 1) return false;
+  return source.height === 1 && out.height === 1 && out.width === source.width && source.strides[3] === 4;
+}
+
 function tileJob(plan: Plan, depth: number): Job {
-  const padded = plan.channels * plan.channelBytes;
+  const padded = plan.inPlace ? 0 : plan.channels * plan.channelBytes;
   const pixels = plan.block * plan.outHeight * plan.outWidth;
   const gathering = plan.gathered ? pixels * 8 + 64 + Math.ceil(pixels / 8) * depth * 32 : 0;
   const units = plan.gathered

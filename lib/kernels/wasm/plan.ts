@@ -15,7 +15,7 @@ const FIELDS = [
   ...(['planeBytes', 'channelBytes'] as const),
   ...(['taps', 'tapOffsets', 'offsets', 'weights', 'weightGroup', 'rows'] as const),
   ...(['out', 'outImage', 'outGroup', 'outChannel', 'outRow', 'outColumn', 'outHeight', 'outWidth'] as const),
-  ...(['images', 'groups', 'bands', 'block', 'packed', 'table', 'quads', 'gathered'] as const),
+  ...(['images', 'groups', 'bands', 'block', 'inPlace', 'gathered'] as const),
 ] as const;
 
 export type Plan = Record<(typeof FIELDS)[number], number>;
@@ -148,9 +148,7 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
     groups: source.groups,
     bands,
     block: 1,
-    packed: 0,
-    table: 0,
-    quads: 0,
+    inPlace: 0,
     gathered: 0,
   };
   const tapOffsets = taps.map(
@@ -173,6 +171,6 @@ export function stackImages(plan: Plan, block: number): void {
 }
 
 /** An odd number of cache lines, so that equal places of many planes do not compete for one set of the cache. */
-function spread(bytes: number): number {
+export function spread(bytes: number): number {
   return (bytes / 64) % 2 === 0 ? bytes + 64 : bytes;
 }

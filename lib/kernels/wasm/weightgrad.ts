@@ -1,24 +1,35 @@
 import { contiguousStrides, type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
-import { QUAD_BYTES, ROWS, TILE_BYTES } from './assembly/blocking.js';
-import type { Machine } from './machine.js';
-import {
-  hasFlatPixels,
-  imageTensor,
-  isAdjacent3x3,
-  isPointwise,
-  kernelTaps,
-  layOut,
-  type Plan,
-  planWords,
-  RATE,
-  stackImages,
-} from './plan.js';
+import { COLUMNS, ROWS } from './assembly/blocking.js';
+import { cacheLines, type Machine } from './machine.js';
+import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, planWords, RATE, spread } from './plan.js';
 import { suitsWinograd, suitsWinogradGradient, winogradWeightGradient } from './winograd.js';
 
-/** Four-pixel groups worth a call of the inner loop; small images are taken together until they have as many. */
-const BLOCK_QUADS = 128;
+/** Fields of a weight gradient, in the order of `Correlation` in assembly/weightgrad.ts, which says what each is. */
+const FIELDS = [
+  ...(['x', 'channels', 'height', 'width', 'g', 'rows', 'outHeight', 'outWidth', 'groups'] as const),
+  ...(['top', 'left', 'paddedHeight', 'paddedWidth', 'strideHeight', 'strideWidth', 'first', 'count'] as const),
+  ...([
+    'copy',
+    'imageBytes',
+    'gradient',
+    'pixelBytes',
+    'table',
+    'run',
+    'runs',
+    'runOffsets',
+    'sums',
+    'panels',
+  ] as const),
+] as const;
+
+type Correlation = Record<(typeof FIELDS)[number], number>;
+
+/** Bytes of images and gradients copied at once: some of the last-level cache. */
+const COPY_BYTES = 1 << 23;
+/** Vectors may reach so far past the last value of a copy. */
+const OVERREACH = 64;
 
 /** Gradient of `conv2d` to its weights, `[O, C/groups, kh, kw]`. */
 export function weightGradient(machine: Machine, g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View {
@@ -29,74 +40,113 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
     machine.run('fill', { units: size, align: 16, cost: 0.3 }, 0, machine.address(result));
     return result;
   }
-  const { groups, stride, padding } = geometry;
   const [outputs, inputs, ...kernel] = weightShape;
   const kind = { kernel, outHeight: g.shape[2], outWidth: g.shape[3], channels: inputs, rows: outputs };
-  const pixels = g.shape[0] * g.shape[2] * g.shape[3];
-  const pays = suitsWinogradGradient(machine.winograd, inputs, outputs, pixels);
+  const pays = suitsWinogradGradient(machine.winograd, inputs, outputs);
   if (pays && suitsWinograd(machine.winograd, kind, geometry)) {
-    winogradWeightGradient(machine, g, x, padding, result);
-    return result;
+    winogradWeightGradient(machine, g, x, geometry.padding, result);
+  } else if (inputs === 1 && outputs / geometry.groups <= 2) {
+    depthwise(machine, g, x, result, geometry);
+  } else {
+    machine.dense([x, g], (from, gradient) => correlate(machine, { x, from, g, gradient, result, geometry }));
   }
-  const flat = isPointwise(weightShape, geometry) && hasFlatPixels(x) && hasFlatPixels(g);
-  const gradient = imageTensor(machine.address(g), g, groups, flat);
-  const { plan, tapOffsets } = layOut({
-    source: imageTensor(machine.address(x), x, groups, flat),
-    out: gradient,
-    taps: kernelTaps({ shape: weightShape, strides: contiguousStrides(weightShape) }, geometry),
-    top: padding[0],
-    left: padding[1],
-    rowStep: flat ? 1 : stride[0],
-    step: flat ? 1 : stride[1],
-  });
-  plan.weights = machine.address(result);
-  plan.tapOffsets = machine.words(tapOffsets);
-  if (plan.channels === 1 && plan.rows <= 2) {
-    plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
-    depthwise(machine, plan);
-  } else grouped(machine, plan);
   return result;
 }
 
-function depthwise(machine: Machine, plan: Plan): void {
+function depthwise(machine: Machine, g: View, x: View, result: View, geometry: ConvGeometry): void {
+  const { groups, stride, padding } = geometry;
+  const { plan, tapOffsets } = layOut({
+    source: imageTensor(machine.address(x), x, groups),
+    out: imageTensor(machine.address(g), g, groups),
+    taps: kernelTaps({ shape: result.shape, strides: contiguousStrides(result.shape) }, geometry),
+    top: padding[0],
+    left: padding[1],
+    rowStep: stride[0],
+    step: stride[1],
+  });
+  plan.weights = machine.address(result);
+  plan.tapOffsets = machine.words(tapOffsets);
+  plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
+  machine.run('depthwiseWeightGradient', depthwiseJob(plan), machine.words(planWords(plan)));
+}
+
+function depthwiseJob(plan: Plan) {
   const plane = Math.ceil(plan.outWidth / 4) * plan.outHeight * 16;
   const scratch = plan.rows * plan.taps * 16 + plane + plan.planeBytes;
   const cost = (plan.images * plan.rows * plan.taps * plan.outHeight * plan.outWidth) / (RATE / 2);
-  const job = { units: plan.groups, pieces: 4, cost, scratch: () => scratch };
-  machine.run('depthwiseWeightGradient', job, machine.words(planWords(plan)));
+  return { units: plan.groups, pieces: 4, cost, scratch: () => scratch };
 }
 
-function grouped(machine: Machine, plan: Plan): void {
-  const panels = Math.ceil(plan.rows / ROWS);
-  const depth = plan.channels * plan.taps;
-  const pairs = Math.ceil(depth / 2);
-  const pixels = plan.outHeight * plan.outWidth;
-  const quads = plan.outHeight * Math.ceil(plan.outWidth / 4);
-  // Narrow rows fill quads badly: then windows are gathered into rows without gaps, if those stay in the cache.
-  plan.gathered = quads * 4 > 1.3 * pixels && depth * pixels * 4 < 1 << 22 ? 1 : 0;
-  plan.quads = plan.gathered ? Math.ceil(pixels / 4) : quads;
-  stackImages(plan, Math.ceil(BLOCK_QUADS / plan.quads));
-  const packedUnits = plan.images * plan.groups * panels;
-  const packedBytes = Math.ceil(plan.images / plan.block) * plan.block * plan.groups * panels * plan.quads * QUAD_BYTES;
-  machine.borrow(packedBytes + depth * 4 + plan.block * plan.quads * 4, (buffer) => {
-    plan.packed = buffer;
-    plan.offsets = buffer + packedBytes;
-    plan.table = plan.offsets + depth * 4;
-    const address = machine.words(planWords(plan));
-    machine.runOnce('windowOffsets', address);
-    machine.runOnce('quadOffsets', address);
-    machine.run('packGradient', { units: packedUnits, cost: plan.quads * 12 }, address);
-    const job = {
-      units: plan.groups * pairs,
-      pieces: 2,
-      cost: (plan.images * plan.rows * 2 * pixels) / RATE,
-      scratch: (units: number) => {
-        const count = Math.min(units, pairs);
-        const channels = Math.min(plan.channels, Math.ceil((2 * count) / plan.taps) + 1);
-        const gathering = plan.gathered ? 2 * count * plan.block * plan.quads * 16 : 0;
-        return TILE_BYTES + panels * count * TILE_BYTES + channels * plan.channelBytes + gathering;
-      },
-    };
-    machine.run('weightGradient', job, address);
+/** Contiguous operands with their addresses. */
+interface Operands {
+  readonly x: View;
+  readonly from: number;
+  readonly g: View;
+  readonly gradient: number;
+  readonly result: View;
+  readonly geometry: ConvGeometry;
+}
+
+function correlate(machine: Machine, { x, from, g, gradient, result, geometry }: Operands): void {
+  const { groups, stride, padding, dilation } = geometry;
+  const [images, , height, width] = x.shape;
+  const [, , outHeight, outWidth] = g.shape;
+  const [outputs, channels, kh, kw] = result.shape;
+  const rows = outputs / groups;
+  const paddedHeight = (outHeight - 1) * stride[0] + (kh - 1) * dilation[0] + 1;
+  const paddedWidth = (outWidth - 1) * stride[1] + (kw - 1) * dilation[1] + 1;
+  const imageBytes = paddedHeight * paddedWidth * channels * 4;
+  const pixelBytes = spread(cacheLines(Math.ceil(rows / ROWS) * ROWS * 4));
+  const pixels = outHeight * outWidth;
+  const perImage = groups * (imageBytes + pixels * pixelBytes);
+  const block = Math.max(1, Math.min(images, Math.floor(COPY_BYTES / perImage)));
+  // Taps of a row of the kernel lie side by side in the copy, unless it is dilated.
+  const adjacent = kw === 1 || dilation[1] === 1;
+  const [run, runs] = adjacent ? [kw * channels, kh] : [channels, kh * kw];
+  const runOffsets = Array.from({ length: runs }, (_, i) => {
+    const [r, s] = adjacent ? [i, 0] : [Math.floor(i / kw), i % kw];
+    return (r * dilation[0] * paddedWidth + s * dilation[1]) * channels * 4;
   });
+  const panels = Math.ceil(rows / ROWS);
+  const columns = Math.ceil(run / COLUMNS);
+  const strips = Math.min(panels, Math.ceil((4 * machine.threads) / (groups * runs * columns)));
+  const countAt = (first: number) => Math.min(block, images - first);
+  const sizes = [
+    block * groups * imageBytes + OVERREACH,
+    block * groups * pixels * pixelBytes + OVERREACH,
+    block * pixels * 4,
+    groups * runs * panels * ROWS * Math.ceil(run / 8) * 32,
+  ].map(cacheLines);
+  machine.borrow(
+    sizes.reduce((sum, bytes) => sum + bytes, 0),
+    (copy) => {
+      const plan: Omit<Correlation, 'first' | 'count' | 'runOffsets'> = {
+        ...{ x: from, channels, height, width, g: gradient, rows, outHeight, outWidth, groups },
+        ...{ top: padding[0], left: padding[1], paddedHeight, paddedWidth },
+        ...{ strideHeight: stride[0], strideWidth: stride[1] },
+        ...{ copy, imageBytes, gradient: copy + sizes[0], pixelBytes, table: copy + sizes[0] + sizes[1] },
+        ...{ run, runs, sums: copy + sizes[0] + sizes[1] + sizes[2] },
+        panels: Math.ceil(panels / strips),
+      };
+      // Written anew for every block: words last only until the next few calls.
+      const words = (first: number) => {
+        const block: Correlation = { ...plan, first, count: countAt(first), runOffsets: machine.words(runOffsets) };
+        return machine.words(FIELDS.map((field) => block[field]));
+      };
+      machine.run('windowTable', { units: block, cost: pixels }, words(0));
+      for (let first = 0; first < images; first += block) {
+        const count = countAt(first);
+        const address = words(first);
+        const copying = { pieces: 4, cost: groups * paddedWidth * channels * 0.5 };
+        machine.run('copyImages', { ...copying, units: count * paddedHeight }, address);
+        const regrouping = { pieces: 4, cost: groups * outWidth * rows * 0.5 };
+        machine.run('copyGradients', { ...regrouping, units: count * outHeight }, address);
+        const units = groups * runs * columns * Math.ceil(panels / plan.panels);
+        const cost = (count * pixels * groups * rows * run * runs) / RATE / units;
+        machine.run('weightSums', { units, pieces: 8, cost }, address);
+      }
+      const storing = { units: outputs, pieces: 4, cost: channels * kh * kw };
+      machine.run('storeWeights', storing, words(0), machine.address(result));
+    },
+  );
 }

@@ -8,9 +8,7 @@
 export const ROWS = 5;
 /** Bytes of a row of a panel of A: ROWS floats. */
 export const PANEL_BYTES = 20;
-/** Bytes of a row of a panel of output gradients: ROWS vectors. */
-export const QUAD_BYTES = 80;
-/** Bytes of a tile: ROWS × 8 floats, or ROWS × 2 vectors of unreduced sums. */
+/** Bytes of a tile: ROWS × 8 floats. */
 export const TILE_BYTES = 160;
 
 /** Depth, rows and columns of the packed blocks of a product: B stays in the second-level cache, panels in the first. */
@@ -18,5 +16,18 @@ export const KC = 256;
 export const MC = 120;
 export const NC = 768;
 
-/** Bytes of scratch that Winograd's transforms need: patches and a line of columns, results. */
-export const TRANSFORM_BYTES = 1024;
+/** Most tiles of a block of Winograd's filtering. */
+export const TILE_BLOCK = 64;
+/** Tiles whose transforms of the weight gradient are one unit. */
+export const CHUNK = 16;
+/**
+ * Distance of lines of transformed columns: of a block that is one row of tiles, or as many rows as it has tiles (each of
+ * 4 pixels and 2 of overlap, in whole vectors, so 8 a tile), and one vector a column may reach past the last.
+ */
+export const TRANSFORM_LINE = 2112;
+/** Bytes of four lines of six vectors, and of a row of four tiles' pixels. */
+export const LINES_BYTES = 448;
+
+/** Pixels and values of a block of the direct weight gradient: both operands stay in the first-level cache. */
+export const PIXELS = 128;
+export const COLUMNS = 32;

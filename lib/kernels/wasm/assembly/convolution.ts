@@ -1,6 +1,6 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
 import { PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
-import { microPacked, microWindow } from './micro';
+import { microStrided, microTable } from './micro';
 import { padChannels, Plan } from './window';
 
 /** Tiles of eight pixels done with one panel of weights before the next panel. */
@@ -26,9 +26,10 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
   const top = band * bandRows;
   const bottom = min(top + bandRows, p.outHeight);
   if (top >= bottom) return;
-  const padded = scratch + TILE_BYTES;
+  let padded = scratch + TILE_BYTES;
   const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
-  padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
+  if (p.inPlace) padded = source + top * p.sourceRow;
+  else padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
   const depth = p.channels * p.taps;
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
   const weights = p.weights + group * p.weightGroup;
@@ -45,10 +46,11 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
         const whole = p.rows - i >= ROWS && p.outColumn == 4;
         for (let x = left; x < right; x += 8) {
           const width = min(8, right - x);
+          const from = row + ((<usize>x) << 2);
           if (whole && width == 8) {
-            microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, to + ((<usize>x) << 2), p.outChannel);
+            microTable(depth, panel, PANEL_BYTES, from, p.offsets, to + ((<usize>x) << 2), p.outChannel, 0);
           } else {
-            microWindow(depth, panel, row + ((<usize>x) << 2), p.offsets, scratch, 32);
+            microTable(depth, panel, PANEL_BYTES, from, p.offsets, scratch, 32, 0);
             storePixels(p, scratch, to + x * p.outColumn, min(ROWS, p.rows - i), width);
           }
         }
@@ -94,7 +96,7 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
   let panel = p.weights + group * p.weightGroup;
   for (let i = 0; i < p.rows; i += ROWS) {
     for (let t = 0; t < tiles; t++) {
-      microPacked<f32>(depth, panel, packed + <usize>t * depth * 32, scratch, 32, 0);
+      microStrided<f32>(depth, panel, PANEL_BYTES, packed + <usize>t * depth * 32, 32, scratch, 32, 0);
       scatterTile(
         scratch,
         to + ((<usize>t) << 5),

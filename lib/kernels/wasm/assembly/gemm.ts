@@ -1,6 +1,6 @@
 /** Blocked matrix product; operands of any strides are packed into panels, so transposes cost nothing extra. */
 import { KC, MC, NC, PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
-import { microPacked } from './micro';
+import { microStrided } from './micro';
 
 /** One product of a batch; strides in bytes, `c` contiguous with row stride `n`. */
 @unmanaged
@@ -159,9 +159,9 @@ function multiply<T>(
             const panelA = panelsA + ((<usize>i * depth) << 2);
             const to = c + <usize>(i0 + i) * ldc + ((<usize>(j0 + j)) << 2);
             if (rows - i >= ROWS && columns - j >= 8) {
-              microPacked<T>(depth, panelA, panelB, to, ldc, <i32>(k0 > 0));
+              microStrided<T>(depth, panelA, PANEL_BYTES, panelB, 32, to, ldc, <i32>(k0 > 0));
             } else {
-              microPacked<T>(depth, panelA, panelB, tile, 32, 0);
+              microStrided<T>(depth, panelA, PANEL_BYTES, panelB, 32, tile, 32, 0);
               storeTile<T>(tile, to, ldc, min(ROWS, rows - i), min(8, columns - j), k0 > 0);
             }
           }

@@ -5,9 +5,9 @@ export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from '.
 export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
 export { convolve } from './convolution';
-export { packGradient, quadOffsets, weightGradient } from './weightgrad';
-export { padImages, winograd, winogradFilters } from './winograd';
-export { winogradSums, winogradTable, winogradTransforms, winogradWeights } from './winograd';
+export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
+export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
+export { winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
 export { batchNormGradient, channelAffine, channelStats } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
@@ -16,4 +16,4 @@ export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } 
 export { kthSmallest, kthSmallestGradient } from './select';
 export { boundWeights, boundWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
-export { microDot, microWindow } from './micro';
+export { microTable } from './micro';

@@ -1,26 +1,9 @@
 /**
- * The transforms of Winograd's minimal filtering (Lavin and Gray 2016), four tiles at a time, one in each lane: F(4×4, 3×3)
- * with 6 × 6 patches and F(2×2, 3×3) with 4 × 4 patches. Frequencies are numbered row-major; `step` is the distance in
- * bytes between them. `work` is 576 bytes of scratch.
+ * The transforms of Winograd's minimal filtering (Lavin and Gray 2016) for 3 × 3 filters: F(4×4) with 6 × 6 patches and
+ * F(2×2) with 4 × 4 patches. Columns come first, on whole rows of an image at once, into *lines* (one for each vertical
+ * frequency); then rows, four lines' tiles at a time, one in each lane. Frequencies are numbered row-major; `step` is the
+ * distance in bytes between them.
  */
-
-/** Loads four floats at each of four addresses; lane t of the k-th vector stored at `to` is float k of address t. */
-@inline
-function loadColumns(a: usize, b: usize, c: usize, d: usize, to: usize): void {
-  transposeTo(v128.load(a), v128.load(b), v128.load(c), v128.load(d), to);
-}
-
-@inline
-function transposeTo(a: v128, b: v128, c: v128, d: v128, to: usize): void {
-  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
-  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
-  const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-  const CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
-  v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
-  v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 16);
-  v128.store(to, i64x2.shuffle(AB, CD, 0, 2), 32);
-  v128.store(to, i64x2.shuffle(AB, CD, 1, 3), 48);
-}
 
 @inline
 function times(k: f32, v: v128): v128 {
@@ -37,154 +20,290 @@ function sub(a: v128, b: v128): v128 {
   return f32x4.sub(a, b);
 }
 
-/** Bᵀ of F(4×4): six vectors `by` bytes apart to six vectors `step` bytes apart. */
-function patchLine4(from: usize, by: usize, to: usize, step: usize): void {
-  const d0 = v128.load(from);
-  const d1 = v128.load(from + by);
-  const d2 = v128.load(from + 2 * by);
-  const d3 = v128.load(from + 3 * by);
-  const d4 = v128.load(from + 4 * by);
-  const d5 = v128.load(from + 5 * by);
-  v128.store(to, add(sub(times(4, d0), times(5, d2)), d4));
-  const even = sub(d4, times(4, d2));
-  const odd = sub(d3, times(4, d1));
-  v128.store(to + step, add(even, odd));
-  v128.store(to + 2 * step, sub(even, odd));
-  const less = sub(d4, d2);
-  const twice = times(2, sub(d3, d1));
-  v128.store(to + 3 * step, add(less, twice));
-  v128.store(to + 4 * step, sub(less, twice));
-  v128.store(to + 5 * step, add(sub(times(4, d1), times(5, d3)), d5));
+/** Vectors 0, 1 of (a, b, c, d), transposed: lanes 0 and 1 of all four, from `i32x4.shuffle(…, 0, 4, 1, 5)` pairs. */
+@inline
+function first(ab: v128, cd: v128): v128 {
+  return i64x2.shuffle(ab, cd, 0, 2);
 }
 
-/** Bᵀ·d·B of the 6 × 6 patches at four addresses with rows `row` bytes apart. */
-export function transformPatches4(
-  a: usize, b: usize, c: usize, d: usize, row: usize, work: usize, to: usize, step: usize,
+@inline
+function second(ab: v128, cd: v128): v128 {
+  return i64x2.shuffle(ab, cd, 1, 3);
+}
+
+@inline
+function low(a: v128, b: v128): v128 {
+  return i32x4.shuffle(a, b, 0, 4, 1, 5);
+}
+
+@inline
+function high(a: v128, b: v128): v128 {
+  return i32x4.shuffle(a, b, 2, 6, 3, 7);
+}
+
+/** Bᵀ of F(4×4) on columns: `bytes` of six rows, to six lines `line` bytes apart. */
+export function patchColumns4(
+  r0: usize, r1: usize, r2: usize, r3: usize, r4: usize, r5: usize, bytes: usize, to: usize, line: usize,
 ): void {
-  const columns = work + 576;
-  for (let y: usize = 0; y < 6; y++) {
-    loadColumns(a, b, c, d, columns);
-    const ab = i32x4.shuffle(v128.load64_zero(a, 16), v128.load64_zero(b, 16), 0, 4, 1, 5);
-    const cd = i32x4.shuffle(v128.load64_zero(c, 16), v128.load64_zero(d, 16), 0, 4, 1, 5);
-    v128.store(columns, i64x2.shuffle(ab, cd, 0, 2), 64);
-    v128.store(columns, i64x2.shuffle(ab, cd, 1, 3), 80);
-    patchLine4(columns, 16, work + y * 96, 16);
-    a += row;
-    b += row;
-    c += row;
-    d += row;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const d0 = v128.load(r0 + i);
+    const d1 = v128.load(r1 + i);
+    const d2 = v128.load(r2 + i);
+    const d3 = v128.load(r3 + i);
+    const d4 = v128.load(r4 + i);
+    const d5 = v128.load(r5 + i);
+    let at = to + i;
+    v128.store(at, add(sub(times(4, d0), times(5, d2)), d4));
+    const even = sub(d4, times(4, d2));
+    const odd = sub(d3, times(4, d1));
+    at += line;
+    v128.store(at, add(even, odd));
+    at += line;
+    v128.store(at, sub(even, odd));
+    const less = sub(d4, d2);
+    const twice = times(2, sub(d3, d1));
+    at += line;
+    v128.store(at, add(less, twice));
+    at += line;
+    v128.store(at, sub(less, twice));
+    at += line;
+    v128.store(at, add(sub(times(4, d1), times(5, d3)), d5));
   }
-  for (let x: usize = 0; x < 6; x++) patchLine4(work + x * 16, 96, to + x * step, 6 * step);
 }
 
-/** Bᵀ of F(2×2). */
-function patchLine2(from: usize, by: usize, to: usize, step: usize): void {
-  const d0 = v128.load(from);
-  const d1 = v128.load(from + by);
-  const d2 = v128.load(from + 2 * by);
-  const d3 = v128.load(from + 3 * by);
-  v128.store(to, sub(d0, d2));
-  v128.store(to + step, add(d1, d2));
-  v128.store(to + 2 * step, sub(d2, d1));
-  v128.store(to + 3 * step, sub(d1, d3));
-}
-
-/** Bᵀ·d·B of 4 × 4 patches. */
-export function transformPatches2(
-  a: usize, b: usize, c: usize, d: usize, row: usize, work: usize, to: usize, step: usize,
+/** Bᵀ of F(2×2) on columns: four rows to four lines. */
+export function patchColumns2(
+  r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize,
 ): void {
-  const columns = work + 576;
-  for (let y: usize = 0; y < 4; y++) {
-    loadColumns(a, b, c, d, columns);
-    patchLine2(columns, 16, work + y * 64, 16);
-    a += row;
-    b += row;
-    c += row;
-    d += row;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const d1 = v128.load(r1 + i);
+    const d2 = v128.load(r2 + i);
+    let at = to + i;
+    v128.store(at, sub(v128.load(r0 + i), d2));
+    at += line;
+    v128.store(at, add(d1, d2));
+    at += line;
+    v128.store(at, sub(d2, d1));
+    at += line;
+    v128.store(at, sub(d1, v128.load(r3 + i)));
   }
-  for (let x: usize = 0; x < 4; x++) patchLine2(work + x * 16, 64, to + x * step, 4 * step);
 }
 
-/** Aᵀ of F(4×4): six vectors to four. */
-function resultLine4(from: usize, by: usize, to: usize, step: usize): void {
-  const m0 = v128.load(from);
-  const m1 = v128.load(from + by);
-  const m2 = v128.load(from + 2 * by);
-  const m3 = v128.load(from + 3 * by);
-  const m4 = v128.load(from + 4 * by);
-  const m5 = v128.load(from + 5 * by);
+/** A of F(4×4) on columns: four rows of output gradients to six lines. */
+export function gradientColumns4(
+  r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize,
+): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const y0 = v128.load(r0 + i);
+    const y1 = v128.load(r1 + i);
+    const y2 = v128.load(r2 + i);
+    const y3 = v128.load(r3 + i);
+    let at = to + i;
+    v128.store(at, y0);
+    const even = add(y0, y2);
+    const odd = add(y1, y3);
+    at += line;
+    v128.store(at, add(even, odd));
+    at += line;
+    v128.store(at, sub(even, odd));
+    const far = add(y0, times(4, y2));
+    const wide = add(times(2, y1), times(8, y3));
+    at += line;
+    v128.store(at, add(far, wide));
+    at += line;
+    v128.store(at, sub(far, wide));
+    at += line;
+    v128.store(at, y3);
+  }
+}
+
+/** B of F(4×4) on rows: six floats at each of four places, in each of six lines, to 36 vectors. */
+export function patchRows4(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
+  for (const end = a + 6 * line; a < end; a += line) {
+    const a0 = v128.load(a);
+    const b0 = v128.load(b);
+    const c0 = v128.load(c);
+    const d0 = v128.load(d);
+    const ab = low(a0, b0);
+    const cd = low(c0, d0);
+    const AB = high(a0, b0);
+    const CD = high(c0, d0);
+    const rest = low(v128.load64_zero(a, 16), v128.load64_zero(b, 16));
+    const REST = low(v128.load64_zero(c, 16), v128.load64_zero(d, 16));
+    const x0 = first(ab, cd);
+    const x1 = second(ab, cd);
+    const x2 = first(AB, CD);
+    const x3 = second(AB, CD);
+    const x4 = first(rest, REST);
+    const x5 = second(rest, REST);
+    v128.store(to, add(sub(times(4, x0), times(5, x2)), x4));
+    to += step;
+    const even = sub(x4, times(4, x2));
+    const odd = sub(x3, times(4, x1));
+    v128.store(to, add(even, odd));
+    to += step;
+    v128.store(to, sub(even, odd));
+    to += step;
+    const less = sub(x4, x2);
+    const twice = times(2, sub(x3, x1));
+    v128.store(to, add(less, twice));
+    to += step;
+    v128.store(to, sub(less, twice));
+    to += step;
+    v128.store(to, add(sub(times(4, x1), times(5, x3)), x5));
+    to += step;
+    b += line;
+    c += line;
+    d += line;
+  }
+}
+
+/** B of F(2×2) on rows: four floats at four places in four lines, to 16 vectors. */
+export function patchRows2(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
+  for (const end = a + 4 * line; a < end; a += line) {
+    const a0 = v128.load(a);
+    const b0 = v128.load(b);
+    const c0 = v128.load(c);
+    const d0 = v128.load(d);
+    const ab = low(a0, b0);
+    const cd = low(c0, d0);
+    const AB = high(a0, b0);
+    const CD = high(c0, d0);
+    const x1 = second(ab, cd);
+    const x2 = first(AB, CD);
+    v128.store(to, sub(first(ab, cd), x2));
+    to += step;
+    v128.store(to, add(x1, x2));
+    to += step;
+    v128.store(to, sub(x2, x1));
+    to += step;
+    v128.store(to, sub(x1, second(AB, CD)));
+    to += step;
+    b += line;
+    c += line;
+    d += line;
+  }
+}
+
+/** Aᵀ of F(4×4) on rows: four floats at four places in six lines, to 36 vectors. */
+export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
+  for (const end = a + 6 * line; a < end; a += line) {
+    const a0 = v128.load(a);
+    const b0 = v128.load(b);
+    const c0 = v128.load(c);
+    const d0 = v128.load(d);
+    const ab = low(a0, b0);
+    const cd = low(c0, d0);
+    const AB = high(a0, b0);
+    const CD = high(c0, d0);
+    const y0 = first(ab, cd);
+    const y1 = second(ab, cd);
+    const y2 = first(AB, CD);
+    const y3 = second(AB, CD);
+    v128.store(to, y0);
+    to += step;
+    const even = add(y0, y2);
+    const odd = add(y1, y3);
+    v128.store(to, add(even, odd));
+    to += step;
+    v128.store(to, sub(even, odd));
+    to += step;
+    const far = add(y0, times(4, y2));
+    const wide = add(times(2, y1), times(8, y3));
+    v128.store(to, add(far, wide));
+    to += step;
+    v128.store(to, sub(far, wide));
+    to += step;
+    v128.store(to, y3);
+    to += step;
+    b += line;
+    c += line;
+    d += line;
+  }
+}
+
+/** Aᵀ of F(4×4) on columns: 36 vectors to four lines of six, 96 bytes apart. */
+export function resultColumns4(from: usize, step: usize, to: usize): void {
+  const row = 6 * step;
+  for (const end = to + 96; to < end; to += 16) {
+    let at = from;
+    const m0 = v128.load(at);
+    at += row;
+    const m1 = v128.load(at);
+    at += row;
+    const m2 = v128.load(at);
+    at += row;
+    const m3 = v128.load(at);
+    at += row;
+    const m4 = v128.load(at);
+    at += row;
+    const m5 = v128.load(at);
+    const s = add(m1, m2);
+    const t = add(m3, m4);
+    const u = sub(m1, m2);
+    const v = sub(m3, m4);
+    v128.store(to, add(add(m0, s), t));
+    v128.store(to, add(u, times(2, v)), 96);
+    v128.store(to, add(s, times(4, t)), 192);
+    v128.store(to, add(add(u, times(8, v)), m5), 288);
+    from += step;
+  }
+}
+
+/** A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places. */
+@inline
+export function resultRow4(line: usize, a: usize, b: usize, c: usize, d: usize): void {
+  const m1 = v128.load(line, 16);
+  const m2 = v128.load(line, 32);
+  const m3 = v128.load(line, 48);
+  const m4 = v128.load(line, 64);
   const s = add(m1, m2);
   const t = add(m3, m4);
   const u = sub(m1, m2);
   const v = sub(m3, m4);
-  v128.store(to, add(add(m0, s), t));
-  v128.store(to + step, add(u, times(2, v)));
-  v128.store(to + 2 * step, add(s, times(4, t)));
-  v128.store(to + 3 * step, add(add(u, times(8, v)), m5));
+  const y0 = add(add(v128.load(line), s), t);
+  const y1 = add(u, times(2, v));
+  const y2 = add(s, times(4, t));
+  const y3 = add(add(u, times(8, v)), v128.load(line, 80));
+  const ab = low(y0, y1);
+  const cd = low(y2, y3);
+  const AB = high(y0, y1);
+  const CD = high(y2, y3);
+  v128.store(a, first(ab, cd));
+  v128.store(b, second(ab, cd));
+  v128.store(c, first(AB, CD));
+  v128.store(d, second(AB, CD));
 }
 
-/** Aᵀ·m·A: rows of four pixels of four tiles, `[row][tile][4]`, stored at `to`. */
-export function transformResults4(from: usize, step: usize, work: usize, to: usize): void {
-  for (let x: usize = 0; x < 6; x++) resultLine4(from + x * step, 6 * step, work + x * 16, 96);
-  for (let y: usize = 0; y < 4; y++) {
-    const line = to + y * 64;
-    resultLine4(work + y * 96, 16, line, 16);
-    loadColumns(line, line + 16, line + 32, line + 48, line);
+/** Aᵀ of F(2×2) on columns: 16 vectors to two lines of four, 64 bytes apart. */
+export function resultColumns2(from: usize, step: usize, to: usize): void {
+  const row = 4 * step;
+  for (const end = to + 64; to < end; to += 16) {
+    const m1 = v128.load(from + row);
+    const m2 = v128.load(from + 2 * row);
+    v128.store(to, add(add(v128.load(from), m1), m2));
+    v128.store(to, sub(sub(m1, m2), v128.load(from + 3 * row)), 64);
+    from += step;
   }
 }
 
-function resultLine2(from: usize, by: usize, to: usize, step: usize): void {
-  const m1 = v128.load(from + by);
-  const m2 = v128.load(from + 2 * by);
-  v128.store(to, add(add(v128.load(from), m1), m2));
-  v128.store(to + step, sub(sub(m1, m2), v128.load(from + 3 * by)));
+/** A of F(2×2) on one line: two pixels of each of four tiles, to four places. */
+@inline
+export function resultRow2(line: usize, a: usize, b: usize, c: usize, d: usize): void {
+  const m1 = v128.load(line, 16);
+  const m2 = v128.load(line, 32);
+  const y0 = add(add(v128.load(line), m1), m2);
+  const y1 = sub(sub(m1, m2), v128.load(line, 48));
+  const ab = low(y0, y1);
+  const cd = high(y0, y1);
+  v128.store64_lane(a, ab, 0);
+  v128.store64_lane(b, ab, 1);
+  v128.store64_lane(c, cd, 0);
+  v128.store64_lane(d, cd, 1);
 }
 
-/** Aᵀ·m·A of F(2×2), stored as by `transformResults4`; pixels 2 and 3 of a row mean nothing. */
-export function transformResults2(from: usize, step: usize, work: usize, to: usize): void {
-  for (let x: usize = 0; x < 4; x++) resultLine2(from + x * step, 4 * step, work + x * 16, 64);
-  for (let y: usize = 0; y < 2; y++) {
-    const line = to + y * 64;
-    resultLine2(work + y * 64, 16, line, 16);
-    loadColumns(line, line + 16, line, line + 16, line);
-  }
-}
-
-/** A of F(4×4): four vectors to six. */
-function gradientLine4(from: usize, by: usize, to: usize, step: usize): void {
-  const y0 = v128.load(from);
-  const y1 = v128.load(from + by);
-  const y2 = v128.load(from + 2 * by);
-  const y3 = v128.load(from + 3 * by);
-  v128.store(to, y0);
-  const even = add(y0, y2);
-  const odd = add(y1, y3);
-  v128.store(to + step, add(even, odd));
-  v128.store(to + 2 * step, sub(even, odd));
-  const far = add(y0, times(4, y2));
-  const wide = add(times(2, y1), times(8, y3));
-  v128.store(to + 3 * step, add(far, wide));
-  v128.store(to + 4 * step, sub(far, wide));
-  v128.store(to + 5 * step, y3);
-}
-
-/** A·g·Aᵀ of the 4 × 4 output gradients at four addresses. */
-export function transformGradients4(
-  a: usize, b: usize, c: usize, d: usize, row: usize, work: usize, to: usize, step: usize,
-): void {
-  const columns = work + 576;
-  for (let y: usize = 0; y < 4; y++) {
-    loadColumns(a, b, c, d, columns);
-    gradientLine4(columns, 16, work + y * 96, 16);
-    a += row;
-    b += row;
-    c += row;
-    d += row;
-  }
-  for (let x: usize = 0; x < 6; x++) gradientLine4(work + x * 16, 96, to + x * step, 6 * step);
-}
-
-/** G of F(4×4): three vectors to six. */
+/** G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. */
+@inline
 function filterLine4(from: usize, by: usize, to: usize, step: usize): void {
   const w0 = v128.load(from);
   const w1 = v128.load(from + by);
@@ -201,6 +320,7 @@ function filterLine4(from: usize, by: usize, to: usize, step: usize): void {
   v128.store(to + 5 * step, w2);
 }
 
+@inline
 function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
   const w0 = v128.load(from);
   const w1 = v128.load(from + by);
@@ -213,18 +333,19 @@ function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
   v128.store(to + 3 * step, w2);
 }
 
-/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2. */
+/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. */
 export function transformFilters(edge: i32, from: usize, work: usize, to: usize): void {
   if (edge == 4) {
-    for (let s: usize = 0; s < 3; s++) filterLine4(from + s * 16, 48, work + s * 16, 48);
+    for (let s: usize = 0; s < 48; s += 16) filterLine4(from + s, 48, work + s, 48);
     for (let y: usize = 0; y < 6; y++) filterLine4(work + y * 48, 16, to + y * 96, 16);
   } else {
-    for (let s: usize = 0; s < 3; s++) filterLine2(from + s * 16, 48, work + s * 16, 48);
+    for (let s: usize = 0; s < 48; s += 16) filterLine2(from + s, 48, work + s, 48);
     for (let y: usize = 0; y < 4; y++) filterLine2(work + y * 48, 16, to + y * 64, 16);
   }
 }
 
 /** Gᵀ of F(4×4): six vectors to three. */
+@inline
 function weightLine4(from: usize, by: usize, to: usize, step: usize): void {
   const s1 = v128.load(from + by);
   const s2 = v128.load(from + 2 * by);
@@ -237,8 +358,8 @@ function weightLine4(from: usize, by: usize, to: usize, step: usize): void {
   v128.store(to + 2 * step, add(sub(times(1.0 / 6.0, far), near), v128.load(from + 5 * by)));
 }
 
-/** Gᵀ·s·G of four sums in lanes: 36 vectors at `from` to nine at `to`. */
-export function transformWeights4(from: usize, work: usize, to: usize): void {
-  for (let x: usize = 0; x < 6; x++) weightLine4(from + x * 16, 96, work + x * 16, 96);
+/** Gᵀ·s·G of four sums in lanes: 36 vectors `step` bytes apart to nine at `to`; `work` takes 18 vectors. */
+export function transformWeights4(from: usize, step: usize, work: usize, to: usize): void {
+  for (let x: usize = 0; x < 6; x++) weightLine4(from + x * step, 6 * step, work + x * 16, 96);
   for (let r: usize = 0; r < 3; r++) weightLine4(work + r * 96, 16, to + r * 48, 16);
 }

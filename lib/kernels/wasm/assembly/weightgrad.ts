@@ -1,198 +1,212 @@
-/** Gradient of a convolution to its weights: dot products along pixels, five output channels by two taps at a time. */
-import { QUAD_BYTES, ROWS, TILE_BYTES } from './blocking';
-import { addTile, microDot } from './micro';
-import { fillWords, sumLanes } from './simd';
-import { padChannels, Plan } from './window';
-
-/** Four-pixel groups multiplied before moving on, so that both operands stay in the first-level cache. */
-const BAND: i32 = 256;
-
 /**
- * Regroups output gradients into panels `[block of images][group][⌈rows/ROWS⌉][image][quad][ROWS][4]`, one image of a panel a
- * unit; zero where a row of pixels or the list of channels ends.
+ * Gradient of a convolution to its weights. Images and output gradients of a block are copied with channels last; then a
+ * row of the kernel is one product along the pixels: output channels times the adjacent values that the row looks at.
  */
-export function packGradient(begin: i32, end: i32, scratch: usize, plan: usize): void {
-  const p = changetype<Plan>(plan);
-  const panels = (p.rows + ROWS - 1) / ROWS;
-  for (let unit = begin; unit < end; unit++) {
-    const panel = unit % panels;
-    const group = (unit / panels) % p.groups;
-    const image = unit / panels / p.groups;
-    const rows = min(ROWS, p.rows - panel * ROWS);
-    const from = p.out + <usize>image * p.outImage + group * p.outGroup + panel * ROWS * p.outChannel;
-    const blockPanel = (<usize>(image / p.block) * p.groups + group) * panels + panel;
-    let to = p.packed + (blockPanel * p.block + (image % p.block)) * p.quads * QUAD_BYTES;
-    if (rows < ROWS) fillWords(to, i32x4.splat(0), p.quads * (QUAD_BYTES >> 2));
-    for (let i = 0; i < rows; i++) {
-      packChannel(p, from + i * p.outChannel, to);
-      to += 16;
-    }
-  }
+import { COLUMNS, PANEL_BYTES, PIXELS, ROWS } from './blocking';
+import { microTable } from './micro';
+import { fillWords, storeLanes } from './simd';
+
+/** One weight gradient. Tensors are contiguous; channels, rows and sums are those of a group. */
+@unmanaged
+class Correlation {
+  x: usize = 0;
+  channels: i32 = 0;
+  height: i32 = 0;
+  width: i32 = 0;
+  g: usize = 0;
+  rows: i32 = 0;
+  outHeight: i32 = 0;
+  outWidth: i32 = 0;
+  groups: i32 = 0;
+  /** Zeros before the image; negative crops. Extents with them, as far as windows reach. */
+  top: i32 = 0;
+  left: i32 = 0;
+  paddedHeight: i32 = 0;
+  paddedWidth: i32 = 0;
+  strideHeight: i32 = 0;
+  strideWidth: i32 = 0;
+  /** Images `first … first + count` are copied, `[group][image]`. */
+  first: i32 = 0;
+  count: i32 = 0;
+  /** `[row][column][channel]`, bytes of an image of a group. */
+  copy: usize = 0;
+  imageBytes: i32 = 0;
+  /** `[pixel][channel]`, bytes of a pixel. */
+  gradient: usize = 0;
+  pixelBytes: i32 = 0;
+  /** Byte offset of every window of a block in the copy of a group. */
+  table: usize = 0;
+  /** Adjacent values one run of taps looks at, the number of runs, and the byte offset of each in a window. */
+  run: i32 = 0;
+  runs: i32 = 0;
+  runOffsets: usize = 0;
+  /** `[group][run][row][value]`; rows in whole panels, values rounded up to eight. */
+  sums: usize = 0;
+  /** A unit of the product: up to so many panels of rows, and COLUMNS values. */
+  panels: i32 = 0;
 }
 
-/** One channel, a quad every QUAD_BYTES; when gathering, rows of pixels follow each other without gaps. */
-function packChannel(p: Plan, from: usize, to: usize): void {
-  let lane: usize = 0;
-  for (let y = 0; y < p.outHeight; y++) {
-    let at = from + y * p.outRow;
-    let left = p.outWidth;
-    if (p.outColumn == 4 && lane == 0) {
-      for (; left >= 4; left -= 4) {
-        v128.store(to, v128.load(at));
-        at += 16;
-        to += QUAD_BYTES;
-      }
-    }
-    for (; left > 0; left--) {
-      store<u32>(to + lane, load<u32>(at));
-      at += p.outColumn;
-      lane += 4;
-      if (lane == 16) {
-        lane = 0;
-        to += QUAD_BYTES;
-      }
-    }
-    if (!p.gathered && lane != 0) {
-      for (; lane < 16; lane += 4) store<u32>(to + lane, 0);
-      lane = 0;
-      to += QUAD_BYTES;
-    }
-  }
-  if (lane != 0) for (; lane < 16; lane += 4) store<u32>(to + lane, 0);
-}
-
-/** Byte offset from a tap's place in the first image of a block to each quad of all its images. One unit. */
-export function quadOffsets(begin: i32, end: i32, scratch: usize, plan: usize): void {
-  const p = changetype<Plan>(plan);
-  const rowBytes = (p.rowStep * p.step * p.phaseWidth) << 2;
-  let to = p.table;
-  for (let n = 0; n < p.block; n++) {
-    if (p.gathered) {
-      for (let q = 0; q < p.quads; q++) {
-        store<i32>(to, (n * p.quads + q) << 4);
-        to += 4;
-      }
-      continue;
-    }
-    for (let y = 0; y < p.outHeight; y++) {
-      for (let x = 0; x < p.outWidth; x += 4) {
-        store<i32>(to, n * p.planeBytes + y * rowBytes + (x << 2));
-        to += 4;
-      }
-    }
-  }
-}
-
-/**
- * Units are pairs of (channel, tap) of a group, `⌈depth/2⌉` each. Writes `weights [group][row][depth]`. Scratch: a
- * tile, one for each unit and panel, padded copies of the channels in use, and when gathering 16·block·quads bytes a tap.
- */
-export function weightGradient(begin: i32, end: i32, scratch: usize, plan: usize): void {
-  const p = changetype<Plan>(plan);
-  const pairs = (p.channels * p.taps + 1) / 2;
-  while (begin < end) {
-    const group = begin / pairs;
-    const first = begin % pairs;
-    const count = min(end - begin, pairs - first);
-    groupGradient(p, group, first, count, scratch);
-    begin += count;
-  }
-}
-
-function groupGradient(p: Plan, group: i32, first: i32, count: i32, scratch: usize): void {
-  const depth = p.channels * p.taps;
-  const panels = (p.rows + ROWS - 1) / ROWS;
-  const firstTap = 2 * first;
-  const lastTap = min(2 * (first + count), depth) - 1;
-  const channel = firstTap / p.taps;
-  const channels = lastTap / p.taps - channel + 1;
-  const sumBytes = <usize>panels * count * TILE_BYTES;
-  const padded = scratch + TILE_BYTES + sumBytes;
-  const columns = padded + channels * p.channelBytes;
-  fillWords(scratch + TILE_BYTES, i32x4.splat(0), <i32>(sumBytes >> 2));
-  for (let image = 0; image < p.images; image += p.block) {
-    const images = min(p.block, p.images - image);
-    for (let n = 0; n < images; n++) {
-      const source = p.source + <usize>(image + n) * p.sourceImage + group * p.sourceGroup + channel * p.sourceChannel;
-      const rows = (p.outHeight - 1) * p.rowStep + p.span;
-      padChannels(p, source, channels, 0, rows, padded + n * p.planeBytes, image == 0);
-      if (p.gathered) gatherWindows(p, padded + n * p.planeBytes, firstTap, lastTap, channel, columns, n);
-    }
-    const gradient = p.packed + (<usize>(image / p.block) * p.groups + group) * panels * p.block * p.quads * QUAD_BYTES;
-    if (p.gathered) {
-      multiplyBlock(p, gradient, images, columns, 0, (<usize>p.block * p.quads) << 4, firstTap, lastTap, scratch);
-    } else {
-      multiplyBlock(p, gradient, images, padded - channel * p.channelBytes, p.offsets, 0, firstTap, lastTap, scratch);
-    }
-  }
-  storeSums(p, group, firstTap, lastTap, scratch + TILE_BYTES);
-}
-
-/**
- * Adds a block of images to the sums of all panels and taps. Tap t starts at `base + offsets[t]`, or without a list of
- * offsets at `base + (t − firstTap)·stride`. The sums follow the tile.
- */
-function multiplyBlock(
-  p: Plan,
-  gradient: usize,
-  images: i32,
-  base: usize,
-  offsets: usize,
-  stride: usize,
-  firstTap: i32,
-  lastTap: i32,
-  tile: usize,
+/** Pixels of a row of up to four channels, channels last. Vectors may reach past a pixel only if it is padded. */
+function transposeQuad(
+  from: usize, stride: usize, channels: i32, width: i32, to: usize, pixelBytes: usize, padded: bool,
 ): void {
-  const sums = tile + TILE_BYTES;
-  const panels = (p.rows + ROWS - 1) / ROWS;
-  const total = images * p.quads;
-  for (let q = 0; q < total; q += BAND) {
-    const quads = min(BAND, total - q);
-    const table = p.table + (<usize>q << 2);
-    let to = sums;
-    for (let panel = 0; panel < panels; panel++) {
-      const g = gradient + (<usize>panel * p.block * p.quads + q) * QUAD_BYTES;
-      for (let tap = firstTap; tap <= lastTap; tap += 2) {
-        const other = min(tap + 1, lastTap);
-        const x0 = base + (offsets ? load<usize>(offsets + (<usize>tap << 2)) : <usize>(tap - firstTap) * stride);
-        const x1 = base + (offsets ? load<usize>(offsets + (<usize>other << 2)) : <usize>(other - firstTap) * stride);
-        microDot(quads, g, table, x0, x1, tile);
-        addTile(tile, to);
-        to += TILE_BYTES;
+  const b = from + (channels > 1 ? stride : 0);
+  const c = from + (channels > 2 ? 2 * stride : 0);
+  const d = from + (channels > 3 ? 3 * stride : 0);
+  const isWhole = padded || channels >= 4;
+  const bytes = <usize>width << 2;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const v0 = v128.load(from + i);
+    const v1 = v128.load(b + i);
+    const v2 = v128.load(c + i);
+    const v3 = v128.load(d + i);
+    const ab = i32x4.shuffle(v0, v1, 0, 4, 1, 5);
+    const cd = i32x4.shuffle(v2, v3, 0, 4, 1, 5);
+    const AB = i32x4.shuffle(v0, v1, 2, 6, 3, 7);
+    const CD = i32x4.shuffle(v2, v3, 2, 6, 3, 7);
+    const p0 = i64x2.shuffle(ab, cd, 0, 2);
+    const p1 = i64x2.shuffle(ab, cd, 1, 3);
+    const p2 = i64x2.shuffle(AB, CD, 0, 2);
+    const p3 = i64x2.shuffle(AB, CD, 1, 3);
+    const left = (bytes - i) >> 2;
+    if (isWhole) {
+      v128.store(to, p0);
+      if (left > 1) v128.store(to + pixelBytes, p1);
+      if (left > 2) v128.store(to + 2 * pixelBytes, p2);
+      if (left > 3) v128.store(to + 3 * pixelBytes, p3);
+    } else {
+      storeLanes(to, p0, channels);
+      if (left > 1) storeLanes(to + pixelBytes, p1, channels);
+      if (left > 2) storeLanes(to + 2 * pixelBytes, p2, channels);
+      if (left > 3) storeLanes(to + 3 * pixelBytes, p3, channels);
+    }
+    to += 4 * pixelBytes;
+  }
+}
+
+/** Rows of padded images, channels last; a unit is one row of one image of the block. */
+export function copyImages(begin: i32, end: i32, scratch: usize, correlation: usize): void {
+  const p = changetype<Correlation>(correlation);
+  const pixelBytes = <usize>p.channels << 2;
+  const rowBytes = p.paddedWidth * pixelBytes;
+  const plane = <usize>(p.height * p.width) << 2;
+  const before = min(max(p.left, 0), p.paddedWidth);
+  const after = max(before, min(p.width + p.left, p.paddedWidth));
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit / p.paddedHeight;
+    const row = unit % p.paddedHeight;
+    const y = row - p.top;
+    for (let group = 0; group < p.groups; group++) {
+      const to = p.copy + <usize>(group * p.count + image) * p.imageBytes + row * rowBytes;
+      if (<u32>y >= <u32>p.height) {
+        fillWords(to, i32x4.splat(0), p.paddedWidth * p.channels);
+        continue;
+      }
+      fillWords(to, i32x4.splat(0), before * p.channels);
+      const first = (<usize>(p.first + image) * p.groups + group) * p.channels * plane;
+      const from = p.x + first + (<usize>(y * p.width + before - p.left) << 2);
+      for (let c = 0; c < p.channels; c += 4) {
+        const at = to + before * pixelBytes + (<usize>c << 2);
+        transposeQuad(from + c * plane, plane, min(4, p.channels - c), after - before, at, pixelBytes, false);
+      }
+      fillWords(to + after * pixelBytes, i32x4.splat(0), (p.paddedWidth - after) * p.channels);
+    }
+  }
+}
+
+/** Rows of output gradients, channels last; a unit is one row of one image of the block. */
+export function copyGradients(begin: i32, end: i32, scratch: usize, correlation: usize): void {
+  const p = changetype<Correlation>(correlation);
+  const plane = <usize>(p.outHeight * p.outWidth) << 2;
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit / p.outHeight;
+    const y = unit % p.outHeight;
+    for (let group = 0; group < p.groups; group++) {
+      const pixel = ((<usize>group * p.count + image) * p.outHeight + y) * p.outWidth;
+      const to = p.gradient + pixel * p.pixelBytes;
+      const first = (<usize>(p.first + image) * p.groups + group) * p.rows * plane;
+      const from = p.g + first + (<usize>(y * p.outWidth) << 2);
+      for (let c = 0; c < p.rows; c += 4) {
+        const at = to + (<usize>c << 2);
+        transposeQuad(from + c * plane, plane, min(4, p.rows - c), p.outWidth, at, p.pixelBytes, true);
       }
     }
   }
 }
 
-/** Adds up lanes and writes the gradients. */
-function storeSums(p: Plan, group: i32, firstTap: i32, lastTap: i32, sums: usize): void {
-  const depth = p.channels * p.taps;
-  let pair = sums;
-  for (let row = 0; row < p.rows; row += ROWS) {
-    for (let tap = firstTap; tap <= lastTap; tap++) {
-      let from = pair + (<usize>(tap & 1) << 4);
-      for (let i = row; i < min(row + ROWS, p.rows); i++) {
-        store<f32>(p.weights + ((<usize>(group * p.rows + i) * depth + tap) << 2), <f32>sumLanes(v128.load(from)));
-        from += 32;
-      }
-      if (tap & 1 || tap == lastTap) pair += TILE_BYTES;
-    }
-  }
-}
-
-/** Windows of taps `first … last` of image n of the block as rows of adjacent pixels, zero after the last pixel. */
-function gatherWindows(p: Plan, padded: usize, first: i32, last: i32, channel: i32, columns: usize, n: i32): void {
-  const rowBytes = <usize>(p.rowStep * p.step * p.phaseWidth) << 2;
-  for (let tap = first; tap <= last; tap++) {
-    let from = padded + load<usize>(p.offsets + (<usize>tap << 2)) - channel * p.channelBytes;
-    let to = columns + ((<usize>((tap - first) * p.block + n) * p.quads) << 4);
-    v128.store(to + ((<usize>p.quads - 1) << 4), i32x4.splat(0));
+/** Where every window of the block begins in the copy of a group; a unit is an image. */
+export function windowTable(begin: i32, end: i32, scratch: usize, correlation: usize): void {
+  const p = changetype<Correlation>(correlation);
+  const pixelBytes = <usize>p.channels << 2;
+  for (let image = begin; image < end; image++) {
+    let to = p.table + (<usize>(image * p.outHeight * p.outWidth) << 2);
     for (let y = 0; y < p.outHeight; y++) {
-      for (let x: usize = 0; x < <usize>p.outWidth << 2; x += 4) {
-        store<u32>(to, load<u32>(from + x));
+      let at = <usize>image * p.imageBytes + <usize>(y * p.strideHeight * p.paddedWidth) * pixelBytes;
+      for (let x = 0; x < p.outWidth; x++) {
+        store<usize>(to, at);
+        at += p.strideWidth * pixelBytes;
         to += 4;
       }
-      from += rowBytes;
+    }
+  }
+}
+
+/** Products of the block, added to the sums unless it is the first; units are group × run × values × panels. */
+export function weightSums(begin: i32, end: i32, scratch: usize, correlation: usize): void {
+  const p = changetype<Correlation>(correlation);
+  const panels = (p.rows + ROWS - 1) / ROWS;
+  const strips = (panels + p.panels - 1) / p.panels;
+  const columns = (p.run + COLUMNS - 1) / COLUMNS;
+  const width = (p.run + 7) & ~7;
+  const sumRow = <usize>width << 2;
+  const pixels = p.count * p.outHeight * p.outWidth;
+  for (let unit = begin; unit < end; unit++) {
+    const strip = unit % strips;
+    const column = (unit / strips) % columns;
+    const run = (unit / strips / columns) % p.runs;
+    const group = unit / strips / columns / p.runs;
+    const left = column * COLUMNS;
+    const right = min(left + COLUMNS, width);
+    const top = strip * p.panels * ROWS;
+    const bottom = min(top + p.panels * ROWS, panels * ROWS);
+    const x = p.copy + <usize>(group * p.count) * p.imageBytes + load<i32>(p.runOffsets + (<usize>run << 2));
+    const sums = p.sums + <usize>((group * p.runs + run) * panels * ROWS) * sumRow;
+    for (let pixel = 0; pixel < pixels; pixel += PIXELS) {
+      const count = min(PIXELS, pixels - pixel);
+      const table = p.table + (<usize>pixel << 2);
+      const g = p.gradient + (<usize>group * pixels + pixel) * p.pixelBytes;
+      const add = <i32>(p.first > 0 || pixel > 0);
+      for (let row = top; row < bottom; row += ROWS) {
+        const to = sums + row * sumRow;
+        for (let i = <usize>left << 2; i < <usize>right << 2; i += 32) {
+          microTable(count, g + (<usize>row << 2), p.pixelBytes, x + i, table, to + i, sumRow, add);
+        }
+      }
+    }
+  }
+}
+
+/** Weight gradients `[row][channel][kernel row][kernel column]` from the sums; a unit is a row of all groups' rows. */
+export function storeWeights(begin: i32, end: i32, scratch: usize, correlation: usize, out: usize): void {
+  const p = changetype<Correlation>(correlation);
+  const panels = (p.rows + ROWS - 1) / ROWS;
+  const width = (p.run + 7) & ~7;
+  const perRun = p.run / p.channels;
+  const taps = perRun * p.runs;
+  for (let unit = begin; unit < end; unit++) {
+    const group = unit / p.rows;
+    const row = unit % p.rows;
+    const to = out + (<usize>(unit * p.channels * taps) << 2);
+    for (let run = 0; run < p.runs; run++) {
+      let from = p.sums + (<usize>(((group * p.runs + run) * panels * ROWS + row) * width) << 2);
+      for (let s = 0; s < perRun; s++) {
+        let at = to + (<usize>(run * perRun + s) << 2);
+        for (let c = 0; c < p.channels; c++) {
+          store<u32>(at, load<u32>(from));
+          from += 4;
+          at += <usize>taps << 2;
+        }
+      }
     }
   }
 }

@@ -52,10 +52,8 @@ export class Plan {
   /** Row bands an image is split into, or images taken together by one unit. */
   bands: i32 = 0;
   block: i32 = 0;
-  /** Weight gradient: regrouped output gradient, its table of pixel offsets, four-pixel groups an image. */
-  packed: usize = 0;
-  table: usize = 0;
-  quads: i32 = 0;
+  /** The image itself is read, no copy: channels are `channelBytes` apart there. */
+  inPlace: i32 = 0;
   /** 0 reads windows in place, 1 gathers them (narrow images). Depthwise: 1 for a 3 × 3 window of adjacent taps. */
   gathered: i32 = 0;
 }

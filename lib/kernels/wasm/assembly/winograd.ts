@@ -1,336 +1,225 @@
-/** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward and input gradient, and weight gradient. */
-import { PANEL_BYTES, QUAD_BYTES, ROWS, TILE_BYTES, TRANSFORM_BYTES } from './blocking';
-import { addTile, microDot, microPacked } from './micro';
-import { fillWords, storeLanes, sumLanes } from './simd';
-import {
-  transformFilters, transformGradients4, transformPatches2, transformPatches4, transformResults2, transformResults4,
-  transformWeights4,
-} from './tiles';
-import { padChannels, Plan } from './window';
+/** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. */
+import { LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
+import { microStrided } from './micro';
+import { fillWords, storeLanes } from './simd';
+import { patchRows2, patchRows4, resultColumns2, resultColumns4, resultRow2, resultRow4, transformFilters } from './tiles';
+import { listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
-/** Four-tile groups multiplied before moving on, as in weightgrad.ts. */
-const BAND: i32 = 256;
-
-@unmanaged
-class Tiling {
-  /** Pixels along the edge of a tile: 4 or 2. */
-  edge: i32 = 0;
-  across: i32 = 0;
-  down: i32 = 0;
-  /** Tiles of all images, and of a block done at once (a multiple of 8). */
-  tiles: i32 = 0;
-  block: i32 = 0;
-  /** Padded copies of all images: distance of images, of channels and of rows. */
-  padded: usize = 0;
-  imageBytes: i32 = 0;
-  channelBytes: i32 = 0;
-  rowBytes: i32 = 0;
-  channels: i32 = 0;
-  /** Transformed filters `[frequency][⌈rows/ROWS⌉][channel][ROWS]`. */
-  filters: usize = 0;
-  rows: i32 = 0;
-  out: usize = 0;
-  outImage: i32 = 0;
-  outChannel: i32 = 0;
-  outRow: i32 = 0;
-  outHeight: i32 = 0;
-  outWidth: i32 = 0;
-  /** Weight gradient: first tile of the block; transformed patches, gradients, sums; table of tile offsets. */
-  first: i32 = 0;
-  patches: usize = 0;
-  gradients: usize = 0;
-  sums: usize = 0;
-  /** Sums with their lanes added up, `[frequency][row][channel]`, channels rounded up to four. */
-  reduced: usize = 0;
-  table: usize = 0;
-  paddedGradient: usize = 0;
-  gradientImage: i32 = 0;
-  gradientChannel: i32 = 0;
-  gradientRow: i32 = 0;
-}
-
-/** Padded copies of all images, one channel a unit, `[image][channel]`. */
-export function padImages(
-  begin: i32, end: i32, scratch: usize, plan: usize, rows: i32, imageBytes: i32, out: usize,
-): void {
-  const p = changetype<Plan>(plan);
-  for (let unit = begin; unit < end; unit++) {
-    const image = unit / p.channels;
-    const channel = unit % p.channels;
-    const source = p.source + <usize>image * p.sourceImage + channel * p.sourceChannel;
-    padChannels(p, source, 1, 0, rows, out + <usize>image * imageBytes + channel * p.channelBytes, true);
-  }
-}
-
-/** Panels of ROWS transformed filters, a unit each; strides of output, input, row and column in bytes. */
+/**
+ * Panels of transformed filters, a unit each; strides of output, input, row and column in bytes. Scratch: 36 floats of
+ * four channels as taps and at work, and as many results of ROWS outputs.
+ */
 export function winogradFilters(
   begin: i32, end: i32, scratch: usize,
   w: usize, rowStride: i32, channelStride: i32, down: i32, across: i32,
   rows: i32, channels: i32, edge: i32, out: usize,
 ): void {
-  const taps = scratch;
-  const work = taps + 288;
-  const result = work + 576;
-  const panels = (rows + ROWS - 1) / ROWS;
+  const work = scratch + 144;
+  const results = work + 288;
   const frequencies = (edge + 2) * (edge + 2);
-  const step = <usize>panels * channels * PANEL_BYTES;
+  const step = <usize>((rows + ROWS - 1) / ROWS) * channels * PANEL_BYTES;
   for (let panel = begin; panel < end; panel++) {
-    for (let c = 0; c < channels; c++) {
+    for (let c = 0; c < channels; c += 4) {
+      const lanes = min(4, channels - c);
+      for (let i = 0; i < ROWS; i++) {
+        const row = panel * ROWS + i;
+        const to = results + <usize>i * 576;
+        if (row < rows) {
+          loadFilters(w + row * rowStride + c * channelStride, channelStride, down, across, lanes, scratch);
+          transformFilters(edge, scratch, work, to);
+        } else fillWords(to, i32x4.splat(0), 144);
+      }
       let to = out + ((<usize>panel * channels + c) * PANEL_BYTES);
-      for (let half = 0; half < 2; half++) {
-        const first = panel * ROWS + half * 4;
-        const lanes = half ? ROWS - 4 : 4;
-        fillWords(taps, i32x4.splat(0), 36);
-        for (let i = 0; i < min(lanes, rows - first); i++) {
-          const filter = w + (first + i) * rowStride + c * channelStride;
-          for (let r = 0; r < 3; r++) {
-            for (let s = 0; s < 3; s++) {
-              store<f32>(taps + (<usize>((r * 3 + s) * 4 + i) << 2), load<f32>(filter + r * down + s * across));
-            }
-          }
-        }
-        transformFilters(edge, taps, work, result);
-        for (let f = 0; f < frequencies; f++) {
-          const v = v128.load(result + (<usize>f << 4));
-          if (half) v128.store32_lane(to + <usize>f * step, v, 0);
-          else v128.store(to + <usize>f * step, v);
-        }
-        to += 16;
+      for (let f = 0; f < frequencies; f++) {
+        storeFilters(results + (<usize>f << 4), lanes, to);
+        to += step;
       }
     }
   }
 }
 
-/** Address of a tile's patch in channel 0 of its image's padded copy. */
-@inline
-function patchAddress(t: Tiling, tile: i32): usize {
-  const perImage = t.across * t.down;
-  const image = tile / perImage;
-  const place = tile % perImage;
-  const y = place / t.across;
-  const x = place % t.across;
-  return t.padded + <usize>image * t.imageBytes + y * t.edge * t.rowBytes + ((x * t.edge) << 2);
+/** Nine taps of up to four channels, one in each lane. */
+function loadFilters(w: usize, channelStride: i32, down: i32, across: i32, lanes: i32, to: usize): void {
+  for (let lane = 0; lane < lanes; lane++) {
+    let tap = to + (<usize>lane << 2);
+    for (let r = 0; r < 3; r++) {
+      const row = w + r * down;
+      store<u32>(tap, load<u32>(row));
+      store<u32>(tap, load<u32>(row + across), 16);
+      store<u32>(tap, load<u32>(row + 2 * across), 32);
+      tap += 48;
+    }
+    w += channelStride;
+  }
 }
 
-/** Blocks `begin … end` of tiles. Scratch: transforms, addresses of tiles, their patches and products. */
+/** One frequency of ROWS outputs and up to four channels, transposed to `[channel][ROWS]`. */
+function storeFilters(from: usize, lanes: i32, to: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from, 576);
+  const c = v128.load(from, 1152);
+  const d = v128.load(from, 1728);
+  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  const last = from + 2304;
+  v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
+  store<u32>(to, load<u32>(last), 16);
+  if (lanes < 2) return;
+  v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 20);
+  store<u32>(to, load<u32>(last, 4), 36);
+  if (lanes < 3) return;
+  const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
+  const CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(to, i64x2.shuffle(AB, CD, 0, 2), 40);
+  store<u32>(to, load<u32>(last, 8), 56);
+  if (lanes < 4) return;
+  v128.store(to, i64x2.shuffle(AB, CD, 1, 3), 60);
+  store<u32>(to, load<u32>(last, 12), 76);
+}
+
+/** Blocks `begin … end` of tiles, all channels. Scratch: the patches of a block, then as the two halves need. */
 export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
-  const frequencies = (t.edge + 2) * (t.edge + 2);
-  const panels = (t.rows + ROWS - 1) / ROWS;
-  const addresses = scratch + TRANSFORM_BYTES;
-  const targets = addresses + (<usize>t.block << 2);
-  const patches = targets + <usize>t.block * 12;
-  // An odd number of cache lines, so that frequencies do not compete for the same places in the cache.
-  const patchStep = <usize>t.block * t.channels * 4 + 64;
-  const products = patches + <usize>frequencies * patchStep;
-  const rowStep = <usize>t.block << 2;
-  const productStep = <usize>panels * ROWS * rowStep + 64;
+  const panels = (changetype<Picture>(t.output).channels + ROWS - 1) / ROWS;
+  const channels = changetype<Picture>(t.input).channels;
+  const rest = scratch + <usize>((t.edge + 2) * (t.edge + 2)) * t.patchStep;
   for (let unit = begin; unit < end; unit++) {
-    const first = unit * t.block;
-    const count = min(t.block, t.tiles - first);
-    const groups = (count + 7) / 8 * 2;
-    for (let i = 0; i < groups * 4; i++) {
-      store<usize>(addresses + (<usize>i << 2), patchAddress(t, min(first + i, t.tiles - 1)));
+    transformBlock(t, unit, 0, channels, scratch, rest);
+    multiplyBlock(t, unit, 0, panels, scratch, rest);
+  }
+}
+
+/** The first half for few tiles: channels `begin … end` of the only block. */
+export function winogradPatches(begin: i32, end: i32, scratch: usize, tiling: usize): void {
+  const t = changetype<Tiling>(tiling);
+  transformBlock(t, 0, begin, end, t.patches, scratch);
+}
+
+/** The second half for few tiles: panels of output channels `begin … end` of the only block. */
+export function winogradProducts(begin: i32, end: i32, scratch: usize, tiling: usize): void {
+  const t = changetype<Tiling>(tiling);
+  multiplyBlock(t, 0, begin, end, t.patches, scratch);
+}
+
+/** Transformed patches `[frequency][group of eight tiles][channel][8]`. Scratch: offsets of tiles, zeros, lines. */
+function transformBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usize, scratch: usize): void {
+  const p = changetype<Picture>(t.input);
+  const first = unit * t.block;
+  const count = min(t.block, t.tiles - first);
+  const groups = ((count + 7) >> 3) << 1;
+  const offsets = scratch;
+  const zeros = offsets + (TILE_BLOCK << 2);
+  const lines = zeros + TRANSFORM_LINE;
+  listLines(t, PATCH, first, count, offsets);
+  for (let i = count; i < groups * 4; i++) store<i32>(offsets + (<usize>i << 2), 0);
+  fillWords(zeros, i32x4.splat(0), TRANSFORM_LINE >> 2);
+  for (let c = begin; c < end; c++) {
+    transformColumns(t, p, PATCH, c, first, count, zeros, lines);
+    for (let g = 0; g < groups; g++) {
+      const at = offsets + (<usize>g << 4);
+      const to = patches + ((<usize>(g >> 1) * p.channels + c) << 5) + (<usize>(g & 1) << 4);
+      const p0 = lines + load<usize>(at);
+      const p1 = lines + load<usize>(at, 4);
+      const p2 = lines + load<usize>(at, 8);
+      const p3 = lines + load<usize>(at, 12);
+      if (t.edge == 4) patchRows4(p0, p1, p2, p3, TRANSFORM_LINE, to, t.patchStep);
+      else patchRows2(p0, p1, p2, p3, TRANSFORM_LINE, to, t.patchStep);
     }
-    listTargets(t, first, count, targets);
-    for (let c = 0; c < t.channels; c++) {
-      const plane = c * t.channelBytes;
-      for (let g = 0; g < groups; g++) {
-        const at = addresses + (<usize>g << 4);
-        const to = patches + (<usize>(g >> 1) * t.channels + c) * 32 + (<usize>(g & 1) << 4);
-        const p0 = load<usize>(at) + plane;
-        const p1 = load<usize>(at, 4) + plane;
-        const p2 = load<usize>(at, 8) + plane;
-        const p3 = load<usize>(at, 12) + plane;
-        if (t.edge == 4) transformPatches4(p0, p1, p2, p3, t.rowBytes, scratch, to, patchStep);
-        else transformPatches2(p0, p1, p2, p3, t.rowBytes, scratch, to, patchStep);
-      }
-    }
+  }
+}
+
+/** Products and results of panels `begin … end`. Scratch: work, targets of tiles, products of a panel. */
+function multiplyBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usize, scratch: usize): void {
+  const p = changetype<Picture>(t.output);
+  const channels = changetype<Picture>(t.input).channels;
+  const panels = (p.channels + ROWS - 1) / ROWS;
+  const frequencies = (t.edge + 2) * (t.edge + 2);
+  const first = unit * t.block;
+  const count = min(t.block, t.tiles - first);
+  const targets = scratch + LINES_BYTES;
+  const products = targets + TILE_BLOCK * 12;
+  const rowStep = <usize>t.block << 2;
+  // An odd number of vectors, so that frequencies do not compete for the same places in the cache.
+  const step = ROWS * rowStep + 16;
+  listTargets(t, p, first, count, targets);
+  for (let panel = begin; panel < end; panel++) {
     for (let f = 0; f < frequencies; f++) {
-      const from = patches + <usize>f * patchStep;
-      const to = products + <usize>f * productStep;
-      for (let panel = 0; panel < panels; panel++) {
-        const filters = t.filters + (<usize>(f * panels + panel) * t.channels) * PANEL_BYTES;
-        for (let g = 0; g < groups; g += 2) {
-          const tile = from + <usize>(g >> 1) * t.channels * 32;
-          microPacked<f32>(t.channels, filters, tile, to + <usize>panel * ROWS * rowStep + (<usize>g << 4), rowStep, 0);
-        }
+      const filters = t.filters + (<usize>(f * panels + panel) * channels) * PANEL_BYTES;
+      let tile = patches + <usize>f * t.patchStep;
+      let to = products + <usize>f * step;
+      for (let g = 0; g < count; g += 8) {
+        microStrided<f32>(channels, filters, PANEL_BYTES, tile, 32, to, rowStep, 0);
+        tile += <usize>channels << 5;
+        to += 32;
       }
     }
-    for (let row = 0; row < t.rows; row++) {
-      for (let g = 0; g < (count + 3) / 4; g++) {
-        const from = products + <usize>row * rowStep + (<usize>g << 4);
-        const result = scratch + 704;
-        if (t.edge == 4) transformResults4(from, productStep, scratch, result);
-        else transformResults2(from, productStep, scratch, result);
-        storeTiles(t, targets + g * 48, min(4, count - g * 4), row * t.outChannel, result);
+    for (let i = 0; i < min(ROWS, p.channels - panel * ROWS); i++) {
+      const channel = (panel * ROWS + i) * p.channel;
+      for (let g = 0; g < count; g += 4) {
+        const from = products + i * rowStep + (<usize>g << 2);
+        storeResults(t, from, step, scratch, targets + g * 12, min(4, count - g), channel);
       }
     }
   }
 }
 
 /** Where tiles go: output address in channel 0, rows and columns inside the image. */
-function listTargets(t: Tiling, first: i32, count: i32, to: usize): void {
+function listTargets(t: Tiling, p: Picture, first: i32, count: i32, to: usize): void {
   const perImage = t.across * t.down;
   for (let i = first; i < first + count; i++) {
     const place = i % perImage;
     const y = (place / t.across) * t.edge;
     const x = (place % t.across) * t.edge;
-    store<usize>(to, t.out + <usize>(i / perImage) * t.outImage + y * t.outRow + (x << 2));
-    store<i32>(to, min(t.edge, t.outHeight - y), 4);
-    store<i32>(to, min(t.edge, t.outWidth - x), 8);
+    store<usize>(to, p.address + <usize>(i / perImage) * p.image + y * p.row + (x << 2));
+    store<i32>(to, min(t.edge, p.height - y), 4);
+    store<i32>(to, min(t.edge, p.width - x), 8);
     to += 12;
   }
 }
 
-/** Writes up to four finished tiles of one output channel, clipped at the edges of the image. */
-function storeTiles(t: Tiling, targets: usize, count: i32, channel: usize, from: usize): void {
-  for (let i = 0; i < count; i++) {
-    let to = load<usize>(targets) + channel;
-    const height = load<i32>(targets, 4);
-    const width = load<i32>(targets, 8);
-    if (height == 4 && width == 4) {
-      v128.store(to, v128.load(from));
-      v128.store(to + t.outRow, v128.load(from, 64));
-      v128.store(to + 2 * t.outRow, v128.load(from, 128));
-      v128.store(to + 3 * t.outRow, v128.load(from, 192));
-    } else {
-      for (let r = 0; r < height; r++) {
-        const v = v128.load(from + (<usize>r << 6));
-        if (width == 4) v128.store(to, v);
-        else storeLanes(to, v, width);
-        to += t.outRow;
-      }
+/** Up to four tiles of one output channel, clipped at the edges of the image. */
+function storeResults(
+  t: Tiling, from: usize, step: usize, work: usize, targets: usize, count: i32, channel: usize,
+): void {
+  const row = changetype<Picture>(t.output).row;
+  if (t.edge == 4) resultColumns4(from, step, work);
+  else resultColumns2(from, step, work);
+  const edge = t.edge;
+  const whole = count == 4 && isWhole(targets, edge) && isWhole(targets + 12, edge)
+    && isWhole(targets + 24, edge) && isWhole(targets + 36, edge);
+  if (whole) {
+    let a = load<usize>(targets) + channel;
+    let b = load<usize>(targets, 12) + channel;
+    let c = load<usize>(targets, 24) + channel;
+    let d = load<usize>(targets, 36) + channel;
+    for (let y = 0; y < edge; y++) {
+      if (edge == 4) resultRow4(work + <usize>y * 96, a, b, c, d);
+      else resultRow2(work + <usize>y * 64, a, b, c, d);
+      a += row;
+      b += row;
+      c += row;
+      d += row;
     }
-    from += 16;
-    targets += 12;
+    return;
   }
-}
-
-/**
- * Patches of channels `begin … end`, then output gradients of channels (units from `channels` on), of the current block:
- * `[frequency][channel][tile]` and `[frequency][panel][quad][ROWS][4]`.
- */
-export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
-  const t = changetype<Tiling>(tiling);
-  const quads = t.block >> 2;
-  const panels = (t.rows + ROWS - 1) / ROWS;
-  for (let unit = begin; unit < end; unit++) {
-    for (let q = 0; q < quads; q++) {
-      const at = t.table + (<usize>(t.first + q * 4) << 3);
-      if (unit < t.channels) {
-        const plane = unit * t.channelBytes;
-        const to = t.patches + ((<usize>unit * t.block + q * 4) << 2);
-        const p0 = load<usize>(at) + plane;
-        const p1 = load<usize>(at, 8) + plane;
-        const p2 = load<usize>(at, 16) + plane;
-        const p3 = load<usize>(at, 24) + plane;
-        transformPatches4(p0, p1, p2, p3, t.rowBytes, scratch, to, <usize>t.channels * t.block * 4 + 64);
-      } else {
-        const row = unit - t.channels;
-        const plane = min(row, t.rows - 1) * t.gradientChannel;
-        const to = t.gradients + <usize>((row / ROWS) * quads + q) * QUAD_BYTES + (<usize>(row % ROWS) << 4);
-        const p0 = load<usize>(at, 4) + plane;
-        const p1 = load<usize>(at, 12) + plane;
-        const p2 = load<usize>(at, 20) + plane;
-        const p3 = load<usize>(at, 28) + plane;
-        const step = <usize>panels * quads * QUAD_BYTES + 64;
-        transformGradients4(p0, p1, p2, p3, t.gradientRow, scratch, to, step);
-        const valid = t.tiles - t.first - q * 4;
-        if (valid < 4) maskTiles(valid, to, step);
-      }
+  const tile = work + 384;
+  for (let y = 0; y < edge; y++) {
+    if (edge == 4) resultRow4(work + <usize>y * 96, tile, tile + 16, tile + 32, tile + 48);
+    else resultRow2(work + <usize>y * 64, tile, tile + 16, tile + 32, tile + 48);
+    for (let i = 0; i < count; i++) {
+      const at = targets + i * 12;
+      if (y >= load<i32>(at, 4)) continue;
+      const to = load<usize>(at) + channel + y * row;
+      const v = v128.load(tile + (<usize>i << 4));
+      const width = load<i32>(at, 8);
+      if (width == 4) v128.store(to, v);
+      else storeLanes(to, v, width);
     }
   }
 }
 
-/** Zeros the lanes of tiles that do not exist in a group of transformed gradients. */
-function maskTiles(valid: i32, to: usize, step: usize): void {
-  const mask = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(valid));
-  for (let f: usize = 0; f < 36; f++) v128.store(to + f * step, v128.and(v128.load(to + f * step), mask));
-}
-
-/** Addresses of every tile's patch and output gradient; the last one is repeated up to `count`. One unit. */
-export function winogradTable(begin: i32, end: i32, scratch: usize, tiling: usize, count: i32): void {
-  const t = changetype<Tiling>(tiling);
-  const perImage = t.across * t.down;
-  for (let i = 0; i < count; i++) {
-    const tile = min(i, t.tiles - 1);
-    const place = tile % perImage;
-    const inside = (place / t.across) * 4 * t.gradientRow + ((place % t.across) << 4);
-    const at = t.table + (<usize>i << 3);
-    store<usize>(at, patchAddress(t, tile));
-    store<usize>(at, t.paddedGradient + <usize>(tile / perImage) * t.gradientImage + inside, 4);
-  }
-}
-
-/**
- * Adds the current block to the sums of frequencies `begin … end`, `[frequency][panel][channel pair][ROWS][2]` vectors whose
- * lanes are added up after the last block. Scratch: a tile and the offsets of a band of quads.
- */
-export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize): void {
-  const t = changetype<Tiling>(tiling);
-  const quads = t.block >> 2;
-  const panels = (t.rows + ROWS - 1) / ROWS;
-  const pairs = (t.channels + 1) / 2;
-  const offsets = scratch + TILE_BYTES;
-  for (let q = 0; q < min(quads, BAND); q++) store<i32>(offsets + (<usize>q << 2), q << 4);
-  for (let f = begin; f < end; f++) {
-    const patches = t.patches + <usize>f * (<usize>t.channels * t.block * 4 + 64);
-    const gradients = t.gradients + <usize>f * (<usize>panels * quads * QUAD_BYTES + 64);
-    const sums = t.sums + <usize>f * panels * pairs * TILE_BYTES;
-    if (t.first == 0) fillWords(sums, i32x4.splat(0), panels * pairs * (TILE_BYTES >> 2));
-    for (let q = 0; q < quads; q += BAND) {
-      const length = min(BAND, quads - q);
-      let to = sums;
-      for (let panel = 0; panel < panels; panel++) {
-        const g = gradients + <usize>(panel * quads + q) * QUAD_BYTES;
-        for (let c = 0; c < t.channels; c += 2) {
-          const x0 = patches + ((<usize>c * t.block + q * 4) << 2);
-          const x1 = patches + ((<usize>min(c + 1, t.channels - 1) * t.block + q * 4) << 2);
-          microDot(length, g, offsets, x0, x1, scratch);
-          addTile(scratch, to);
-          to += TILE_BYTES;
-        }
-      }
-    }
-    if (t.first + t.block >= t.tiles) {
-      reduceSums(t, sums, t.reduced + ((<usize>f * t.rows * ((t.channels + 3) & ~3)) << 2));
-    }
-  }
-}
-
-/** Adds up the lanes of the sums of one frequency. */
-function reduceSums(t: Tiling, sums: usize, to: usize): void {
-  const pairs = (t.channels + 1) / 2;
-  const width = (t.channels + 3) & ~3;
-  for (let row = 0; row < t.rows; row++) {
-    let from = sums + <usize>((row / ROWS) * pairs) * TILE_BYTES + (<usize>(row % ROWS) << 5);
-    let at = to + (<usize>(row * width) << 2);
-    for (let pair = 0; pair < pairs; pair++) {
-      store<f32>(at, <f32>sumLanes(v128.load(from)));
-      store<f32>(at, <f32>sumLanes(v128.load(from, 16)), 4);
-      from += TILE_BYTES;
-      at += 8;
-    }
-  }
-}
-
-/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the reduced sums. */
-export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
-  const t = changetype<Tiling>(tiling);
-  const width = (t.channels + 3) & ~3;
-  const step = <usize>(t.rows * width) << 2;
-  const gathered = scratch + 576;
-  const result = gathered + 576;
-  for (let row = begin; row < end; row++) {
-    for (let c = 0; c < t.channels; c += 4) {
-      const from = t.reduced + (<usize>(row * width + c) << 2);
-      for (let f: usize = 0; f < 36; f++) v128.store(gathered + (f << 4), v128.load(from + f * step));
-      transformWeights4(gathered, scratch, result);
-      for (let i = 0; i < min(4, t.channels - c); i++) {
-        const to = out + <usize>(row * t.channels + c + i) * 36;
-        for (let k: usize = 0; k < 9; k++) store<f32>(to + (k << 2), load<f32>(result + (k << 4) + (<usize>i << 2)));
-      }
-    }
-  }
+/** Whether a tile lies in the image with all its pixels. */
+@inline
+function isWhole(target: usize, edge: i32): bool {
+  return load<i32>(target, 4) == edge && load<i32>(target, 8) == edge;
 }
