@@ -1,18 +1,15 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry, FusedKernels } from '../backend.js';
-import { PANEL_BYTES, ROWS, TILE_BYTES } from './assembly/blocking.js';
+import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
 import {
-  hasFlatPixels,
   type ImageTensor,
   imageTensor,
   isAdjacent3x3,
-  isPointwise,
   kernelTaps,
   layOut,
   type Plan,
-  planWords,
   RATE,
   type Sliding,
   stackImages,
@@ -62,17 +59,16 @@ function forward(machine: Machine, x: View, w: View, geometry: ConvGeometry): Vi
     winograd(machine, machine.winograd, x, { address: machine.address(w), strides: [o, c, r, s] }, padding, out);
     return out;
   }
-  const flat = isPointwise(w.shape, geometry) && hasFlatPixels(x);
   slide(
     machine,
     {
-      source: imageTensor(machine.address(x), x, groups, flat),
-      out: imageTensor(machine.address(out), out, groups, flat),
+      source: imageTensor(machine.address(x), x, groups),
+      out: imageTensor(machine.address(out), out, groups),
       taps: kernelTaps(w, geometry),
       top: padding[0],
       left: padding[1],
-      rowStep: flat ? 1 : stride[0],
-      step: flat ? 1 : stride[1],
+      rowStep: stride[0],
+      step: stride[1],
     },
     {
       address: machine.address(w),
@@ -130,9 +126,8 @@ function inputGradient(machine: Machine, g: View, w: View, inputShape: Shape, ge
     winograd(machine, machine.winograd, g, filters, [2 - padding[0], 2 - padding[1]], out);
     return out;
   }
-  const flat = isPointwise(w.shape, geometry) && hasFlatPixels(g);
-  const source = imageTensor(machine.address(g), g, groups, flat);
-  const target = imageTensor(machine.address(out), out, groups, flat);
+  const source = imageTensor(machine.address(g), g, groups);
+  const target = imageTensor(machine.address(out), out, groups);
   const filters = {
     address: machine.address(w),
     group: (w.shape[0] / groups) * w.strides[0] * 4,
@@ -179,6 +174,7 @@ function zeros(machine: Machine, out: View): View {
 function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
   const { source, out } = sliding;
   if (source.channels === 1 && out.channels <= 2) slideDepthwise(machine, sliding, filters);
+  else if (isPointwise(sliding)) slidePoints(machine, sliding, filters);
   else {
     const panels = Math.ceil(out.channels / ROWS);
     const wasteInPlace = (8 * Math.ceil(out.width / 8)) / out.width;
@@ -187,44 +183,67 @@ function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
   }
 }
 
+/** Whether every output looks at one pixel, which is there. */
+function isPointwise({ source, out, taps, top, left, rowStep, step }: Sliding): boolean {
+  if (taps.length > 1 || top - taps[0].row !== 0 || left - taps[0].column !== 0) return false;
+  return (out.height - 1) * rowStep < source.height && (out.width - 1) * step < source.width;
+}
+
+function slidePoints(machine: Machine, sliding: Sliding, filters: Filters): void {
+  const { source, out } = sliding;
+  const { plan } = layOut(sliding);
+  plan.channelBytes = plan.sourceChannel;
+  const depth = source.channels;
+  withWeights(machine, plan, sliding, [0], filters, (address) => {
+    const pixels = source.images * out.height * out.width;
+    const units = source.groups * Math.ceil(pixels / PIXELS);
+    const cost = (source.groups * pixels * plan.rows * depth) / RATE / units;
+    const scratch = TILE_BYTES + PIXELS * 8 + 64 + PIXELS * depth * 4;
+    machine.run('pointwise', { units, pieces: 4, cost, scratch: () => scratch }, address);
+  });
+}
+
 function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gathered: boolean): void {
   const { source, out, taps } = sliding;
   const bands = gathered ? 1 : machine.bandsFor(source.images * source.groups, out.height);
   const { plan, tapOffsets } = layOut(sliding, bands);
-  if (!gathered && isInPlace(sliding)) {
-    plan.inPlace = 1;
-    plan.channelBytes = plan.sourceChannel;
-  }
+  plan.gathered = gathered ? 1 : 0;
+  if (gathered) stackImages(plan, Math.ceil(BLOCK_PIXELS / (out.height * out.width)));
+  withWeights(machine, plan, sliding, tapOffsets, filters, (address) => {
+    machine.run('convolve', tileJob(plan, source.channels * taps.length), address);
+  });
+}
+
+/** Packs weights and lists the offsets of windows, for `work` on the finished plan. */
+function withWeights(
+  machine: Machine,
+  plan: Plan,
+  { source, out, taps }: Sliding,
+  tapOffsets: readonly number[],
+  filters: Filters,
+  work: (plan: number) => void,
+): void {
   const panels = Math.ceil(out.channels / ROWS);
   const depth = source.channels * taps.length;
-  const pixels = out.height * out.width;
-  plan.gathered = gathered ? 1 : 0;
-  if (gathered) stackImages(plan, Math.ceil(BLOCK_PIXELS / pixels));
   plan.weightGroup = panels * depth * PANEL_BYTES;
   machine.borrow(plan.weightGroup * source.groups + depth * 4, (buffer) => {
     plan.weights = buffer;
     plan.offsets = buffer + plan.weightGroup * source.groups;
     plan.tapOffsets = machine.words(tapOffsets);
-    const address = machine.words(planWords(plan));
+    const address = machine.plan('Plan', plan);
     machine.runOnce('windowOffsets', address);
     machine.run(
       'packWeights',
-      { units: panels * source.groups, cost: depth * 5 },
+      { units: panels * source.groups, pieces: 4, cost: depth * 3 },
       ...([filters.address, filters.group, filters.row, filters.channel] as const),
       ...([out.channels, source.channels, taps.length, machine.words(taps.map((tap) => tap.weight)), buffer] as const),
     );
-    machine.run('convolve', tileJob(plan, depth), address);
+    work(address);
   });
 }
 
-/** Whether windows can be read where the source lies: one row of adjacent pixels without padding. */
-function isInPlace({ source, out, taps, top, left, rowStep, step }: Sliding): boolean {
-  if (top !== 0 || left !== 0 || rowStep !== 1 || step !== 1 || taps.length > 1) return false;
-  return source.height === 1 && out.height === 1 && out.width === source.width && source.strides[3] === 4;
-}
-
 function tileJob(plan: Plan, depth: number): Job {
-  const padded = plan.inPlace ? 0 : plan.channels * plan.channelBytes;
+  const padded = plan.channels * plan.channelBytes;
   const pixels = plan.block * plan.outHeight * plan.outWidth;
   const gathering = plan.gathered ? pixels * 8 + 64 + Math.ceil(pixels / 8) * depth * 32 : 0;
   const units = plan.gathered
@@ -253,6 +272,6 @@ function slideDepthwise(machine: Machine, sliding: Sliding, filters: Filters): v
     plan.tapOffsets = machine.words(tapOffsets);
     const cost = (out.channels * taps.length * out.height * out.width) / (RATE / 2);
     const job = { units: source.images * source.groups, pieces: 4, cost, scratch: () => plan.planeBytes };
-    machine.run('depthwise', job, machine.words(planWords(plan)));
+    machine.run('depthwise', job, machine.plan('Plan', plan));
   });
 }

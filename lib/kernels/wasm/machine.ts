@@ -3,7 +3,7 @@ import { isContiguous, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
-import type { Kernels } from './binaries.generated.js';
+import { type Kernels, layouts } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
 import type { AnyKernel } from './team.js';
 import { canThread, Threads } from './threads.js';
@@ -28,6 +28,11 @@ type Arguments<K extends KernelName> = Kernels[K] extends (
 ) => void
   ? R
   : never;
+
+type PlanName = keyof typeof layouts;
+type PlanField<N extends PlanName> = (typeof layouts)[N][number];
+/** What a plan holds: a word for each field of the class of that name in assembly/. */
+export type PlanOf<N extends PlanName> = Readonly<Record<PlanField<N>, number>>;
 
 /** How much work a kernel call is and what it needs. */
 export interface Job {
@@ -154,6 +159,11 @@ export class Machine {
     this.integers.set(values, address / 4);
     this.#nextWord += bytes;
     return address;
+  }
+
+  /** Writes a plan as the kernels of that name read it; valid as `words` are. */
+  plan<N extends PlanName>(name: N, plan: PlanOf<N>): number {
+    return this.words((layouts[name] as readonly PlanField<N>[]).map((field) => plan[field]));
   }
 
   /** Lends `work` uninitialised memory. */

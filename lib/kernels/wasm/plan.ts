@@ -1,29 +1,15 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
-import { cacheLines } from './machine.js';
+import { cacheLines, type PlanOf } from './machine.js';
 
 /** Bytes a vector may reach past the last pixel of a plane. */
 const OVERREACH = 32;
 /** Estimated multiply-adds a nanosecond. */
 export const RATE = 17;
 
-/** Fields of a convolution plan, in the order of `Plan` in assembly/window.ts, which says what each is. */
-const FIELDS = [
-  ...(['source', 'sourceImage', 'sourceGroup', 'sourceChannel', 'sourceRow', 'sourceColumn'] as const),
-  ...(['channels', 'height', 'width', 'top', 'left', 'step', 'rowStep', 'span', 'phaseWidth'] as const),
-  ...(['planeBytes', 'channelBytes'] as const),
-  ...(['taps', 'tapOffsets', 'offsets', 'weights', 'weightGroup', 'rows'] as const),
-  ...(['out', 'outImage', 'outGroup', 'outChannel', 'outRow', 'outColumn', 'outHeight', 'outWidth'] as const),
-  ...(['images', 'groups', 'bands', 'block', 'inPlace', 'gathered'] as const),
-] as const;
-
-export type Plan = Record<(typeof FIELDS)[number], number>;
-
-/** The plan as kernels read it. */
-export function planWords(plan: Plan): number[] {
-  return FIELDS.map((field) => plan[field]);
-}
+/** A convolution plan while it is put together; `Plan` in assembly/window.ts says what each field is. */
+export type Plan = { -readonly [K in keyof PlanOf<'Plan'>]: number };
 
 /** A tensor `[N, C, H, W]` as convolution walks it: address, byte strides and extents, channels split into groups. */
 export interface ImageTensor {
@@ -38,8 +24,8 @@ export interface ImageTensor {
   readonly strides: readonly [number, number, number, number];
 }
 
-/** Describes a view; `flat` makes each channel one row of pixels (a 1 × 1 convolution does not care). */
-export function imageTensor(address: number, view: View, groups: number, flat = false): ImageTensor {
+/** Describes a view. */
+export function imageTensor(address: number, view: View, groups: number): ImageTensor {
   const [images, channels, height, width] = view.shape;
   const [n, c, h, w] = view.strides.map((stride) => stride * 4);
   return {
@@ -47,17 +33,10 @@ export function imageTensor(address: number, view: View, groups: number, flat = 
     images,
     groups,
     channels: channels / groups,
-    height: flat ? 1 : height,
-    width: flat ? height * width : width,
-    strides: [n, c, flat ? w * width : h, w],
+    height,
+    width,
+    strides: [n, c, h, w],
   };
-}
-
-/** True if rows of pixels follow each other without gaps. */
-export function hasFlatPixels(view: View): boolean {
-  return view.shape[2] === 1 || view.shape[3] === 1
-    ? view.shape[2] === 1
-    : view.strides[2] === view.shape[3] * view.strides[3];
 }
 
 /** Where the taps of a window lie: row and column distance from the window's corner, and byte offset in a filter. */
@@ -83,11 +62,6 @@ export function kernelTaps(
     }
   }
   return taps;
-}
-
-/** True for a 1 × 1 kernel that visits each pixel once. */
-export function isPointwise(shape: Shape, { stride, padding }: ConvGeometry): boolean {
-  return shape[2] * shape[3] === 1 && stride[0] * stride[1] === 1 && padding[0] + padding[1] === 0;
 }
 
 /** What a window slides over and how. */
@@ -148,7 +122,6 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
     groups: source.groups,
     bands,
     block: 1,
-    inPlace: 0,
     gathered: 0,
   };
   const tapOffsets = taps.map(

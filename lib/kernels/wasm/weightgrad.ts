@@ -3,31 +3,13 @@ import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import { COLUMNS, ROWS } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
-import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, planWords, RATE, spread } from './plan.js';
+import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';
 import { suitsWinograd, suitsWinogradGradient, winogradWeightGradient } from './winograd.js';
-
-/** Fields of a weight gradient, in the order of `Correlation` in assembly/weightgrad.ts, which says what each is. */
-const FIELDS = [
-  ...(['x', 'channels', 'height', 'width', 'g', 'rows', 'outHeight', 'outWidth', 'groups'] as const),
-  ...(['top', 'left', 'paddedHeight', 'paddedWidth', 'strideHeight', 'strideWidth', 'first', 'count'] as const),
-  ...([
-    'copy',
-    'imageBytes',
-    'gradient',
-    'pixelBytes',
-    'table',
-    'run',
-    'runs',
-    'runOffsets',
-    'sums',
-    'panels',
-  ] as const),
-] as const;
-
-type Correlation = Record<(typeof FIELDS)[number], number>;
 
 /** Bytes of images and gradients copied at once: some of the last-level cache. */
 const COPY_BYTES = 1 << 23;
+/** Fewer channels are not worth a run of their own for each tap. */
+const FEW_CHANNELS = 16;
 /** Vectors may reach so far past the last value of a copy. */
 const OVERREACH = 64;
 
@@ -67,7 +49,7 @@ function depthwise(machine: Machine, g: View, x: View, result: View, geometry: C
   plan.weights = machine.address(result);
   plan.tapOffsets = machine.words(tapOffsets);
   plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
-  machine.run('depthwiseWeightGradient', depthwiseJob(plan), machine.words(planWords(plan)));
+  machine.run('depthwiseWeightGradient', depthwiseJob(plan), machine.plan('Plan', plan));
 }
 
 function depthwiseJob(plan: Plan) {
@@ -95,17 +77,18 @@ function correlate(machine: Machine, { x, from, g, gradient, result, geometry }:
   const rows = outputs / groups;
   const paddedHeight = (outHeight - 1) * stride[0] + (kh - 1) * dilation[0] + 1;
   const paddedWidth = (outWidth - 1) * stride[1] + (kw - 1) * dilation[1] + 1;
-  const imageBytes = paddedHeight * paddedWidth * channels * 4;
-  const pixelBytes = spread(cacheLines(Math.ceil(rows / ROWS) * ROWS * 4));
+  // Few channels: taps of a row of the kernel lie side by side in the copy, unless it is dilated, and are one run.
+  const adjacent = channels < FEW_CHANNELS && (kw === 1 || dilation[1] === 1);
+  const inPixel = adjacent ? channels * 4 : spread(cacheLines(channels * 4));
+  const outPixel = spread(cacheLines(Math.ceil(rows / ROWS) * ROWS * 4));
+  const imageBytes = paddedHeight * paddedWidth * inPixel;
   const pixels = outHeight * outWidth;
-  const perImage = groups * (imageBytes + pixels * pixelBytes);
+  const perImage = groups * (imageBytes + pixels * outPixel);
   const block = Math.max(1, Math.min(images, Math.floor(COPY_BYTES / perImage)));
-  // Taps of a row of the kernel lie side by side in the copy, unless it is dilated.
-  const adjacent = kw === 1 || dilation[1] === 1;
   const [run, runs] = adjacent ? [kw * channels, kh] : [channels, kh * kw];
   const runOffsets = Array.from({ length: runs }, (_, i) => {
     const [r, s] = adjacent ? [i, 0] : [Math.floor(i / kw), i % kw];
-    return (r * dilation[0] * paddedWidth + s * dilation[1]) * channels * 4;
+    return (r * dilation[0] * paddedWidth + s * dilation[1]) * inPixel;
   });
   const panels = Math.ceil(rows / ROWS);
   const columns = Math.ceil(run / COLUMNS);
@@ -113,25 +96,25 @@ function correlate(machine: Machine, { x, from, g, gradient, result, geometry }:
   const countAt = (first: number) => Math.min(block, images - first);
   const sizes = [
     block * groups * imageBytes + OVERREACH,
-    block * groups * pixels * pixelBytes + OVERREACH,
+    block * groups * pixels * outPixel + OVERREACH,
     block * pixels * 4,
     groups * runs * panels * ROWS * Math.ceil(run / 8) * 32,
   ].map(cacheLines);
   machine.borrow(
     sizes.reduce((sum, bytes) => sum + bytes, 0),
     (copy) => {
-      const plan: Omit<Correlation, 'first' | 'count' | 'runOffsets'> = {
+      const plan = {
         ...{ x: from, channels, height, width, g: gradient, rows, outHeight, outWidth, groups },
         ...{ top: padding[0], left: padding[1], paddedHeight, paddedWidth },
         ...{ strideHeight: stride[0], strideWidth: stride[1] },
-        ...{ copy, imageBytes, gradient: copy + sizes[0], pixelBytes, table: copy + sizes[0] + sizes[1] },
+        ...{ copy, inPixel, imageBytes, gradient: copy + sizes[0], outPixel, table: copy + sizes[0] + sizes[1] },
         ...{ run, runs, sums: copy + sizes[0] + sizes[1] + sizes[2] },
         panels: Math.ceil(panels / strips),
       };
       // Written anew for every block: words last only until the next few calls.
       const words = (first: number) => {
-        const block: Correlation = { ...plan, first, count: countAt(first), runOffsets: machine.words(runOffsets) };
-        return machine.words(FIELDS.map((field) => block[field]));
+        const offsets = machine.words(runOffsets);
+        return machine.plan('Correlation', { ...plan, first, count: countAt(first), runOffsets: offsets });
       };
       machine.run('windowTable', { units: block, cost: pixels }, words(0));
       for (let first = 0; first < images; first += block) {

@@ -1,7 +1,7 @@
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import { CHUNK, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './assembly/blocking.js';
-import { cacheLines, type Job, type Machine } from './machine.js';
+import { cacheLines, type Job, type Machine, type PlanOf } from './machine.js';
 import { spread } from './plan.js';
 
 /**
@@ -9,15 +9,6 @@ import { spread } from './plan.js';
  * direct convolution; `f4` needs 4 times fewer and errs by about 1e-5 of the output's root mean square.
  */
 export type WinogradChoice = 'off' | 'f2' | 'f4';
-
-/** Fields of a tiling, in the order of `Tiling` in assembly/tiling.ts, which says what each is. */
-const FIELDS = [
-  ...(['edge', 'across', 'down', 'tiles', 'block', 'input', 'output', 'filters'] as const),
-  ...(['patches', 'patchStep', 'patchTile', 'gradients', 'gradientStep', 'gradientTile'] as const),
-  ...(['sums', 'sumStep', 'sumRow'] as const),
-] as const;
-
-type Tiling = Record<(typeof FIELDS)[number], number>;
 
 /** Tiles of a block: their patches stay in the second-level cache. */
 const BLOCK = 32;
@@ -68,7 +59,18 @@ function picture(machine: Machine, view: View, address: number, padding: readonl
   const [, channels, height, width] = view.shape;
   const row = width * 4;
   const channel = height * row;
-  return machine.words([address, channels * channel, channel, row, channels, height, width, ...padding]);
+  const [top, left] = padding;
+  return machine.plan('Picture', {
+    address,
+    image: channels * channel,
+    channel,
+    row,
+    channels,
+    height,
+    width,
+    top,
+    left,
+  });
 }
 
 /** How many tiles cover images of `view`'s extents. */
@@ -78,9 +80,11 @@ function cut(view: View, edge: number): { across: number; down: number; tiles: n
   return { across, down, tiles: view.shape[0] * across * down };
 }
 
-function tilingWords(machine: Machine, tiling: Partial<Tiling>): number {
-  return machine.words(FIELDS.map((field) => tiling[field] ?? 0));
-}
+const EMPTY: PlanOf<'Tiling'> = {
+  ...{ edge: 0, across: 0, down: 0, tiles: 0, block: 0, input: 0, output: 0, filters: 0 },
+  ...{ patches: 0, patchStep: 0, patchTile: 0, gradients: 0, gradientStep: 0, gradientTile: 0 },
+  ...{ sums: 0, sumStep: 0, sumRow: 0 },
+};
 
 /** Weights as a pass of convolution reads them: address and byte strides of output, input, row and column. */
 export interface TileFilters {
@@ -120,7 +124,8 @@ export function winograd(
         { units: panels, pieces: 4, cost: channels * ROWS * 25, scratch: () => 144 + 288 + ROWS * 576 },
         ...([filters.address, row, channel, vertical, horizontal, rows, channels, edge, buffer] as const),
       );
-      const words = tilingWords(machine, {
+      const words = machine.plan('Tiling', {
+        ...EMPTY,
         ...{ edge, across, down, tiles, block, filters: buffer, patches: buffer + filterBytes, patchStep },
         input: picture(machine, x, address, padding),
         output: picture(machine, out, machine.address(out), [0, 0]),
@@ -161,7 +166,8 @@ export function winogradWeightGradient(
   machine.dense([x, g], (address, gradient) =>
     machine.borrow(36 * (patchStep + gradientStep + sumStep), (patches) => {
       const gradients = patches + 36 * patchStep;
-      const words = tilingWords(machine, {
+      const words = machine.plan('Tiling', {
+        ...EMPTY,
         ...{
           edge: 4,
           across,

@@ -28,6 +28,9 @@ export const TRANSFORM_LINE = 2112;
 /** Bytes of four lines of six vectors, and of a row of four tiles' pixels. */
 export const LINES_BYTES = 448;
 
-/** Pixels and values of a block of the direct weight gradient: both operands stay in the first-level cache. */
+/**
+ * Pixels multiplied at once by a 1 × 1 convolution, and pixels and values of a block of the direct weight gradient, where
+ * both operands stay in the first-level cache.
+ */
 export const PIXELS = 128;
 export const COLUMNS = 32;

@@ -1,5 +1,5 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
-import { PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
+import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './blocking';
 import { microStrided, microTable } from './micro';
 import { padChannels, Plan } from './window';
 
@@ -26,10 +26,9 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
   const top = band * bandRows;
   const bottom = min(top + bandRows, p.outHeight);
   if (top >= bottom) return;
-  let padded = scratch + TILE_BYTES;
+  const padded = scratch + TILE_BYTES;
   const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
-  if (p.inPlace) padded = source + top * p.sourceRow;
-  else padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
+  padChannels(p, source, p.channels, top * p.rowStep, (bottom - top - 1) * p.rowStep + p.span, padded, fresh);
   const depth = p.channels * p.taps;
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
   const weights = p.weights + group * p.weightGroup;
@@ -88,26 +87,71 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
   const to = from + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
   const packed = to + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
   listPixels(p, first, images, padded, from, to, group);
+  multiplyPixels(p, group, pixels, from, to, packed, scratch);
+}
+
+/** 1 × 1 windows without padding: a unit is PIXELS pixels of all images in order, of one group, read where they lie. */
+export function pointwise(begin: i32, end: i32, scratch: usize, plan: usize): void {
+  const p = changetype<Plan>(plan);
+  const perImage = p.outHeight * p.outWidth;
+  const total = p.images * perImage;
+  const strips = (total + PIXELS - 1) / PIXELS;
+  const from = scratch + TILE_BYTES;
+  const to = from + (PIXELS << 2) + 32;
+  const packed = to + (PIXELS << 2) + 32;
+  for (let unit = begin; unit < end; unit++) {
+    const group = unit / strips;
+    const first = (unit % strips) * PIXELS;
+    const pixels = min(PIXELS, total - first);
+    for (let i = 0; i < pixels; i++) {
+      const image = (first + i) / perImage;
+      const place = (first + i) % perImage;
+      const y = place / p.outWidth;
+      const x = place % p.outWidth;
+      const at = <usize>i << 2;
+      const source = p.source + <usize>image * p.sourceImage + group * p.sourceGroup;
+      store<usize>(from + at, source + y * p.rowStep * p.sourceRow + x * p.step * p.sourceColumn);
+      const out = p.out + <usize>image * p.outImage + group * p.outGroup;
+      store<usize>(to + at, out + y * p.outRow + x * p.outColumn);
+    }
+    repeatLast(from, pixels);
+    multiplyPixels(p, group, pixels, from, to, packed, scratch);
+  }
+}
+
+/** Packs windows of listed pixels, eight a tile, and multiplies them with all panels of weights. */
+function multiplyPixels(
+  p: Plan, group: i32, pixels: i32, from: usize, to: usize, packed: usize, tile: usize,
+): void {
   const depth = p.channels * p.taps;
+  const tileBytes = <usize>depth << 5;
   const tiles = (pixels + 7) / 8;
   for (let t = 0; t < tiles; t++) {
-    packTile(from + ((<usize>t) << 5), p.offsets, depth, packed + <usize>t * depth * 32);
+    packTile(from + (<usize>t << 5), p.offsets, depth, packed + t * tileBytes);
   }
   let panel = p.weights + group * p.weightGroup;
   for (let i = 0; i < p.rows; i += ROWS) {
+    const offset = i * p.outChannel;
+    const rows = min(ROWS, p.rows - i);
     for (let t = 0; t < tiles; t++) {
-      microStrided<f32>(depth, panel, PANEL_BYTES, packed + <usize>t * depth * 32, 32, scratch, 32, 0);
-      scatterTile(
-        scratch,
-        to + ((<usize>t) << 5),
-        i * p.outChannel,
-        p.outChannel,
-        min(ROWS, p.rows - i),
-        min(8, pixels - t * 8),
-      );
+      const window = packed + t * tileBytes;
+      const at = to + (<usize>t << 5);
+      const columns = min(8, pixels - t * 8);
+      if (rows == ROWS && columns == 8 && isRun(at)) {
+        microStrided<f32>(depth, panel, PANEL_BYTES, window, 32, load<usize>(at) + offset, p.outChannel, 0);
+      } else {
+        microStrided<f32>(depth, panel, PANEL_BYTES, window, 32, tile, 32, 0);
+        scatterTile(tile, at, offset, p.outChannel, rows, columns);
+      }
     }
     panel += <usize>depth * PANEL_BYTES;
   }
+}
+
+/** Whether the eight listed pixels lie side by side. */
+@inline
+function isRun(list: usize): bool {
+  return load<usize>(list, 28) - load<usize>(list) == 28 && load<usize>(list, 12) - load<usize>(list) == 12;
 }
 
 /** Addresses each pixel's window starts at and its output goes to; the last one is repeated up to a whole tile. */
@@ -132,7 +176,12 @@ function listPixels(
       }
     }
   }
-  for (; (pixel & 31) != 0; pixel += 4) store<usize>(from + pixel, load<usize>(from + pixel - 4));
+  repeatLast(from, <i32>(pixel >> 2));
+}
+
+/** Fills a list of pixels up to a whole tile. */
+function repeatLast(list: usize, pixels: i32): void {
+  for (let i = <usize>pixels << 2; (i & 31) != 0; i += 4) store<usize>(list + i, load<usize>(list + i - 4));
 }
 
 /** Windows of eight pixels as a panel `[depth][8]`. */
@@ -146,6 +195,16 @@ function packTile(from: usize, offsets: usize, depth: i32, to: usize): void {
   const g = load<usize>(from, 24);
   const h = load<usize>(from, 28);
   const end = to + ((<usize>depth) << 5);
+  if (isRun(from)) {
+    while (to < end) {
+      const at = a + load<usize>(offsets);
+      v128.store(to, v128.load(at));
+      v128.store(to, v128.load(at, 16), 16);
+      offsets += 4;
+      to += 32;
+    }
+    return;
+  }
   while (to < end) {
     const at = load<usize>(offsets);
     store<u32>(to, load<u32>(a + at));

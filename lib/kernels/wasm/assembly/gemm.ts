@@ -1,6 +1,7 @@
 /** Blocked matrix product; operands of any strides are packed into panels, so transposes cost nothing extra. */
 import { KC, MC, NC, PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
 import { microStrided } from './micro';
+import { packPanel } from './panels';
 
 /** One product of a batch; strides in bytes, `c` contiguous with row stride `n`. */
 @unmanaged
@@ -25,46 +26,8 @@ class Product {
 /** Panels `[⌈rows/ROWS⌉][depth][ROWS]` of a block of A, zero rows at the end. */
 function packA(from: usize, rowStride: usize, columnStride: usize, rows: i32, depth: i32, to: usize): void {
   for (let row = 0; row < rows; row += ROWS) {
-    const height = min(ROWS, rows - row);
-    const base = from + row * rowStride;
-    if (height == ROWS && columnStride == 4) {
-      packFiveRows(base, rowStride, depth, to);
-      to += <usize>depth * PANEL_BYTES;
-      continue;
-    }
-    for (let k = 0; k < depth; k++) {
-      let p = base + k * columnStride;
-      if (height == ROWS) {
-        store<u32>(to, load<u32>(p));
-        store<u32>(to, load<u32>(p + rowStride), 4);
-        store<u32>(to, load<u32>(p + 2 * rowStride), 8);
-        store<u32>(to, load<u32>(p + 3 * rowStride), 12);
-        store<u32>(to, load<u32>(p + 4 * rowStride), 16);
-      } else {
-        for (let i = 0; i < ROWS; i++) {
-          store<u32>(to + ((<usize>i) << 2), i < height ? load<u32>(p) : 0);
-          p += rowStride;
-        }
-      }
-      to += PANEL_BYTES;
-    }
-  }
-}
-
-/** One panel of A from five rows adjacent along k. */
-function packFiveRows(from: usize, stride: usize, depth: i32, to: usize): void {
-  const r1 = from + stride;
-  const r2 = r1 + stride;
-  const r3 = r2 + stride;
-  const r4 = r3 + stride;
-  const end = (<usize>depth) << 2;
-  for (let k: usize = 0; k < end; k += 4) {
-    store<u32>(to, load<u32>(from + k));
-    store<u32>(to, load<u32>(r1 + k), 4);
-    store<u32>(to, load<u32>(r2 + k), 8);
-    store<u32>(to, load<u32>(r3 + k), 12);
-    store<u32>(to, load<u32>(r4 + k), 16);
-    to += PANEL_BYTES;
+    packPanel(from + row * rowStride, rowStride, columnStride, min(ROWS, rows - row), depth, to, PANEL_BYTES);
+    to += <usize>depth * PANEL_BYTES;
   }
 }
 

@@ -4,7 +4,7 @@ export { binary, unary, where } from './elementwise';
 export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from './reduce';
 export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
-export { convolve } from './convolution';
+export { convolve, pointwise } from './convolution';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
 export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
 export { winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';

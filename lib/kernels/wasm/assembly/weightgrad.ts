@@ -4,7 +4,7 @@
  */
 import { COLUMNS, PANEL_BYTES, PIXELS, ROWS } from './blocking';
 import { microTable } from './micro';
-import { fillWords, storeLanes } from './simd';
+import { copyFloats, fillWords, storeLanes } from './simd';
 
 /** One weight gradient. Tensors are contiguous; channels, rows and sums are those of a group. */
 @unmanaged
@@ -28,12 +28,13 @@ class Correlation {
   /** Images `first … first + count` are copied, `[group][image]`. */
   first: i32 = 0;
   count: i32 = 0;
-  /** `[row][column][channel]`, bytes of an image of a group. */
+  /** `[row][column][channel]`, bytes of a pixel and of an image of a group. */
   copy: usize = 0;
+  inPixel: i32 = 0;
   imageBytes: i32 = 0;
   /** `[pixel][channel]`, bytes of a pixel. */
   gradient: usize = 0;
-  pixelBytes: i32 = 0;
+  outPixel: i32 = 0;
   /** Byte offset of every window of a block in the copy of a group. */
   table: usize = 0;
   /** Adjacent values one run of taps looks at, the number of runs, and the byte offset of each in a window. */
@@ -87,8 +88,9 @@ function transposeQuad(
 /** Rows of padded images, channels last; a unit is one row of one image of the block. */
 export function copyImages(begin: i32, end: i32, scratch: usize, correlation: usize): void {
   const p = changetype<Correlation>(correlation);
-  const pixelBytes = <usize>p.channels << 2;
+  const pixelBytes = <usize>p.inPixel;
   const rowBytes = p.paddedWidth * pixelBytes;
+  const isPadded = p.inPixel >= ((p.channels + 3) & ~3) << 2;
   const plane = <usize>(p.height * p.width) << 2;
   const before = min(max(p.left, 0), p.paddedWidth);
   const after = max(before, min(p.width + p.left, p.paddedWidth));
@@ -99,17 +101,17 @@ export function copyImages(begin: i32, end: i32, scratch: usize, correlation: us
     for (let group = 0; group < p.groups; group++) {
       const to = p.copy + <usize>(group * p.count + image) * p.imageBytes + row * rowBytes;
       if (<u32>y >= <u32>p.height) {
-        fillWords(to, i32x4.splat(0), p.paddedWidth * p.channels);
+        fillWords(to, i32x4.splat(0), <i32>(rowBytes >> 2));
         continue;
       }
-      fillWords(to, i32x4.splat(0), before * p.channels);
+      fillWords(to, i32x4.splat(0), <i32>(before * pixelBytes >> 2));
       const first = (<usize>(p.first + image) * p.groups + group) * p.channels * plane;
       const from = p.x + first + (<usize>(y * p.width + before - p.left) << 2);
       for (let c = 0; c < p.channels; c += 4) {
         const at = to + before * pixelBytes + (<usize>c << 2);
-        transposeQuad(from + c * plane, plane, min(4, p.channels - c), after - before, at, pixelBytes, false);
+        transposeQuad(from + c * plane, plane, min(4, p.channels - c), after - before, at, pixelBytes, isPadded);
       }
-      fillWords(to + after * pixelBytes, i32x4.splat(0), (p.paddedWidth - after) * p.channels);
+      fillWords(to + after * pixelBytes, i32x4.splat(0), <i32>((p.paddedWidth - after) * pixelBytes >> 2));
     }
   }
 }
@@ -123,12 +125,12 @@ export function copyGradients(begin: i32, end: i32, scratch: usize, correlation:
     const y = unit % p.outHeight;
     for (let group = 0; group < p.groups; group++) {
       const pixel = ((<usize>group * p.count + image) * p.outHeight + y) * p.outWidth;
-      const to = p.gradient + pixel * p.pixelBytes;
+      const to = p.gradient + pixel * p.outPixel;
       const first = (<usize>(p.first + image) * p.groups + group) * p.rows * plane;
       const from = p.g + first + (<usize>(y * p.outWidth) << 2);
       for (let c = 0; c < p.rows; c += 4) {
         const at = to + (<usize>c << 2);
-        transposeQuad(from + c * plane, plane, min(4, p.rows - c), p.outWidth, at, p.pixelBytes, true);
+        transposeQuad(from + c * plane, plane, min(4, p.rows - c), p.outWidth, at, p.outPixel, true);
       }
     }
   }
@@ -137,7 +139,7 @@ export function copyGradients(begin: i32, end: i32, scratch: usize, correlation:
 /** Where every window of the block begins in the copy of a group; a unit is an image. */
 export function windowTable(begin: i32, end: i32, scratch: usize, correlation: usize): void {
   const p = changetype<Correlation>(correlation);
-  const pixelBytes = <usize>p.channels << 2;
+  const pixelBytes = <usize>p.inPixel;
   for (let image = begin; image < end; image++) {
     let to = p.table + (<usize>(image * p.outHeight * p.outWidth) << 2);
     for (let y = 0; y < p.outHeight; y++) {
@@ -174,12 +176,12 @@ export function weightSums(begin: i32, end: i32, scratch: usize, correlation: us
     for (let pixel = 0; pixel < pixels; pixel += PIXELS) {
       const count = min(PIXELS, pixels - pixel);
       const table = p.table + (<usize>pixel << 2);
-      const g = p.gradient + (<usize>group * pixels + pixel) * p.pixelBytes;
+      const g = p.gradient + (<usize>group * pixels + pixel) * p.outPixel;
       const add = <i32>(p.first > 0 || pixel > 0);
       for (let row = top; row < bottom; row += ROWS) {
         const to = sums + row * sumRow;
         for (let i = <usize>left << 2; i < <usize>right << 2; i += 32) {
-          microTable(count, g + (<usize>row << 2), p.pixelBytes, x + i, table, to + i, sumRow, add);
+          microTable(count, g + (<usize>row << 2), p.outPixel, x + i, table, to + i, sumRow, add);
         }
       }
     }
@@ -197,6 +199,10 @@ export function storeWeights(begin: i32, end: i32, scratch: usize, correlation: 
     const group = unit / p.rows;
     const row = unit % p.rows;
     const to = out + (<usize>(unit * p.channels * taps) << 2);
+    if (taps == 1) {
+      copyFloats(p.sums + (<usize>((group * panels * ROWS + row) * width) << 2), to, p.channels);
+      continue;
+    }
     for (let run = 0; run < p.runs; run++) {
       let from = p.sums + (<usize>(((group * p.runs + run) * panels * ROWS + row) * width) << 2);
       for (let s = 0; s < perRun; s++) {

@@ -1,5 +1,6 @@
 /** What all convolution passes share: the plan the host writes, and padded copies of images split by column phase. */
 import { PANEL_BYTES, ROWS } from './blocking';
+import { packPanel } from './panels';
 import { fillWords, storeLanes } from './simd';
 
 /**
@@ -52,8 +53,6 @@ export class Plan {
   /** Row bands an image is split into, or images taken together by one unit. */
   bands: i32 = 0;
   block: i32 = 0;
-  /** The image itself is read, no copy: channels are `channelBytes` apart there. */
-  inPlace: i32 = 0;
   /** 0 reads windows in place, 1 gathers them (narrow images). Depthwise: 1 for a 3 × 3 window of adjacent taps. */
   gathered: i32 = 0;
 }
@@ -170,21 +169,20 @@ export function packWeights(
 ): void {
   const panels = (rows + ROWS - 1) / ROWS;
   const depth = channels * taps;
+  let isDense = channelStride == taps << 2;
+  for (let t = 0; t < taps; t++) isDense = isDense && load<i32>(tapList + (<usize>t << 2)) == t << 2;
   for (let unit = begin; unit < end; unit++) {
     const first = (unit % panels) * ROWS;
     const height = min(ROWS, rows - first);
     const base = w + (unit / panels) * groupStride + first * rowStride;
-    let to = out + <usize>unit * depth * PANEL_BYTES;
-    for (let c = 0; c < channels; c++) {
-      const filter = base + c * channelStride;
-      for (let t: usize = 0; t < (<usize>taps) << 2; t += 4) {
-        let from = filter + load<i32>(tapList + t);
-        for (let i = 0; i < ROWS; i++) {
-          store<u32>(to + ((<usize>i) << 2), i < height ? load<u32>(from) : 0);
-          from += rowStride;
-        }
-        to += PANEL_BYTES;
-      }
+    const to = out + <usize>unit * depth * PANEL_BYTES;
+    if (isDense) {
+      packPanel(base, rowStride, 4, height, depth, to, PANEL_BYTES);
+      continue;
+    }
+    for (let t = 0; t < taps; t++) {
+      const from = base + load<i32>(tapList + (<usize>t << 2));
+      packPanel(from, rowStride, channelStride, height, channels, to + <usize>t * PANEL_BYTES, taps * PANEL_BYTES);
     }
   }
 }
