@@ -1,6 +1,16 @@
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
-import { CHUNK, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './assembly/blocking.js';
+import {
+  CHUNK,
+  DEPTH,
+  FILTER_BYTES,
+  LINES_BYTES,
+  PANEL_BYTES,
+  ROWS,
+  TILE_BLOCK,
+  TRANSFORM_LINE,
+  WEIGHT_BYTES,
+} from './assembly/blocking.js';
 import { cacheLines, type Job, type Machine, type PlanOf } from './machine.js';
 import { spread } from './plan.js';
 
@@ -12,6 +22,8 @@ export type WinogradChoice = 'off' | 'f2' | 'f4';
 
 /** Tiles of a block: their patches stay in the second-level cache. */
 const BLOCK = 32;
+/** So few tiles are one block, whose halves are split among threads: patches by channels, products by panels. */
+const FEW_TILES = 64;
 /** Tiles of a block of the weight gradient. */
 const GRADIENT_BLOCK = 128;
 /** Fewest channels on either side for which transforms pay. */
@@ -82,6 +94,7 @@ function cut(view: View, edge: number): { across: number; down: number; tiles: n
 
 const EMPTY: PlanOf<'Tiling'> = {
   ...{ edge: 0, across: 0, down: 0, tiles: 0, block: 0, input: 0, output: 0, filters: 0 },
+  ...{ weights: 0, weightRow: 0, weightChannel: 0, weightDown: 0, weightAcross: 0 },
   ...{ patches: 0, patchStep: 0, patchTile: 0, gradients: 0, gradientStep: 0, gradientTile: 0 },
   ...{ sums: 0, sumStep: 0, sumRow: 0 },
 };
@@ -107,38 +120,46 @@ export function winograd(
   const { across, down, tiles } = cut(out, edge);
   const frequencies = (edge + 2) ** 2;
   const panels = Math.ceil(rows / ROWS);
-  const block = Math.min(BLOCK, Math.ceil(tiles / 8) * 8);
+  const few = tiles <= FEW_TILES;
+  const block = few ? Math.ceil(tiles / 8) * 8 : BLOCK;
   const blocks = Math.ceil(tiles / block);
-  // Few tiles: one block whose halves are split among threads, by channels and by panels.
-  const halves = blocks < machine.threads;
   const patchStep = block * channels * 4 + 64;
   const patchBytes = frequencies * patchStep;
   const filterBytes = frequencies * panels * channels * PANEL_BYTES;
-  const columns = TILE_BLOCK * 4 + (1 + edge + 2) * TRANSFORM_LINE;
-  const products = LINES_BYTES + TILE_BLOCK * 12 + frequencies * (ROWS * block * 4 + 16);
+  const columns = TILE_BLOCK * 4 + (edge + 3) * TRANSFORM_LINE;
+  const results = LINES_BYTES + TILE_BLOCK * 12;
+  const products = frequencies * (ROWS * block * 4 + 16);
+  const [weightRow, weightChannel, weightDown, weightAcross] = filters.strides;
   machine.dense([x], (address) =>
-    machine.borrow(filterBytes + (halves ? patchBytes : 0), (buffer) => {
-      const [row, channel, vertical, horizontal] = filters.strides;
-      machine.run(
-        'winogradFilters',
-        { units: panels, pieces: 4, cost: channels * ROWS * 25, scratch: () => 144 + 288 + ROWS * 576 },
-        ...([filters.address, row, channel, vertical, horizontal, rows, channels, edge, buffer] as const),
-      );
+    machine.borrow(few ? patchBytes : filterBytes, (buffer) => {
       const words = machine.plan('Tiling', {
         ...EMPTY,
-        ...{ edge, across, down, tiles, block, filters: buffer, patches: buffer + filterBytes, patchStep },
+        ...{ edge, across, down, tiles, block, filters: buffer, patches: buffer, patchStep },
+        ...{ weights: filters.address, weightRow, weightChannel, weightDown, weightAcross },
         input: picture(machine, x, address, padding),
         output: picture(machine, out, machine.address(out), [0, 0]),
       });
-      const cost = (frequencies * channels * rows * block) / RATE;
-      const job = (units: number, scratch: number): Job => ({
-        ...{ units, pieces: 4, cost: (cost * blocks) / units, scratch: () => scratch },
+      const work = (frequencies * channels * rows * block * blocks) / RATE;
+      const transforming = channels * ROWS * 25;
+      const job = (units: number, scratch: (units: number) => number): Job => ({
+        ...{ units, pieces: 4, cost: work / units, scratch },
       });
-      if (halves) {
-        machine.run('winogradPatches', job(channels, columns), words);
-        machine.run('winogradProducts', job(panels, products), words);
+      if (few) {
+        const part = frequencies * (DEPTH * PANEL_BYTES + 64) + FILTER_BYTES;
+        machine.run('winogradPatches', { units: channels, pieces: 4, cost: tiles * 25, scratch: () => columns }, words);
+        machine.run(
+          'winogradProducts',
+          job(panels, (units) => results + part + units * products),
+          words,
+        );
       } else {
-        machine.run('winograd', job(blocks, patchBytes + Math.max(columns, products)), words);
+        const filtering = { units: panels, pieces: 4, cost: transforming, scratch: () => FILTER_BYTES };
+        machine.run('winogradFilters', filtering, words);
+        machine.run(
+          'winograd',
+          job(blocks, () => patchBytes + Math.max(columns, results + products)),
+          words,
+        );
       }
     }),
   );
@@ -163,8 +184,9 @@ export function winogradWeightGradient(
   const sumRow = Math.ceil(channels / 8) * 32;
   const sumStep = Math.ceil(rows / ROWS) * ROWS * sumRow + 64;
   const columns = CHUNK * 4 + 25 * TRANSFORM_LINE;
+  const single = tiles <= block;
   machine.dense([x, g], (address, gradient) =>
-    machine.borrow(36 * (patchStep + gradientStep + sumStep), (patches) => {
+    machine.borrow(36 * (patchStep + gradientStep + (single ? 0 : sumStep)), (patches) => {
       const gradients = patches + 36 * patchStep;
       const words = machine.plan('Tiling', {
         ...EMPTY,
@@ -188,11 +210,19 @@ export function winogradWeightGradient(
       const chunks = 2 * Math.ceil(block / CHUNK);
       const transforms = { units: chunks, pieces: 4, cost: (channels + rows) * CHUNK * 12, scratch: () => columns };
       const products = { units: 36, pieces: 4, cost: (rows * channels * block) / RATE };
+      if (single) {
+        machine.run('winogradTransforms', transforms, words, 0);
+        const units = Math.ceil(rows / ROWS);
+        const scratch = WEIGHT_BYTES + 36 * (ROWS * DEPTH * 4 + 64);
+        const job = { units, pieces: 4, cost: (36 * products.cost) / units, scratch: () => scratch };
+        machine.run('winogradGradient', job, words, machine.address(out));
+        return;
+      }
       for (let first = 0; first < tiles; first += block) {
         machine.run('winogradTransforms', transforms, words, first);
         machine.run('winogradSums', products, words, first);
       }
-      const job = { units: rows, pieces: 4, cost: channels * 20, scratch: () => 288 + 144 };
+      const job = { units: rows, pieces: 4, cost: channels * 20, scratch: () => WEIGHT_BYTES };
       machine.run('winogradWeights', job, words, machine.address(out));
     }),
   );

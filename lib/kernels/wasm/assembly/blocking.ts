@@ -25,6 +25,12 @@ export const CHUNK = 16;
  * 4 pixels and 2 of overlap, in whole vectors, so 8 a tile), and one vector a column may reach past the last.
  */
 export const TRANSFORM_LINE = 2112;
+/** Input channels whose products are added up at once where there are few tiles; output channels of a weight gradient's. */
+export const DEPTH = 64;
+/** Bytes that transforming filters takes: taps, work, results of ROWS outputs. */
+export const FILTER_BYTES = 3312;
+/** Bytes that transforming sums to weights takes: work and nine results. */
+export const WEIGHT_BYTES = 432;
 /** Bytes of four lines of six vectors, and of a row of four tiles' pixels. */
 export const LINES_BYTES = 448;
 

@@ -7,7 +7,7 @@ export { packWeights, windowOffsets } from './window';
 export { convolve, pointwise } from './convolution';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
 export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
-export { winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';
+export { winogradGradient, winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
 export { batchNormGradient, channelAffine, channelStats } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';

@@ -31,6 +31,12 @@ export class Tiling {
   input: usize = 0;
   /** What is written, or whose gradient is read: a `Picture`. */
   output: usize = 0;
+  /** Filters; byte strides of output, input, row and column. */
+  weights: usize = 0;
+  weightRow: i32 = 0;
+  weightChannel: i32 = 0;
+  weightDown: i32 = 0;
+  weightAcross: i32 = 0;
   /** Transformed filters `[frequency][panel][channel][ROWS]`. */
   filters: usize = 0;
   /** Transformed patches; weight gradient: `[frequency][tile][channel]`, strides of frequency and tile. */

@@ -1,39 +1,46 @@
 /** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. */
-import { LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
+import { DEPTH, FILTER_BYTES, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
 import { microStrided } from './micro';
 import { fillWords, storeLanes } from './simd';
 import { patchRows2, patchRows4, resultColumns2, resultColumns4, resultRow2, resultRow4, transformFilters } from './tiles';
 import { listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
+/** Panels `begin … end` of all transformed filters, into `Tiling.filters`. Scratch: FILTER_BYTES. */
+export function winogradFilters(begin: i32, end: i32, scratch: usize, tiling: usize): void {
+  const t = changetype<Tiling>(tiling);
+  const rows = changetype<Picture>(t.output).channels;
+  const channels = changetype<Picture>(t.input).channels;
+  const step = <usize>((rows + ROWS - 1) / ROWS) * channels * PANEL_BYTES;
+  for (let panel = begin; panel < end; panel++) {
+    const to = t.filters + (<usize>panel * channels) * PANEL_BYTES;
+    transformPanel(t, panel * ROWS, rows, 0, channels, to, step, scratch);
+  }
+}
+
 /**
- * Panels of transformed filters, a unit each; strides of output, input, row and column in bytes. Scratch: 36 floats of
- * four channels as taps and at work, and as many results of ROWS outputs.
+ * Filters of ROWS outputs and channels `from … end` as `[frequency][channel][ROWS]`, frequencies `step` bytes apart. Scratch: 36
+ * floats of four channels as taps and at work, and as many results of ROWS outputs.
  */
-export function winogradFilters(
-  begin: i32, end: i32, scratch: usize,
-  w: usize, rowStride: i32, channelStride: i32, down: i32, across: i32,
-  rows: i32, channels: i32, edge: i32, out: usize,
+function transformPanel(
+  t: Tiling, first: i32, rows: i32, from: i32, end: i32, out: usize, step: usize, scratch: usize,
 ): void {
   const work = scratch + 144;
   const results = work + 288;
-  const frequencies = (edge + 2) * (edge + 2);
-  const step = <usize>((rows + ROWS - 1) / ROWS) * channels * PANEL_BYTES;
-  for (let panel = begin; panel < end; panel++) {
-    for (let c = 0; c < channels; c += 4) {
-      const lanes = min(4, channels - c);
-      for (let i = 0; i < ROWS; i++) {
-        const row = panel * ROWS + i;
-        const to = results + <usize>i * 576;
-        if (row < rows) {
-          loadFilters(w + row * rowStride + c * channelStride, channelStride, down, across, lanes, scratch);
-          transformFilters(edge, scratch, work, to);
-        } else fillWords(to, i32x4.splat(0), 144);
-      }
-      let to = out + ((<usize>panel * channels + c) * PANEL_BYTES);
-      for (let f = 0; f < frequencies; f++) {
-        storeFilters(results + (<usize>f << 4), lanes, to);
-        to += step;
-      }
+  const frequencies = (t.edge + 2) * (t.edge + 2);
+  for (let c = from; c < end; c += 4) {
+    const lanes = min(4, end - c);
+    for (let i = 0; i < ROWS; i++) {
+      const to = results + <usize>i * 576;
+      if (first + i < rows) {
+        const w = t.weights + (first + i) * t.weightRow + c * t.weightChannel;
+        loadFilters(w, t.weightChannel, t.weightDown, t.weightAcross, lanes, scratch);
+        transformFilters(t.edge, scratch, work, to);
+      } else fillWords(to, i32x4.splat(0), 144);
+    }
+    let to = out + <usize>(c - from) * PANEL_BYTES;
+    for (let f = 0; f < frequencies; f++) {
+      storeFilters(results + (<usize>f << 4), lanes, to);
+      to += step;
     }
   }
 }
@@ -80,25 +87,61 @@ function storeFilters(from: usize, lanes: i32, to: usize): void {
 /** Blocks `begin … end` of tiles, all channels. Scratch: the patches of a block, then as the two halves need. */
 export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
-  const panels = (changetype<Picture>(t.output).channels + ROWS - 1) / ROWS;
+  const rows = changetype<Picture>(t.output).channels;
   const channels = changetype<Picture>(t.input).channels;
+  const panels = (rows + ROWS - 1) / ROWS;
   const rest = scratch + <usize>((t.edge + 2) * (t.edge + 2)) * t.patchStep;
+  const filterStep = <usize>(panels * channels) * PANEL_BYTES;
+  const products = rest + LINES_BYTES + TILE_BLOCK * 12;
   for (let unit = begin; unit < end; unit++) {
     transformBlock(t, unit, 0, channels, scratch, rest);
-    multiplyBlock(t, unit, 0, panels, scratch, rest);
+    listTargets(t, unit, rest + LINES_BYTES);
+    for (let panel = 0; panel < panels; panel++) {
+      const filters = t.filters + (<usize>panel * channels) * PANEL_BYTES;
+      multiplyPanel(t, unit, channels, channels, filters, filterStep, scratch, products, false);
+      storePanel(t, unit, panel, products, rest);
+    }
   }
 }
 
 /** The first half for few tiles: channels `begin … end` of the only block. */
 export function winogradPatches(begin: i32, end: i32, scratch: usize, tiling: usize): void {
-  const t = changetype<Tiling>(tiling);
-  transformBlock(t, 0, begin, end, t.patches, scratch);
+  transformBlock(changetype<Tiling>(tiling), 0, begin, end, changetype<Tiling>(tiling).patches, scratch);
 }
 
-/** The second half for few tiles: panels of output channels `begin … end` of the only block. */
+/**
+ * The second half for few tiles: panels of output channels `begin … end` of the only block, some input channels at a time, so
+ * that their patches and the filters, which are transformed on the way, stay in the cache. Scratch: results, targets, a
+ * part of a panel's filters, FILTER_BYTES, products of all panels.
+ */
 export function winogradProducts(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
-  multiplyBlock(t, 0, begin, end, t.patches, scratch);
+  const rows = changetype<Picture>(t.output).channels;
+  const channels = changetype<Picture>(t.input).channels;
+  const frequencies = (t.edge + 2) * (t.edge + 2);
+  const filters = scratch + LINES_BYTES + TILE_BLOCK * 12;
+  const filterStep: usize = DEPTH * PANEL_BYTES + 64;
+  const work = filters + <usize>frequencies * filterStep;
+  const products = work + FILTER_BYTES;
+  const panelBytes = <usize>frequencies * productStep(t);
+  listTargets(t, 0, scratch + LINES_BYTES);
+  for (let c = 0; c < channels; c += DEPTH) {
+    const depth = min(DEPTH, channels - c);
+    for (let panel = begin; panel < end; panel++) {
+      transformPanel(t, panel * ROWS, rows, c, c + depth, filters, filterStep, work);
+      const to = products + (panel - begin) * panelBytes;
+      multiplyPanel(t, 0, depth, channels, filters, filterStep, t.patches + (<usize>c << 5), to, c > 0);
+    }
+  }
+  for (let panel = begin; panel < end; panel++) {
+    storePanel(t, 0, panel, products + (panel - begin) * panelBytes, scratch);
+  }
+}
+
+/** Bytes of a panel's products of one frequency; an odd number of vectors, so that frequencies do not compete in the cache. */
+@inline
+function productStep(t: Tiling): usize {
+  return (<usize>(ROWS * t.block) << 2) + 16;
 }
 
 /** Transformed patches `[frequency][group of eight tiles][channel][8]`. Scratch: offsets of tiles, zeros, lines. */
@@ -128,45 +171,44 @@ function transformBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usi
   }
 }
 
-/** Products and results of panels `begin … end`. Scratch: work, targets of tiles, products of a panel. */
-function multiplyBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usize, scratch: usize): void {
-  const p = changetype<Picture>(t.output);
-  const channels = changetype<Picture>(t.input).channels;
-  const panels = (p.channels + ROWS - 1) / ROWS;
-  const frequencies = (t.edge + 2) * (t.edge + 2);
-  const first = unit * t.block;
-  const count = min(t.block, t.tiles - first);
-  const targets = scratch + LINES_BYTES;
-  const products = targets + TILE_BLOCK * 12;
+/** Products `[frequency][ROWS][tile]` of one panel, along `depth` of the channels whose patches begin at `patches`. */
+function multiplyPanel(
+  t: Tiling, unit: i32, depth: i32, channels: i32, filters: usize, filterStep: usize, patches: usize, products: usize, add: bool,
+): void {
+  const count = min(t.block, t.tiles - unit * t.block);
   const rowStep = <usize>t.block << 2;
-  // An odd number of vectors, so that frequencies do not compete for the same places in the cache.
-  const step = ROWS * rowStep + 16;
-  listTargets(t, p, first, count, targets);
-  for (let panel = begin; panel < end; panel++) {
-    for (let f = 0; f < frequencies; f++) {
-      const filters = t.filters + (<usize>(f * panels + panel) * channels) * PANEL_BYTES;
-      let tile = patches + <usize>f * t.patchStep;
-      let to = products + <usize>f * step;
-      for (let g = 0; g < count; g += 8) {
-        microStrided<f32>(channels, filters, PANEL_BYTES, tile, 32, to, rowStep, 0);
-        tile += <usize>channels << 5;
-        to += 32;
-      }
+  for (let f = 0; f < (t.edge + 2) * (t.edge + 2); f++) {
+    let tile = patches;
+    for (let g: usize = 0; g < <usize>count << 2; g += 32) {
+      microStrided<f32>(depth, filters, PANEL_BYTES, tile, 32, products + g, rowStep, <i32>add);
+      tile += <usize>channels << 5;
     }
-    for (let i = 0; i < min(ROWS, p.channels - panel * ROWS); i++) {
-      const channel = (panel * ROWS + i) * p.channel;
-      for (let g = 0; g < count; g += 4) {
-        const from = products + i * rowStep + (<usize>g << 2);
-        storeResults(t, from, step, scratch, targets + g * 12, min(4, count - g), channel);
-      }
+    filters += filterStep;
+    patches += t.patchStep;
+    products += productStep(t);
+  }
+}
+
+/** Results of one panel from its products. Scratch: work, targets of the tiles. */
+function storePanel(t: Tiling, unit: i32, panel: i32, products: usize, scratch: usize): void {
+  const p = changetype<Picture>(t.output);
+  const count = min(t.block, t.tiles - unit * t.block);
+  const targets = scratch + LINES_BYTES;
+  for (let i = 0; i < min(ROWS, p.channels - panel * ROWS); i++) {
+    const channel = (panel * ROWS + i) * p.channel;
+    for (let g = 0; g < count; g += 4) {
+      const from = products + (<usize>(i * t.block + g) << 2);
+      storeResults(t, from, productStep(t), scratch, targets + g * 12, min(4, count - g), channel);
     }
   }
 }
 
-/** Where tiles go: output address in channel 0, rows and columns inside the image. */
-function listTargets(t: Tiling, p: Picture, first: i32, count: i32, to: usize): void {
+/** Where the tiles of a block go: output address in channel 0, rows and columns inside the image. */
+function listTargets(t: Tiling, unit: i32, to: usize): void {
+  const p = changetype<Picture>(t.output);
   const perImage = t.across * t.down;
-  for (let i = first; i < first + count; i++) {
+  const first = unit * t.block;
+  for (let i = first; i < min(first + t.block, t.tiles); i++) {
     const place = i % perImage;
     const y = (place / t.across) * t.edge;
     const x = (place % t.across) * t.edge;

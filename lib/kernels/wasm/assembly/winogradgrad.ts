@@ -2,7 +2,7 @@
  * Gradient of a 3 × 3 convolution with stride 1 to its weights, by the adjoint of F(4×4): for every frequency one product
  * of transformed output gradients and transformed patches along the tiles.
  */
-import { CHUNK, PANEL_BYTES, ROWS, TRANSFORM_LINE } from './blocking';
+import { CHUNK, DEPTH, PANEL_BYTES, ROWS, TRANSFORM_LINE, WEIGHT_BYTES } from './blocking';
 import { microStrided } from './micro';
 import { fillWords } from './simd';
 import { gradientRows4, patchRows4, transformWeights4 } from './tiles';
@@ -72,20 +72,57 @@ export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize
   }
 }
 
-/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums. */
+/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums. Scratch: WEIGHT_BYTES. */
 export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
   const channels = changetype<Picture>(t.input).channels;
-  const result = scratch + 288;
   for (let row = begin; row < end; row++) {
-    let to = out + <usize>(row * channels) * 36;
-    for (let c = 0; c < channels; c += 4) {
-      transformWeights4(t.sums + <usize>row * t.sumRow + (<usize>c << 2), t.sumStep, scratch, result);
-      for (let i = 0; i < min(4, channels - c); i++) {
-        const from = result + (<usize>i << 2);
-        for (let k: usize = 0; k < 9; k++) store<u32>(to + (k << 2), load<u32>(from + (k << 4)));
-        to += 36;
+    storeWeights(t.sums + <usize>row * t.sumRow, t.sumStep, channels, out + <usize>(row * channels) * 36, scratch);
+  }
+}
+
+/**
+ * Sums and weight gradients where all tiles are one block: panels of rows `begin … end`, some channels at a time, whose
+ * patches stay in the cache. Scratch: WEIGHT_BYTES, sums `[frequency][ROWS][DEPTH]`.
+ */
+export function winogradGradient(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
+  const t = changetype<Tiling>(tiling);
+  const channels = changetype<Picture>(t.input).channels;
+  const rows = changetype<Picture>(t.output).channels;
+  const sums = scratch + WEIGHT_BYTES;
+  const sumRow: usize = DEPTH * 4;
+  const sumStep = ROWS * sumRow + 64;
+  for (let c = 0; c < channels; c += DEPTH) {
+    const width = min(DEPTH, channels - c);
+    for (let panel = begin; panel < end; panel++) {
+      let patches = t.patches + (<usize>c << 2);
+      let g = t.gradients + <usize>panel * PANEL_BYTES;
+      let to = sums;
+      for (let f = 0; f < 36; f++) {
+        for (let i: usize = 0; i < <usize>width << 2; i += 32) {
+          microStrided<f32>(t.tiles, g, t.gradientTile, patches + i, t.patchTile, to + i, sumRow, 0);
+        }
+        patches += t.patchStep;
+        g += t.gradientStep;
+        to += sumStep;
       }
+      for (let i = 0; i < min(ROWS, rows - panel * ROWS); i++) {
+        const at = out + <usize>((panel * ROWS + i) * channels + c) * 36;
+        storeWeights(sums + i * sumRow, sumStep, width, at, scratch);
+      }
+    }
+  }
+}
+
+/** Weight gradients of one row and adjacent channels from sums whose frequencies are `step` bytes apart. */
+function storeWeights(sums: usize, step: usize, channels: i32, to: usize, scratch: usize): void {
+  const result = scratch + 288;
+  for (let c = 0; c < channels; c += 4) {
+    transformWeights4(sums + (<usize>c << 2), step, scratch, result);
+    for (let i = 0; i < min(4, channels - c); i++) {
+      const from = result + (<usize>i << 2);
+      for (let k: usize = 0; k < 9; k++) store<u32>(to + (k << 2), load<u32>(from + (k << 4)));
+      to += 36;
     }
   }
 }
