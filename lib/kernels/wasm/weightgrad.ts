@@ -1,7 +1,7 @@
 import { contiguousStrides, type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
-import { COLUMNS, ROWS } from './assembly/blocking.js';
+import { COLUMNS, ROWS, THIN } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
 import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';
 import { suitsWinograd, suitsWinogradGradient, winogradWeightGradient } from './winograd.js';
@@ -91,14 +91,16 @@ function correlate(machine: Machine, { x, from, g, gradient, result, geometry }:
     return (r * dilation[0] * paddedWidth + s * dilation[1]) * inPixel;
   });
   const panels = Math.ceil(rows / ROWS);
-  const columns = Math.ceil(run / COLUMNS);
+  const step = rows <= THIN ? 12 : 8;
+  const sumWidth = Math.ceil(run / step) * step;
+  const columns = Math.ceil(sumWidth / (COLUMNS * step));
   const strips = Math.min(panels, Math.ceil((4 * machine.threads) / (groups * runs * columns)));
   const countAt = (first: number) => Math.min(block, images - first);
   const sizes = [
     block * groups * imageBytes + OVERREACH,
     block * groups * pixels * outPixel + OVERREACH,
     block * pixels * 4,
-    groups * runs * panels * ROWS * Math.ceil(run / 8) * 32,
+    groups * runs * panels * ROWS * sumWidth * 4,
   ].map(cacheLines);
   machine.borrow(
     sizes.reduce((sum, bytes) => sum + bytes, 0),

@@ -8,7 +8,9 @@
 export const ROWS = 5;
 /** Bytes of a row of a panel of A: ROWS floats. */
 export const PANEL_BYTES = 20;
-/** Bytes of a tile: ROWS × 8 floats. */
+/** Products with no more rows run in tiles of THIN × 12 sums instead. */
+export const THIN = 3;
+/** Bytes of a tile: ROWS × 8 floats, more than THIN × 12. */
 export const TILE_BYTES = 160;
 
 /** Depth, rows and columns of the packed blocks of a product: B stays in the second-level cache, panels in the first. */
@@ -35,8 +37,8 @@ export const WEIGHT_BYTES = 432;
 export const LINES_BYTES = 448;
 
 /**
- * Pixels multiplied at once by a 1 × 1 convolution, and pixels and values of a block of the direct weight gradient, where
- * both operands stay in the first-level cache.
+ * Pixels multiplied at once by a 1 × 1 convolution, and pixels and tiles of values of a block of the direct weight gradient,
+ * where both operands stay in the first-level cache.
  */
 export const PIXELS = 128;
-export const COLUMNS = 32;
+export const COLUMNS = 4;

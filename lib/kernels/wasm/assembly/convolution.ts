@@ -1,6 +1,6 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
-import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './blocking';
-import { microStrided, microTable } from './micro';
+import { PANEL_BYTES, PIXELS, ROWS, THIN, TILE_BYTES } from './blocking';
+import { microStrided, microTable, microTable3 } from './micro';
 import { padChannels, Plan } from './window';
 
 /** Tiles of eight pixels done with one panel of weights before the next panel. */
@@ -33,7 +33,9 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
   const weights = p.weights + group * p.weightGroup;
   const out = p.out + <usize>image * p.outImage + group * p.outGroup;
-  const strip = STRIP * 8;
+  const isThin = p.rows <= THIN;
+  const columns = isThin ? 12 : 8;
+  const strip = STRIP * columns;
   for (let y = top; y < bottom; y++) {
     const row = padded + (y - top) * rowBytes;
     const outRow = out + y * p.outRow;
@@ -42,16 +44,16 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
       let panel = weights;
       for (let i = 0; i < p.rows; i += ROWS) {
         const to = outRow + i * p.outChannel;
-        const whole = p.rows - i >= ROWS && p.outColumn == 4;
-        for (let x = left; x < right; x += 8) {
-          const width = min(8, right - x);
+        const whole = p.rows - i >= (isThin ? THIN : ROWS) && p.outColumn == 4;
+        for (let x = left; x < right; x += columns) {
+          const width = min(columns, right - x);
           const from = row + ((<usize>x) << 2);
-          if (whole && width == 8) {
-            microTable(depth, panel, PANEL_BYTES, from, p.offsets, to + ((<usize>x) << 2), p.outChannel, 0);
-          } else {
-            microTable(depth, panel, PANEL_BYTES, from, p.offsets, scratch, 32, 0);
-            storePixels(p, scratch, to + x * p.outColumn, min(ROWS, p.rows - i), width);
-          }
+          const inPlace = whole && width == columns;
+          const tile = inPlace ? to + ((<usize>x) << 2) : scratch;
+          const stride = inPlace ? p.outChannel : columns << 2;
+          if (isThin) microTable3(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
+          else microTable(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
+          if (!inPlace) storePixels(p, scratch, stride, to + x * p.outColumn, min(ROWS, p.rows - i), width);
         }
         panel += <usize>depth * PANEL_BYTES;
       }
@@ -60,14 +62,14 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
 }
 
 /** Writes the valid corner of a tile of adjacent pixels. */
-function storePixels(p: Plan, tile: usize, to: usize, rows: i32, columns: i32): void {
+function storePixels(p: Plan, tile: usize, stride: usize, to: usize, rows: i32, columns: i32): void {
   for (let i = 0; i < rows; i++) {
     let at = to;
     for (let j: usize = 0; j < (<usize>columns) << 2; j += 4) {
       store<u32>(at, load<u32>(tile + j));
       at += p.outColumn;
     }
-    tile += 32;
+    tile += stride;
     to += p.outChannel;
   }
 }

@@ -16,4 +16,4 @@ export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } 
 export { kthSmallest, kthSmallestGradient } from './select';
 export { boundWeights, boundWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
-export { microTable } from './micro';
+export { microTable, microTable3 } from './micro';

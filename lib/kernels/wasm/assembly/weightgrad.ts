@@ -2,8 +2,8 @@
  * Gradient of a convolution to its weights. Images and output gradients of a block are copied with channels last; then a
  * row of the kernel is one product along the pixels: output channels times the adjacent values that the row looks at.
  */
-import { COLUMNS, PANEL_BYTES, PIXELS, ROWS } from './blocking';
-import { microTable } from './micro';
+import { COLUMNS, PIXELS, ROWS, THIN } from './blocking';
+import { microTable, microTable3 } from './micro';
 import { copyFloats, fillWords, storeLanes } from './simd';
 
 /** One weight gradient. Tensors are contiguous; channels, rows and sums are those of a group. */
@@ -41,10 +41,23 @@ class Correlation {
   run: i32 = 0;
   runs: i32 = 0;
   runOffsets: usize = 0;
-  /** `[group][run][row][value]`; rows in whole panels, values rounded up to eight. */
+  /** `[group][run][row][value]`; rows in whole panels, values in whole tiles. */
   sums: usize = 0;
-  /** A unit of the product: up to so many panels of rows, and COLUMNS values. */
+  /** A unit of the product: up to so many panels of rows, and COLUMNS tiles of values. */
   panels: i32 = 0;
+}
+
+/** Values of a tile of sums. */
+@inline
+function tileColumns(p: Correlation): i32 {
+  return p.rows <= THIN ? 12 : 8;
+}
+
+/** Values of a row of sums: whole tiles. */
+@inline
+function sumWidth(p: Correlation): i32 {
+  const columns = tileColumns(p);
+  return (p.run + columns - 1) / columns * columns;
 }
 
 /** Pixels of a row of up to four channels, channels last. Vectors may reach past a pixel only if it is padded. */
@@ -158,8 +171,9 @@ export function weightSums(begin: i32, end: i32, scratch: usize, correlation: us
   const p = changetype<Correlation>(correlation);
   const panels = (p.rows + ROWS - 1) / ROWS;
   const strips = (panels + p.panels - 1) / p.panels;
-  const columns = (p.run + COLUMNS - 1) / COLUMNS;
-  const width = (p.run + 7) & ~7;
+  const step = tileColumns(p);
+  const width = sumWidth(p);
+  const columns = (width + COLUMNS * step - 1) / (COLUMNS * step);
   const sumRow = <usize>width << 2;
   const pixels = p.count * p.outHeight * p.outWidth;
   for (let unit = begin; unit < end; unit++) {
@@ -167,8 +181,8 @@ export function weightSums(begin: i32, end: i32, scratch: usize, correlation: us
     const column = (unit / strips) % columns;
     const run = (unit / strips / columns) % p.runs;
     const group = unit / strips / columns / p.runs;
-    const left = column * COLUMNS;
-    const right = min(left + COLUMNS, width);
+    const left = column * COLUMNS * step;
+    const right = min(left + COLUMNS * step, width);
     const top = strip * p.panels * ROWS;
     const bottom = min(top + p.panels * ROWS, panels * ROWS);
     const x = p.copy + <usize>(group * p.count) * p.imageBytes + load<i32>(p.runOffsets + (<usize>run << 2));
@@ -180,8 +194,10 @@ export function weightSums(begin: i32, end: i32, scratch: usize, correlation: us
       const add = <i32>(p.first > 0 || pixel > 0);
       for (let row = top; row < bottom; row += ROWS) {
         const to = sums + row * sumRow;
-        for (let i = <usize>left << 2; i < <usize>right << 2; i += 32) {
-          microTable(count, g + (<usize>row << 2), p.outPixel, x + i, table, to + i, sumRow, add);
+        const panel = g + (<usize>row << 2);
+        for (let i = <usize>left << 2; i < <usize>right << 2; i += step << 2) {
+          if (step == 12) microTable3(count, panel, p.outPixel, x + i, table, to + i, sumRow, add);
+          else microTable(count, panel, p.outPixel, x + i, table, to + i, sumRow, add);
         }
       }
     }
@@ -192,7 +208,7 @@ export function weightSums(begin: i32, end: i32, scratch: usize, correlation: us
 export function storeWeights(begin: i32, end: i32, scratch: usize, correlation: usize, out: usize): void {
   const p = changetype<Correlation>(correlation);
   const panels = (p.rows + ROWS - 1) / ROWS;
-  const width = (p.run + 7) & ~7;
+  const width = sumWidth(p);
   const perRun = p.run / p.channels;
   const taps = perRun * p.runs;
   for (let unit = begin; unit < end; unit++) {
