@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import type { Timing } from './race.js';
 
 /** What ran on our side. */
@@ -6,6 +7,8 @@ export interface Setting {
   readonly backend: string;
   /** Instruction set of the wasm backend; null for others. */
   readonly simd: 'plain' | 'relaxed' | null;
+  /** Minimal filtering of the wasm backend's 3 × 3 convolutions; null for others. */
+  readonly winograd: WinogradChoice | null;
   readonly threads: number;
 }
 

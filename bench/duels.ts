@@ -127,8 +127,8 @@ export async function* fight(
 
 async function loadOpponent(opponent: Opponent, ours: OurEngine): Promise<Engine> {
   if (opponent !== PLAIN) return loadPeer(opponent);
-  const { simd, threads } = ours.setting;
+  const { simd, threads, winograd } = ours.setting;
   if (simd !== 'relaxed') throw new Error(`what runs is ${simd === null ? 'not wasm' : 'plain SIMD already'}`);
-  const engine = await ourEngine({ backend: 'wasm', threads, simd: 'plain' });
+  const engine = await ourEngine({ backend: 'wasm', threads, simd: 'plain', winograd: winograd ?? 'off' });
   return { ...engine, name: PLAIN };
 }

@@ -8,12 +8,12 @@ import { sunk } from './race.js';
 import { compareSteps } from './trainingSteps.js';
 
 async function* compare(name: Name, options: Options): AsyncGenerator<Comparison> {
-  const { backend, simd, rounds } = options;
+  const { backend, simd, winograd, rounds } = options;
   const most = backend === 'wasm' ? (options.threads ?? Math.min(availableParallelism(), 8)) : 1;
   const threads = name === 'step' ? [...new Set([1, most])] : [options.threads ?? 1];
   const engines: OurEngine[] = [];
   try {
-    for (const each of threads) engines.push(await started({ backend, threads: each, simd }));
+    for (const each of threads) engines.push(await started({ backend, threads: each, simd, winograd }));
     if (name === 'step') {
       yield* compareSteps(engines, options.torch, { warmup: 2, rounds: rounds ?? 9 });
     } else {
@@ -51,9 +51,9 @@ async function main(): Promise<number> {
     }
   }
   if (!options.json && comparisons.length > 0) {
-    const [{ backend, simd }] = comparisons;
+    const [{ backend, simd, winograd }] = comparisons;
     process.stdout.write(`${comparisonTable(comparisons)}\n`);
-    const what = simd === null ? backend : `${backend}, ${simd} SIMD`;
+    const what = simd === null ? backend : `${backend}, ${simd} SIMD, Winograd ${winograd}`;
     process.stdout.write(
       `Medians (minima) of runs that took turns in one process, results read back; ratio above 1: ours is faster.\nours: ${what}; Node ${process.version}\n`,
     );

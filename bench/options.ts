@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BACKEND_NAMES } from '../lib/kernels/registry.js';
+import { WINOGRAD_CHOICES } from '../lib/kernels/wasm/winograd.js';
 import type { OurOptions } from './ours.js';
 import { readTorchSteps, type TorchStep } from './trainingSteps.js';
 
@@ -14,6 +15,7 @@ export const USAGE = `usage: npm run bench -- NAME… [options]
   --threads N       of the wasm backend. matmul and conv: default 1, as many as the peers have.
                     step: 1 and N, N by default the processor's, at most 8
   --simd KIND       ${SIMD.join(', ')}; default auto: relaxed where the engine has it
+  --winograd TILE   ${WINOGRAD_CHOICES.join(', ')}; default f4, as in training
   --rounds N        timed runs of each contestant, in place of each comparison's own fixed count
   --torch FILE      step: times written by bench/torch/steps.py, to compare with`;
 
@@ -27,6 +29,7 @@ export interface Options {
   readonly backend: string;
   readonly threads: number | undefined;
   readonly simd: OurOptions['simd'];
+  readonly winograd: OurOptions['winograd'];
   readonly rounds: number | undefined;
   readonly torch: readonly TorchStep[];
 }
@@ -41,12 +44,22 @@ export async function parseOptions(args: readonly string[]): Promise<Options | '
   const backend = choice('--backend', values.backend ?? 'wasm', BACKEND_NAMES);
   const threads = count('--threads', values.threads, 64);
   const simd = choice('--simd', values.simd ?? 'auto', SIMD);
-  if (backend !== 'wasm' && ((threads ?? 1) > 1 || simd !== 'auto')) {
-    throw new UsageError(`--threads and --simd are for the wasm backend, not ${backend}`);
+  const winograd = choice('--winograd', values.winograd ?? 'f4', WINOGRAD_CHOICES);
+  if (backend !== 'wasm' && ((threads ?? 1) > 1 || simd !== 'auto' || values.winograd !== undefined)) {
+    throw new UsageError(`--threads, --simd and --winograd are for the wasm backend, not ${backend}`);
   }
   const torch = values.torch === undefined ? [] : await torchSteps(values.torch);
   if (torch.length > 0 && !names.includes('step')) throw new UsageError('--torch is for step');
-  return { names, json: values.json ?? false, backend, threads, simd, rounds: count('--rounds', values.rounds), torch };
+  return {
+    names,
+    json: values.json ?? false,
+    backend,
+    threads,
+    simd,
+    winograd,
+    rounds: count('--rounds', values.rounds),
+    torch,
+  };
 }
 
 function parsed(args: readonly string[]) {
@@ -59,6 +72,7 @@ function parsed(args: readonly string[]) {
         backend: { type: 'string' },
         threads: { type: 'string' },
         simd: { type: 'string' },
+        winograd: { type: 'string' },
         rounds: { type: 'string' },
         torch: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

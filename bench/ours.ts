@@ -4,6 +4,7 @@ import { backward } from '../lib/autograd/tape.js';
 import type { BackendImplementation } from '../lib/kernels/backend.js';
 import { backendNamed, setBackend } from '../lib/kernels/registry.js';
 import { loadWasmBackend, type WasmBackend } from '../lib/kernels/wasm/index.js';
+import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import { tensor } from '../lib/tensor/create.js';
 import { scope } from '../lib/tensor/storage.js';
 import type { Tensor } from '../lib/tensor/tensor.js';
@@ -16,6 +17,7 @@ export interface OurOptions {
   readonly backend: string;
   readonly threads: number;
   readonly simd: 'auto' | 'plain' | 'relaxed';
+  readonly winograd: WinogradChoice;
 }
 
 /** One of our backends as a contestant. */
@@ -29,9 +31,9 @@ export interface OurEngine extends Engine {
 
 /** @throws BackendError if that backend cannot run here, or not with so many threads */
 export async function ourEngine(options: OurOptions): Promise<OurEngine> {
-  const { backend: name, threads, simd } = options;
+  const { backend: name, threads, simd, winograd } = options;
   const relaxedSimd = simd === 'auto' ? simd : simd === 'relaxed';
-  const wasm = name === 'wasm' ? await loadWasmBackend({ threads, relaxedSimd }) : null;
+  const wasm = name === 'wasm' ? await loadWasmBackend({ threads, relaxedSimd, winograd }) : null;
   const backend = setBackend(wasm ?? backendNamed(name));
   return {
     name: 'a2q.js',
@@ -64,10 +66,10 @@ export async function ourEngine(options: OurOptions): Promise<OurEngine> {
   }
 }
 
-function described(wasm: WasmBackend | null): Pick<Setting, 'simd' | 'threads'> {
-  if (wasm === null) return { simd: null, threads: 1 };
-  const { simd, threads } = wasm.describe();
-  return { simd, threads };
+function described(wasm: WasmBackend | null): Omit<Setting, 'backend'> {
+  if (wasm === null) return { simd: null, threads: 1, winograd: null };
+  const { simd, threads, winograd } = wasm.describe();
+  return { simd, threads, winograd };
 }
 
 function entry(inputs: readonly Tensor[], compute: () => readonly Tensor[]): Entry {

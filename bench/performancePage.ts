@@ -26,11 +26,11 @@ export function performancePage(measurements: readonly Measurement[]): string {
 
 function section(measurement: Measurement): string {
   const { date, cpu, cores, memoryGiB, system, node, load, versions, torch, comparisons, skipped } = measurement;
-  const simd = comparisons[0]?.simd ?? null;
+  const { simd = null, winograd = null } = comparisons[0] ?? {};
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version ?? 'not installed'}`);
   if (torch.length > 0) peers.push(`PyTorch ${torch[0].torch}`);
   const lines = [
-    `## Node ${node}${simd === null ? '' : `, ${simd} SIMD`}`,
+    `## Node ${node}${simd === null ? '' : `, ${simd} SIMD, Winograd ${winograd}`}`,
     '',
     `${cpu}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memoryGiB} GiB, ${system}; ${peers.join(', ')}; measured on ${date}, load average before: ${load}.`,
     '',

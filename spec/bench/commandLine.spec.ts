@@ -34,6 +34,7 @@ t.test('options that make sense', async (t) => {
     json: false,
     backend: 'wasm',
     simd: 'auto',
+    winograd: 'f4',
   });
   t.match(await parseOptions(['all', '--json', '--threads', '2', '--rounds', '5']), {
     names: ['matmul', 'conv', 'step'],

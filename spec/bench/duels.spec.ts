@@ -50,7 +50,7 @@ for (const name of PEER_NAMES) {
   const skip = typeof peer === 'string' ? `does not start: ${peer}` : false;
   t.test(`${name} computes what we compute`, { skip }, async (t) => {
     if (typeof peer === 'string') return;
-    const ours = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain' });
+    const ours = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain', winograd: 'f4' });
     for (const problem of PROBLEMS) {
       if (name === 'tfjs-wasm' && problem.kind === 'conv' && problem.gradients) {
         await t.rejects(
@@ -61,7 +61,15 @@ for (const name of PEER_NAMES) {
         continue;
       }
       const result = await duel(ours, peer, problem, COUNTS);
-      t.match(result, { name: problem.name, theirsName: name, unit: 'ms', backend: 'wasm', threads: 1, simd: 'plain' });
+      t.match(result, {
+        name: problem.name,
+        theirsName: name,
+        unit: 'ms',
+        backend: 'wasm',
+        threads: 1,
+        simd: 'plain',
+        winograd: 'f4',
+      });
       t.ok(result.ours > 0 && result.theirs > 0, 'times');
       t.ok(Math.abs((result.ratio * result.ours) / result.theirs - 1) < 2e-3, 'ratio is theirs over ours');
       t.ok((result.difference ?? 1) <= 1e-5, 'same numbers');
@@ -70,8 +78,8 @@ for (const name of PEER_NAMES) {
 }
 
 t.test('our reference backend takes part too', async (t) => {
-  const reference = await ourEngine({ backend: 'reference', threads: 1, simd: 'auto' });
-  const wasm = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain' });
+  const reference = await ourEngine({ backend: 'reference', threads: 1, simd: 'auto', winograd: 'f4' });
+  const wasm = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain', winograd: 'f4' });
   for (const problem of PROBLEMS) {
     const result = await duel(wasm, { ...reference, name: 'reference' }, problem, COUNTS);
     t.match(result, { theirsName: 'reference', backend: 'wasm' });
@@ -79,7 +87,7 @@ t.test('our reference backend takes part too', async (t) => {
 });
 
 t.test('wrong results are not timed', async (t) => {
-  const ours = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain' });
+  const ours = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain', winograd: 'f4' });
   const problem = PROBLEMS[3] as ConvProblem;
   let runs = 0;
   const wrong: Engine = {
