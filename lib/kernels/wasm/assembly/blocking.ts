@@ -14,9 +14,9 @@ export const THIN = 3;
 export const TILE_BYTES = 160;
 
 /** Depth, rows and columns of the packed blocks of a product: B stays in the second-level cache, panels in the first. */
-export const KC = 256;
+export const KC = 512;
 export const MC = 120;
-export const NC = 768;
+export const NC = 512;
 
 /** Most tiles of a block of Winograd's filtering. */
 export const TILE_BLOCK = 64;
