@@ -1,4 +1,4 @@
-import type { ChannelStats, QuantGrid, WeightBound, Window } from '../kernels/backend.js';
+import type { ChannelStats, QuantGrid, Window } from '../kernels/backend.js';
 import { backendOf } from '../kernels/value.js';
 import { full } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
@@ -134,13 +134,4 @@ export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor 
     throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
   }
   return apply('fakeQuantize', [x, scale], grid);
-}
-
-/**
- * Accumulator-aware weights: `scale·clip(trunc(v/p), −Q, Q)` with `p = ‖v‖₁/norm`, straight through (see the row of this
- * name). The definition, in elementary operations, is the kernel's default.
- * @param w `[O, K]` @param norm r, the l1 norm wanted on the integer grid, `[O, 1]` @param scale s `[O, 1]`
- */
-export function boundWeights(w: Tensor, norm: Tensor, scale: Tensor, bound: WeightBound): Tensor {
-  return apply('boundWeights', [w, norm, scale], bound);
 }

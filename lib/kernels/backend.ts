@@ -8,7 +8,7 @@ import type { View } from '../tensor/view.js';
  * Every kernel reads views (any strides, offset, stride 0 for broadcast axes; operands on this backend, of one dtype,
  * shapes already checked) and returns a fresh contiguous view it has allocated. Kernels neither validate nor warn, and
  * know nothing of gradients. `RequiredKernels` is what a new backend must write; `FusedKernels` all have a default
- * composed from those (`defaults.ts`), which is their definition: a faster one must agree with it.
+ * composed from simpler ones (`defaults.ts`), which is their definition: a faster one must agree with it.
  */
 
 /** Elementwise functions of one operand. `exp2` is 2^x; `roundHalfEven` rounds ties to even, `trunc` toward zero. */
@@ -118,7 +118,28 @@ export interface WeightBound {
   readonly centred: boolean;
 }
 
-/** State of one parameter under an optimizer; every view is contiguous and updated in place. */
+/** The above, with the cap the accumulator sets. */
+export interface AccumulatorBound extends WeightBound {
+  /** T (T₊): the largest l1 norm of a channel on the integer grid. */
+  readonly budget: number;
+}
+
+/** A parameter, its gradient and what SGD remembers of it; all but the gradient are contiguous and updated in place. */
+export interface SgdState {
+  readonly parameter: View;
+  readonly gradient: View;
+  /** Null without momentum. */
+  readonly velocity: View | null;
+}
+
+/** A parameter, its gradient and what Adam remembers of it; all but the gradient are contiguous and updated in place. */
+export interface AdamState {
+  readonly parameter: View;
+  readonly gradient: View;
+  readonly first: View;
+  readonly second: View;
+}
+
 export interface SgdStep {
   readonly learningRate: number;
   readonly momentum: number;
@@ -141,7 +162,10 @@ export interface AdamStep {
   readonly step: number;
 }
 
-/** What a backend may write, because the composed default is slower. */
+/**
+ * What a backend may write, because the composed default is slower. Some defaults are composed of other fused kernels of
+ * the backend: `a2qWeights` of `boundWeights`, `sgdSteps` of `sgdStep`, and so on.
+ */
 export interface FusedKernels {
   /** `x [N, C, H, W] * w [O, C/groups, kh, kw] → [N, O, oh, ow]`. */
   conv2d(x: View, w: View, geometry: ConvGeometry): View;
@@ -183,6 +207,17 @@ export interface FusedKernels {
    * is outside; ‖·‖₁ (slope sign(v), 0 at 0) and the mean are differentiated.
    */
   boundWeightsGrad(g: View, w: View, norm: View, scale: View, bound: WeightBound): { w: View; norm: View; scale: View };
+  /**
+   * The weights of an accumulator-aware layer, from its parameters: `boundWeights` of the rows of `w [O, …]` with
+   * `s = max(2^d, 1e-10)`, `g = max(2^t, 1e-10)`, `r = min(g/s, T)`; `d` and `t` `[O]`.
+   */
+  a2qWeights(w: View, d: View, t: View, bound: AccumulatorBound): View;
+  /** Its straight-through gradients: both floors pass, `min` passes to g and s where g/s ≤ T. */
+  a2qWeightsGrad(g: View, w: View, d: View, t: View, bound: AccumulatorBound): { w: View; d: View; t: View };
+  /** `Σ max(g − T·s, 0)` over the channels, a scalar; s and g as above. */
+  a2qPenalty(d: View, t: View, budget: number): View;
+  /** Its gradients from a scalar `g`. */
+  a2qPenaltyGrad(g: View, d: View, t: View, budget: number): { d: View; t: View };
   /** The k-th smallest element (1-based) of all of `x`, as a scalar, and its flat row-major index (float). */
   kthSmallest(x: View, k: number): { value: View; index: View };
   /** Its gradient from a scalar `g`: zeros of the shape of `x`, but `g` at the first element equal to the value found. */
@@ -191,6 +226,10 @@ export interface FusedKernels {
   sgdStep(parameter: View, gradient: View, velocity: View | null, step: SgdStep): void;
   /** One step of Adam or AdamW on the first and second moments. */
   adamStep(parameter: View, gradient: View, first: View, second: View, step: AdamStep): void;
+  /** `sgdStep` of many parameters at once, to the same bits. */
+  sgdSteps(states: readonly SgdState[], step: SgdStep): void;
+  /** `adamStep` of many parameters at once, to the same bits. */
+  adamSteps(states: readonly AdamState[], step: AdamStep): void;
 }
 
 /** What a backend's module provides. */

@@ -7,7 +7,7 @@ import { pooling } from './defaults/pooling.js';
 import { quantization } from './defaults/quantization.js';
 import { weights } from './defaults/weights.js';
 
-/** Every fused kernel, composed from the required kernels of `backend` alone. These compositions are the definition. */
+/** Every fused kernel, composed from simpler kernels of `backend`. These compositions are the definition. */
 export function defaults(backend: Kernels): FusedKernels {
   return {
     ...convolution(backend),

@@ -7,7 +7,10 @@ import type { IntegerFormat } from './integerRange.js';
 export interface QuantTensor extends IntegerFormat {
   /** Dequantized; the tensor training computes with. */
   readonly value: Tensor;
-  /** Step of the grid, broadcastable against `value`: one number, or `[O, 1, …]` per output channel. */
+  /**
+   * Step of the grid, broadcastable against `value`: one number, or `[O, 1, …]` per output channel. Differentiable; it may
+   * be worked out anew at each look.
+   */
   readonly scale: Tensor;
   /** Symmetric range without the lowest value. */
   readonly narrow: boolean;

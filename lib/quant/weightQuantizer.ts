@@ -1,4 +1,3 @@
-import { boundWeights } from '../autograd/imageOps.js';
 import {
   abs,
   clip,
@@ -10,13 +9,13 @@ import {
   mean,
   minimum,
   mul,
-  relu,
   reshape,
   roundHalfEven,
   sub,
   sum,
 } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
+import { a2qPenalty, a2qWeights } from '../autograd/weightOps.js';
 import { Module } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
 import { dispose, scope } from '../tensor/storage.js';
@@ -83,10 +82,18 @@ function log2OfColumn(x: Tensor): Tensor {
   return reshape(log2(maximum(x, SMALLEST)), [x.shape[0]]);
 }
 
-/** A weight of `shape` from its rows on the grid and their scale `[O, 1]`. */
-function quantTensor(rows: Tensor, s: Tensor, shape: readonly number[], bits: number): QuantTensor {
-  const scale = reshape(s, [shape[0], ...shape.slice(1).map(() => 1)]);
-  return { value: reshape(rows, shape), scale, bits, signed: true, narrow: true };
+/** Weights on their grid, with the scale `[O, 1]` of their rows. */
+function quantTensor(value: Tensor, scale: () => Tensor, bits: number): QuantTensor {
+  const [channels, ...rest] = value.shape;
+  return {
+    value,
+    get scale() {
+      return reshape(scale(), [channels, ...rest.map(() => 1)]);
+    },
+    bits,
+    signed: true,
+    narrow: true,
+  };
 }
 
 /** Writes a freshly computed tensor into a parameter and frees it. */
@@ -111,7 +118,7 @@ export class StatsWeightQuantizer extends WeightQuantizer {
   override quantize(w: Tensor): QuantTensor {
     const rows = asRows(w);
     const s = atLeastSmallest(div(largestMagnitude(rows), weightRange(this.bits).high));
-    return quantTensor(mul(roundHalfEven(div(rows, s)), s), s, w.shape, this.bits);
+    return quantTensor(reshape(mul(roundHalfEven(div(rows, s)), s), w.shape), () => s, this.bits);
   }
 }
 
@@ -136,7 +143,7 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
     const { high: Q } = weightRange(this.bits);
     const s = div(atLeastSmallest(exp2(column(this.d))), Q);
     const q = clip(roundHalfEven(div(asRows(w), s)), -Q, Q);
-    return quantTensor(mul(q, s), s, w.shape, this.bits);
+    return quantTensor(reshape(mul(q, s), w.shape), () => s, this.bits);
   }
 }
 
@@ -220,15 +227,13 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   override quantize(w: Tensor): QuantTensor {
     const { high: Q } = weightRange(this.bits);
-    const s = this.scale();
-    const r = minimum(div(this.norm(), s), this.budget);
-    const value = boundWeights(asRows(w), r, s, { limit: Q, centred: this.kind === 'a2q+' });
-    return quantTensor(value, s, w.shape, this.bits);
+    const bound = { limit: Q, centred: this.kind === 'a2q+', budget: this.budget };
+    return quantTensor(a2qWeights(w, this.d, this.t, bound), () => this.scale(), this.bits);
   }
 
   /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */
   override penalty(): Tensor {
-    return sum(relu(sub(this.norm(), mul(this.scale(), this.budget))));
+    return a2qPenalty(this.d, this.t, this.budget);
   }
 }
 

@@ -80,6 +80,8 @@ export class Storage {
   readonly dtype: DType;
   #handle: unknown;
   #release: (() => void) | null;
+  /** Whether the collector knows this storage. */
+  #watched = false;
 
   private constructor(device: Device, length: number, dtype: DType, handle: unknown) {
     this.device = device;
@@ -97,8 +99,16 @@ export class Storage {
       entry.storages -= 1;
       device.free(handle);
     };
-    collector.register(this, this.#release, this);
-    activeScopes.at(-1)?.add(this);
+    const owner = activeScopes.at(-1);
+    if (owner) owner.add(this);
+    else Storage.leaveToCollector(this);
+  }
+
+  /** Makes the garbage collector free a storage that no scope owns. Those a scope owns need no such net. */
+  static leaveToCollector(storage: Storage): void {
+    if (storage.#release === null || storage.#watched) return;
+    storage.#watched = true;
+    collector.register(storage, storage.#release, storage);
   }
 
   /** The serial of the next storage: what a piece of work makes has at least the value read before it. */
@@ -145,7 +155,7 @@ export class Storage {
 
   dispose(): void {
     if (this.#release === null) return;
-    collector.unregister(this);
+    if (this.#watched) collector.unregister(this);
     this.#release();
     this.#release = null;
   }
@@ -184,7 +194,9 @@ export function scope<T>(work: () => T): T {
     activeScopes.pop();
     const outer = activeScopes.at(-1);
     eachStorage(result, (storage) => {
-      if (own.delete(storage)) outer?.add(storage);
+      if (!own.delete(storage)) return;
+      if (outer) outer.add(storage);
+      else Storage.leaveToCollector(storage);
     });
     for (const storage of own) if (!kept.has(storage)) storage.dispose();
   }
@@ -196,6 +208,7 @@ export function keep<T>(held: T): T {
   eachStorage(held, (storage) => {
     kept.add(storage);
     for (const active of activeScopes) active.delete(storage);
+    Storage.leaveToCollector(storage);
   });
   return held;
 }

@@ -74,3 +74,68 @@ export function boundWeightsGrad(
     scale: { shape: scale.shape, data: toScale },
   };
 }
+
+interface AccumulatorBound extends Bound {
+  readonly budget: number;
+}
+
+/** s, g and r = min(g/s, T) of each channel; norm and scale as columns. */
+export function scaleAndNorm(d: NumberArray, t: NumberArray, budget: number) {
+  const s = [...d.data].map((x) => Math.max(2 ** x, 1e-10));
+  const g = [...t.data].map((x) => Math.max(2 ** x, 1e-10));
+  const column = (data: number[]): NumberArray => ({ shape: [data.length, 1], data });
+  return { s, g, scale: column(s), norm: column(s.map((step, c) => Math.min(g[c] / step, budget))) };
+}
+
+/** `w [O, …]` as rows. */
+function rows(w: NumberArray): NumberArray {
+  return { shape: [w.shape[0], w.data.length / Math.max(1, w.shape[0])], data: w.data };
+}
+
+export function a2qWeights(w: NumberArray, d: NumberArray, t: NumberArray, bound: AccumulatorBound): NumberArray {
+  const { norm, scale } = scaleAndNorm(d, t, bound.budget);
+  return { shape: w.shape, data: boundWeights(rows(w), norm, scale, bound).data };
+}
+
+/** The chain rule through r = min(g/s, T), s = 2^d, g = 2^t, by hand. */
+export function a2qWeightsGrad(
+  gradient: NumberArray,
+  w: NumberArray,
+  d: NumberArray,
+  t: NumberArray,
+  bound: AccumulatorBound,
+): Record<'w' | 'd' | 't', NumberArray> {
+  const { s, g, norm, scale } = scaleAndNorm(d, t, bound.budget);
+  const grads = boundWeightsGrad(rows(gradient), rows(w), norm, scale, bound);
+  const toD: number[] = [];
+  const toT: number[] = [];
+  for (let c = 0; c < s.length; c++) {
+    const toRatio = g[c] / s[c] <= bound.budget ? grads.norm.data[c] : 0;
+    toD.push((grads.scale.data[c] - (toRatio * g[c]) / s[c] ** 2) * Math.LN2 * 2 ** d.data[c]);
+    toT.push((toRatio / s[c]) * Math.LN2 * 2 ** t.data[c]);
+  }
+  return {
+    w: { shape: w.shape, data: grads.w.data },
+    d: { shape: d.shape, data: toD },
+    t: { shape: t.shape, data: toT },
+  };
+}
+
+export function a2qPenalty(d: NumberArray, t: NumberArray, budget: number): number {
+  const { s, g } = scaleAndNorm(d, t, budget);
+  return s.reduce((total, step, c) => total + Math.max(g[c] - budget * step, 0), 0);
+}
+
+export function a2qPenaltyGrad(
+  gradient: number,
+  d: NumberArray,
+  t: NumberArray,
+  budget: number,
+): Record<'d' | 't', NumberArray> {
+  const { s, g } = scaleAndNorm(d, t, budget);
+  const exceeds = s.map((step, c) => (g[c] - budget * step > 0 ? gradient * Math.LN2 : 0));
+  return {
+    d: { shape: d.shape, data: exceeds.map((x, c) => -budget * x * 2 ** d.data[c]) },
+    t: { shape: t.shape, data: exceeds.map((x, c) => x * 2 ** t.data[c]) },
+  };
+}

@@ -1,7 +1,7 @@
 import {
+  type AccumulatorBound,
   type ChannelStats,
   type QuantGrid,
-  type WeightBound,
   type Window,
   windowExtents,
 } from '../../kernels/backend.js';
@@ -25,6 +25,13 @@ function reciprocalDeviation({ epsilon, stats }: BatchNormAttrs): View {
 /** Throws unless `x` is a batch of images. */
 export function checkImage(op: string, x: Shape): void {
   if (x.length !== 4) throw new ShapeError(op, 'x must have 4 axes [N, C, H, W]', [x]);
+}
+
+/** Throws unless d and t hold one number an output channel of w. */
+function checkChannels(op: string, w: Shape, d: Shape, t: Shape): void {
+  if (w.length === 0 || [d, t].some((vector) => vector.length !== 1 || vector[0] !== w[0])) {
+    throw new ShapeError(op, 'd and t must be [O], one number an output channel', [w, d, t]);
+  }
 }
 
 /** Rows with a kernel of their own because the composition would read memory many times over. */
@@ -93,23 +100,34 @@ export const fusedRows = {
     surrogate: 'inside (x/s + r)·s with r the rounding error at the point, outside low·s or high·s',
   }),
   /**
-   * Accumulator-aware weights `s·clip(trunc(v/p), −Q, Q)`, `p = ‖v‖₁/r`; inputs w `[O, K]`, r and s `[O, 1]`. Straight
-   * through: trunc has slope 1, the clip blocks where the truncated value is outside; the norm and the mean are
-   * differentiated.
+   * Accumulator-aware weights `s·clip(trunc(v/p), −Q, Q)`, `p = ‖v‖₁ / min(g/s, T)`, `s = 2^d`, `g = 2^t`; inputs w `[O, …]`,
+   * d and t `[O]`. Straight through: trunc has slope 1, the clip blocks where the truncated value is outside; the norm, the
+   * mean and `min` are differentiated.
    */
-  boundWeights: row<WeightBound>({
-    shape: ([w, norm, scale]) => {
-      if (w.length !== 2 || ![norm, scale].every((v) => v.length === 2 && v[0] === w[0] && v[1] === 1)) {
-        throw new ShapeError('boundWeights', 'w must be [O, K], norm and scale [O, 1]', [w, norm, scale]);
-      }
+  a2qWeights: row<AccumulatorBound>({
+    shape: ([w, d, t]) => {
+      checkChannels('a2qWeights', w, d, t);
       return w;
     },
-    forward: (k, [w, norm, scale], bound) => k.boundWeights(w, norm, scale, bound),
+    forward: (k, [w, d, t], bound) => k.a2qWeights(w, d, t, bound),
     saves: [0, 1, 2],
     vjp: (g, s) => {
-      const grads = backendOf(g).boundWeightsGrad(g, s.input(0), s.input(1), s.input(2), s.attrs);
-      return [grads.w, grads.norm, grads.scale];
+      const grads = backendOf(g).a2qWeightsGrad(g, s.input(0), s.input(1), s.input(2), s.attrs);
+      return [grads.w, grads.d, grads.t];
     },
     surrogate: 'inside (v/p + r)·s with r the rounding error at the point, outside ±Q·s',
+  }),
+  /** `Σ max(g − T·s, 0)` over the channels, `s = 2^d`, `g = 2^t`; inputs d and t `[O]`. */
+  a2qPenalty: row<{ readonly budget: number }>({
+    shape: ([d, t]) => {
+      checkChannels('a2qPenalty', d, d, t);
+      return [];
+    },
+    forward: (k, [d, t], { budget }) => k.a2qPenalty(d, t, budget),
+    saves: [0, 1],
+    vjp: (g, s) => {
+      const grads = backendOf(g).a2qPenaltyGrad(g, s.input(0), s.input(1), s.attrs.budget);
+      return [grads.d, grads.t];
+    },
   }),
 } satisfies Record<string, Row<never>>;

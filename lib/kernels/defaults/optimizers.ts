@@ -1,6 +1,6 @@
 import type { View } from '../../tensor/view.js';
-import type { AdamStep, FusedKernels, SgdStep } from '../backend.js';
-import { add, div, mul, sub, unary } from '../value.js';
+import type { AdamState, AdamStep, FusedKernels, SgdState, SgdStep } from '../backend.js';
+import { add, backendOf, div, mul, sub, unary } from '../value.js';
 import { compose, type Kernels } from './compose.js';
 
 /** Optimizer steps, with PyTorch's formulas and order of operations. */
@@ -32,5 +32,17 @@ export function optimizers(k: Kernels) {
       const stepSize = learningRate / (1 - beta1 ** step.step);
       k.copyInto(sub(decayed, mul(div(first, add(deviation, epsilon)), stepSize)), parameter);
     }),
+
+    sgdSteps(states: readonly SgdState[], step: SgdStep): void {
+      for (const { parameter, gradient, velocity } of states) {
+        backendOf(parameter).sgdStep(parameter, gradient, velocity, step);
+      }
+    },
+
+    adamSteps(states: readonly AdamState[], step: AdamStep): void {
+      for (const { parameter, gradient, first, second } of states) {
+        backendOf(parameter).adamStep(parameter, gradient, first, second, step);
+      }
+    },
   } satisfies Partial<FusedKernels>;
 }

@@ -66,7 +66,7 @@ export class Machine {
   readonly winograd: WinogradChoice;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
-  readonly #names: readonly KernelName[];
+  readonly #numbers: ReadonlyMap<string, number>;
   readonly #kernels: readonly AnyKernel[];
   readonly #team: Threads | null;
   #floats: Float32Array<ArrayBufferLike>;
@@ -88,10 +88,11 @@ export class Machine {
     this.allocator = new Allocator(PAGE, initial * PAGE - GUARD, (end) => this.#grow(end, pages));
     const module = options.module ?? new WebAssembly.Module(kernelBinary(options.simd, this.shared));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory } });
-    this.#names = Object.keys(exports).filter((name) => typeof exports[name] === 'function') as KernelName[];
-    this.#kernels = this.#names.map((name) => exports[name] as AnyKernel);
+    const names = Object.keys(exports).filter((name) => typeof exports[name] === 'function');
+    this.#numbers = new Map(names.map((name, number) => [name, number]));
+    this.#kernels = names.map((name) => exports[name] as AnyKernel);
     const helpers = canThread() ? options.threads - 1 : 0;
-    this.#team = helpers > 0 ? new Threads(helpers, module, this.memory, this.#names, this.#kernels) : null;
+    this.#team = helpers > 0 ? new Threads(helpers, module, this.memory, names, this.#kernels) : null;
   }
 
   /** Threads that take part now, this one included; helpers join as they become ready. */
@@ -184,7 +185,7 @@ export class Machine {
     const pieces = threads === 1 ? 1 : threads * (job.pieces ?? 1);
     const pieceUnits = Math.ceil(job.units / pieces / align) * align;
     const scratchBytes = cacheLines(job.scratch?.(Math.min(pieceUnits, job.units)) ?? 0);
-    const kernel = this.#names.indexOf(name);
+    const kernel = this.#numberOf(name);
     const start = (scratch: number) => {
       if (this.#team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
       else {
@@ -203,7 +204,11 @@ export class Machine {
 
   /** Runs a kernel that is one short unit. */
   runOnce<K extends KernelName>(name: K, ...args: Arguments<K>): void {
-    this.#kernels[this.#names.indexOf(name)](0, 1, 0, ...args);
+    this.#kernels[this.#numberOf(name)](0, 1, 0, ...args);
+  }
+
+  #numberOf(name: KernelName): number {
+    return this.#numbers.get(name) as number;
   }
 
   /** Hands `work` the addresses of contiguous copies of `views` (or of the views themselves where they are). */
@@ -238,6 +243,7 @@ export function cacheLines(bytes: number): number {
 
 /** A view as kernels read it: address, rank, extents, byte strides, with mergeable axes merged. */
 export function operandWords(machine: Machine, view: View): number[] {
+  if (isContiguous(view.shape, view.strides)) return [machine.address(view), 1, sizeOf(view.shape), 4];
   const axes = mergeAxes(view.shape.map((extent, axis) => ({ extent, stride: view.strides[axis] })));
   const scalar = axes.every(({ stride }) => stride === 0);
   if (scalar) return [machine.address(view), 0];

@@ -1,34 +1,74 @@
-import { viewSize } from '../../tensor/view.js';
+import { type View, viewSize } from '../../tensor/view.js';
 import type { FusedKernels } from '../backend.js';
-import { elementJob, type Machine } from './machine.js';
+import type { Job, Machine } from './machine.js';
 
-/** Optimizer steps in place. */
-export function optimizerKernels(machine: Machine): Pick<FusedKernels, 'sgdStep' | 'adamStep'> {
-  return {
-    sgdStep(parameter, gradient, velocity, step) {
-      machine.dense([gradient], (g) =>
+/** Floats a unit of work updates. */
+const BLOCK = 8192;
+
+/** One parameter under a step: addresses of what is updated along with it, 0 for what is not there. */
+interface Target {
+  readonly parameter: View;
+  readonly gradient: View;
+  readonly first: View | null;
+  readonly second: View | null;
+}
+
+/** Optimizer steps in place, one call for any number of parameters. */
+export function optimizerKernels(
+  machine: Machine,
+): Pick<FusedKernels, 'sgdStep' | 'adamStep' | 'sgdSteps' | 'adamSteps'> {
+  /** Hands `work` the table of blocks (see assembly/optimize.ts) and the job that goes through it. */
+  const throughBlocks = (targets: readonly Target[], cost: number, work: (table: number, job: Job) => void) =>
+    machine.dense(
+      targets.map(({ gradient }) => gradient),
+      (...gradients) => {
+        const words: number[] = [];
+        for (const [i, { parameter, first, second }] of targets.entries()) {
+          const size = viewSize(parameter);
+          const bases = [parameter, first, second].map((view) => (view ? machine.address(view) : 0));
+          for (let start = 0; start < size; start += BLOCK) {
+            const [p, m, v] = bases.map((base) => (base === 0 ? 0 : base + start * 4));
+            words.push(p, gradients[i] + start * 4, m, v, Math.min(BLOCK, size - start));
+          }
+        }
+        if (words.length === 0) return;
+        machine.borrow(words.length * 4, (table) => {
+          machine.integers.set(words, table / 4);
+          work(table, { units: words.length / 5, pieces: 4, cost: BLOCK * cost });
+        });
+      },
+    );
+
+  const kernels: ReturnType<typeof optimizerKernels> = {
+    sgdStep: (parameter, gradient, velocity, step) => kernels.sgdSteps([{ parameter, gradient, velocity }], step),
+
+    adamStep: (parameter, gradient, first, second, step) =>
+      kernels.adamSteps([{ parameter, gradient, first, second }], step),
+
+    sgdSteps(states, step) {
+      const targets = states.map(({ velocity, ...state }) => ({ ...state, first: velocity, second: null }));
+      throughBlocks(targets, 0.5, (table, job) =>
         machine.run(
           'sgd',
-          elementJob(viewSize(parameter), 0, 1),
-          ...([machine.address(parameter), g, velocity ? machine.address(velocity) : 0] as const),
-          ...([step.learningRate, step.momentum, step.dampening, step.nesterov ? 1 : 0] as const),
+          job,
+          ...([table, step.learningRate, step.momentum, step.dampening, step.nesterov ? 1 : 0] as const),
           ...([step.weightDecay, step.first ? 1 : 0] as const),
         ),
       );
     },
 
-    adamStep(parameter, gradient, first, second, step) {
+    adamSteps(states, step) {
       const { beta1, beta2, learningRate, weightDecay, decoupled } = step;
-      machine.dense([gradient], (g) =>
+      throughBlocks(states, 1.5, (table, job) =>
         machine.run(
           'adam',
-          elementJob(viewSize(parameter), 0, 2),
-          ...([machine.address(parameter), g, machine.address(first), machine.address(second)] as const),
-          ...([beta1, 1 - beta1, beta2, 1 - beta2] as const),
+          job,
+          ...([table, beta1, 1 - beta1, beta2, 1 - beta2] as const),
           ...([learningRate / (1 - beta1 ** step.step), Math.sqrt(1 - beta2 ** step.step), step.epsilon] as const),
           ...([decoupled ? 0 : weightDecay, decoupled ? 1 - learningRate * weightDecay : 1] as const),
         ),
       );
     },
   };
+  return kernels;
 }

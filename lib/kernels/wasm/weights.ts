@@ -1,32 +1,51 @@
-import type { FusedKernels, WeightBound } from '../backend.js';
+import { sizeOf } from '../../tensor/shape.js';
+import type { AccumulatorBound, FusedKernels } from '../backend.js';
 import type { Machine } from './machine.js';
 
-/** Accumulator-aware weights and their gradients, one pass of each channel through cache. */
-export function weightKernels(machine: Machine): Pick<FusedKernels, 'boundWeights' | 'boundWeightsGrad'> {
-  const settings = (length: number, { limit, centred }: WeightBound) => [length, limit, centred ? 1 : 0] as const;
+/** Accumulator-aware weights, their penalty and the gradients of both: one call a layer, a channel at a time in cache. */
+export function weightKernels(
+  machine: Machine,
+): Pick<FusedKernels, 'a2qWeights' | 'a2qWeightsGrad' | 'a2qPenalty' | 'a2qPenaltyGrad'> {
+  const settings = (length: number, { limit, budget, centred }: AccumulatorBound) =>
+    [length, limit, budget, centred ? 1 : 0] as const;
   return {
-    boundWeights(w, norm, scale, bound) {
-      const [channels, length] = w.shape;
+    a2qWeights(w, d, t, bound) {
+      const [channels, ...rest] = w.shape;
+      const length = sizeOf(rest);
       const out = machine.output(w.shape);
-      machine.dense([w, norm, scale], (from, r, s) => {
-        const job = { units: channels, cost: length };
-        machine.run('boundWeights', job, from, r, s, ...settings(length, bound), machine.address(out));
+      machine.dense([w, d, t], (from, fromD, fromT) => {
+        const job = { units: channels, cost: length * 0.7 + 50, scratch: () => 64 };
+        machine.run('a2qWeights', job, from, fromD, fromT, ...settings(length, bound), machine.address(out));
       });
       return out;
     },
 
-    boundWeightsGrad(g, w, norm, scale, bound) {
-      const [channels, length] = w.shape;
-      const grads = {
-        w: machine.output(w.shape),
-        norm: machine.output(norm.shape),
-        scale: machine.output(scale.shape),
-      };
-      machine.dense([g, w, norm, scale], (fromG, from, r, s) => {
-        const job = { units: channels, cost: length * 2 };
-        const to = [machine.address(grads.w), machine.address(grads.norm), machine.address(grads.scale)] as const;
-        machine.run('boundWeightsGradient', job, fromG, from, r, s, ...settings(length, bound), ...to);
+    a2qWeightsGrad(g, w, d, t, bound) {
+      const [channels, ...rest] = w.shape;
+      const length = sizeOf(rest);
+      const grads = { w: machine.output(w.shape), d: machine.output(d.shape), t: machine.output(t.shape) };
+      machine.dense([g, w, d, t], (fromG, from, fromD, fromT) => {
+        const job = { units: channels, cost: length * 1.2 + 50, scratch: () => 128 };
+        const to = [machine.address(grads.w), machine.address(grads.d), machine.address(grads.t)] as const;
+        machine.run('a2qWeightsGradient', job, fromG, from, fromD, fromT, ...settings(length, bound), ...to);
       });
+      return grads;
+    },
+
+    a2qPenalty(d, t, budget) {
+      const out = machine.output([]);
+      machine.dense([d, t], (fromD, fromT) =>
+        machine.runOnce('a2qPenalty', fromD, fromT, sizeOf(d.shape), budget, machine.address(out)),
+      );
+      return out;
+    },
+
+    a2qPenaltyGrad(g, d, t, budget) {
+      const grads = { d: machine.output(d.shape), t: machine.output(t.shape) };
+      const to = [machine.address(grads.d), machine.address(grads.t)] as const;
+      machine.dense([d, t], (fromD, fromT) =>
+        machine.runOnce('a2qPenaltyGradient', machine.address(g), fromD, fromT, sizeOf(d.shape), budget, ...to),
+      );
       return grads;
     },
   };

@@ -1,7 +1,14 @@
 import { backendOf } from '../../kernels/value.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
-import { atLeastZero, type GroupOptions, Optimizer, type OptimizerOptions, type Update } from './optimizer.js';
+import {
+  atLeastZero,
+  type GroupOptions,
+  Optimizer,
+  type OptimizerOptions,
+  type Update,
+  type UpdateSettings,
+} from './optimizer.js';
 
 /** Settings of Adam and AdamW; PyTorch's defaults. */
 export interface AdamOptions extends OptimizerOptions {
@@ -33,9 +40,15 @@ export class Adam extends Optimizer {
     this.#decoupled = decoupled;
   }
 
-  protected override update({ parameter, gradient, learningRate, weightDecay, step, average }: Update): void {
+  protected override update(updates: readonly Update[], { learningRate, weightDecay, step }: UpdateSettings): void {
     const [beta1, beta2] = this.#betas;
-    backendOf(parameter).adamStep(parameter, gradient, average('first'), average('second'), {
+    const states = updates.map(({ parameter, gradient, average }) => ({
+      parameter,
+      gradient,
+      first: average('first'),
+      second: average('second'),
+    }));
+    backendOf(states[0].parameter).adamSteps(states, {
       learningRate,
       weightDecay,
       beta1,

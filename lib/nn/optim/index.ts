@@ -7,5 +7,6 @@ export {
   type OptimizerState,
   type ParameterGroup,
   type Update,
+  type UpdateSettings,
 } from './optimizer.js';
 export { SGD, type SgdOptions } from './sgd.js';

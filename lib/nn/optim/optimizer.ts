@@ -1,7 +1,7 @@
 import { backendOf } from '../../kernels/value.js';
 import { A2QError, DataError } from '../../tensor/errors.js';
 import { sameShape } from '../../tensor/shape.js';
-import { dtypeOf, scope } from '../../tensor/storage.js';
+import { type Device, dtypeOf, scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { StateDict } from '../module.js';
 import { Buffer, type Parameter } from '../parameter.js';
@@ -52,16 +52,20 @@ interface Slot {
   readonly averages: Map<string, Buffer>;
 }
 
-/** The step of one parameter, as an optimizer sees it. */
+/** One parameter in a step, as an optimizer sees it. */
 export interface Update {
   readonly parameter: Parameter;
   readonly gradient: Tensor;
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  /** 1 for the parameter's first step. */
-  readonly step: number;
   /** The running average of that name; zeros at the first step. */
   average(name: string): Buffer;
+}
+
+/** What the parameters of a step have in common. */
+export interface UpdateSettings {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** 1 for the parameters' first step. */
+  readonly step: number;
 }
 
 /** Moves parameters along their gradients, in place. Parameters without a gradient stay, and so does their state. */
@@ -93,26 +97,36 @@ export abstract class Optimizer {
     }
   }
 
-  /** Writes the new value of one parameter into its memory. */
-  protected abstract update(update: Update): void;
+  /** Writes the new values of parameters into their memory, all on one backend. */
+  protected abstract update(updates: readonly Update[], settings: UpdateSettings): void;
 
   /** One step for every parameter that has a gradient. */
   step(): void {
     scope(() => {
-      for (const slot of this.#slots) {
-        const { parameter, group } = slot;
-        if (parameter.grad === null) continue;
-        slot.steps += 1;
-        this.update({
-          parameter,
-          gradient: parameter.grad,
-          learningRate: group.learningRate,
-          weightDecay: group.weightDecay,
-          step: slot.steps,
-          average: (name) => averageOf(slot, name),
-        });
+      for (const slots of this.#due()) {
+        const [{ group, steps: step }] = slots;
+        const { learningRate, weightDecay } = group;
+        const updates = slots.map((slot) => ({
+          parameter: slot.parameter,
+          gradient: slot.parameter.grad as Tensor,
+          average: (name: string) => averageOf(slot, name),
+        }));
+        this.update(updates, { learningRate, weightDecay, step });
       }
     });
+  }
+
+  /** Counts a step for every parameter with a gradient; those of one group, backend and count go together. */
+  #due(): Iterable<readonly Slot[]> {
+    const together = new Map<ParameterGroup, Map<Device, Map<number, Slot[]>>>();
+    for (const slot of this.#slots) {
+      if (slot.parameter.grad === null) continue;
+      slot.steps += 1;
+      const devices = entry(together, slot.group, () => new Map<Device, Map<number, Slot[]>>());
+      const counts = entry(devices, slot.parameter.device, () => new Map<number, Slot[]>());
+      entry(counts, slot.steps, () => []).push(slot);
+    }
+    return [...together.values()].flatMap((devices) => [...devices.values()].flatMap((counts) => [...counts.values()]));
   }
 
   /** Forgets the gradients of all parameters and frees their memory. */
@@ -186,6 +200,15 @@ export abstract class Optimizer {
     }
     return null;
   }
+}
+
+/** What a map holds under a key, made first if there is nothing. */
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 function averageOf(slot: Slot, name: string): Buffer {

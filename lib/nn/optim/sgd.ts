@@ -1,7 +1,14 @@
 import { backendOf } from '../../kernels/value.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
-import { atLeastZero, type GroupOptions, Optimizer, type OptimizerOptions, type Update } from './optimizer.js';
+import {
+  atLeastZero,
+  type GroupOptions,
+  Optimizer,
+  type OptimizerOptions,
+  type Update,
+  type UpdateSettings,
+} from './optimizer.js';
 
 /** Settings of stochastic gradient descent; PyTorch's defaults, all 0 or off. */
 export interface SgdOptions extends OptimizerOptions {
@@ -36,9 +43,13 @@ export class SGD extends Optimizer {
     }
   }
 
-  protected override update({ parameter, gradient, learningRate, weightDecay, step, average }: Update): void {
-    const velocity = this.#momentum === 0 ? null : average('velocity');
-    backendOf(parameter).sgdStep(parameter, gradient, velocity, {
+  protected override update(updates: readonly Update[], { learningRate, weightDecay, step }: UpdateSettings): void {
+    const states = updates.map(({ parameter, gradient, average }) => ({
+      parameter,
+      gradient,
+      velocity: this.#momentum === 0 ? null : average('velocity'),
+    }));
+    backendOf(states[0].parameter).sgdSteps(states, {
       learningRate,
       weightDecay,
       momentum: this.#momentum,

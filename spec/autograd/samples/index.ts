@@ -1,6 +1,6 @@
 import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
+import { accumulatorSamples } from './accumulatorWeights.js';
 import { imageSamples, layoutSamples, linearSamples, reductionSamples } from './arrays.js';
-import { boundWeightsSample } from './boundWeights.js';
 import { binarySamples, selectSamples, unarySamples } from './elementwise.js';
 import { fakeQuantizeSample } from './fakeQuantize.js';
 import type { Sample } from './sample.js';
@@ -20,5 +20,5 @@ export const samples: Samples = {
   ...linearSamples,
   ...imageSamples,
   fakeQuantize: fakeQuantizeSample,
-  boundWeights: boundWeightsSample,
+  ...accumulatorSamples,
 };

@@ -95,6 +95,44 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
     });
   }
 
+  await s.test(t, 'many parameters at once get the bits of each alone', async () => {
+    const shapes = [[1], [3, 5], [0], [9000], [17]];
+    for (const k of Object.values(kernels)) {
+      const draw = () => shapes.map((shape) => s.array(shape, 0.1, 1));
+      const [theta, g, m, v] = [draw(), draw(), draw(), draw()];
+      const views = (arrays: readonly NumberArray[]) => arrays.map((array) => s.view(array, LAYOUTS.inset));
+      const state = () => {
+        const [parameters, gradients, first, second] = [views(theta), views(g), views(m), views(v)];
+        return parameters.map((parameter, i) => ({
+          parameter,
+          gradient: gradients[i],
+          velocity: first[i],
+          first: first[i],
+          second: second[i],
+        }));
+      };
+      const compareAll = async (label: string, together: ReturnType<typeof state>, alone: ReturnType<typeof state>) => {
+        for (const [i, each] of together.entries()) {
+          for (const key of ['parameter', 'first', 'second'] as const) {
+            const want = await s.read(alone[i][key]);
+            s.check(`${label} [${shapes[i]}] ${key}`, compare(await s.read(each[key]), want, 'exact'));
+          }
+        }
+      };
+      const [sgdTogether, sgdAlone, adamTogether, adamAlone] = [state(), state(), state(), state()];
+      const sgd = { ...SGD[3], first: false };
+      k.sgdSteps(sgdTogether, sgd);
+      for (const { parameter, gradient, velocity } of sgdAlone) s.backend.sgdStep(parameter, gradient, velocity, sgd);
+      await compareAll('sgd', sgdTogether, sgdAlone);
+      const adam = { ...ADAM[2], step: 3 };
+      k.adamSteps(adamTogether, adam);
+      for (const { parameter, gradient, first, second } of adamAlone) {
+        s.backend.adamStep(parameter, gradient, first, second, adam);
+      }
+      await compareAll('adam', adamTogether, adamAlone);
+    }
+  });
+
   await s.test(t, 'a zero gradient from zero moments moves nothing', async () => {
     for (const k of Object.values(kernels)) {
       const theta = s.view(s.integers([5], 3, 3));

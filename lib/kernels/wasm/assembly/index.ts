@@ -14,6 +14,6 @@ export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';
 export { kthSmallest, kthSmallestGradient } from './select';
-export { boundWeights, boundWeightsGradient } from './weights';
+export { a2qPenalty, a2qPenaltyGradient, a2qWeights, a2qWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
 export { microTable, microTable3 } from './micro';

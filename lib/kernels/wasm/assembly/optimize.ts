@@ -1,43 +1,56 @@
-/** Optimizer steps in place on contiguous blocks. Lanes past the end are computed and not stored. */
-import { storeLanes } from './simd';
+/**
+ * Optimizer steps in place. A table of blocks, one unit each, says where parameters, gradients and running averages lie, so
+ * that one call serves all parameters of a network. Lanes past the end of a block are computed and not stored.
+ */
+import { storeUpTo } from './simd';
 
-@inline
-function put(to: usize, v: v128, left: i32): void {
-  if (left >= 4) v128.store(to, v);
-  else storeLanes(to, v, left);
+/** Adjacent floats of one parameter. */
+@unmanaged
+class Block {
+  parameter: usize = 0;
+  gradient: usize = 0;
+  /** Velocity or first average (0: none), second average. */
+  first: usize = 0;
+  second: usize = 0;
+  count: i32 = 0;
 }
 
-/** Elements `begin … end` of a step of SGD; `velocity` 0 without momentum. */
+/** Blocks `begin … end` of a step of SGD. */
 export function sgd(
   begin: i32, end: i32, scratch: usize,
-  p: usize, g: usize, velocity: usize, rate: f32, momentum: f32, damping: f32, nesterov: i32, decay: f32, first: i32,
+  table: usize, rate: f32, momentum: f32, damping: f32, nesterov: i32, decay: f32, first: i32,
 ): void {
   const lr = f32x4.splat(rate);
   const mu = f32x4.splat(momentum);
   const keep = f32x4.splat(<f32>1 - damping);
   const wd = f32x4.splat(decay);
-  for (let i = begin; i < end; i += 4) {
-    const at = <usize>i << 2;
-    const left = end - i;
-    const value = v128.load(p + at);
-    let d = v128.load(g + at);
-    if (decay != 0) d = f32x4.add(d, f32x4.mul(value, wd));
-    if (velocity) {
-      const v = first ? d : f32x4.add(f32x4.mul(v128.load(velocity + at), mu), f32x4.mul(d, keep));
-      put(velocity + at, v, left);
-      d = nesterov ? f32x4.add(d, f32x4.mul(v, mu)) : v;
+  for (let unit = begin; unit < end; unit++) {
+    const block = changetype<Block>(table + <usize>unit * offsetof<Block>());
+    const p = block.parameter;
+    const g = block.gradient;
+    const velocity = block.first;
+    for (let i = 0; i < block.count; i += 4) {
+      const at = <usize>i << 2;
+      const left = block.count - i;
+      const value = v128.load(p + at);
+      let d = v128.load(g + at);
+      if (decay != 0) d = f32x4.add(d, f32x4.mul(value, wd));
+      if (velocity) {
+        const v = first ? d : f32x4.add(f32x4.mul(v128.load(velocity + at), mu), f32x4.mul(d, keep));
+        storeUpTo(velocity + at, v, left);
+        d = nesterov ? f32x4.add(d, f32x4.mul(v, mu)) : v;
+      }
+      storeUpTo(p + at, f32x4.sub(value, f32x4.mul(d, lr)), left);
     }
-    put(p + at, f32x4.sub(value, f32x4.mul(d, lr)), left);
   }
 }
 
 /**
- * Elements `begin … end` of a step of Adam: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; `shrink` multiplies the parameter
+ * Blocks `begin … end` of a step of Adam: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; `shrink` multiplies the parameter
  * first (AdamW), `decay` adds to the gradient (Adam).
  */
 export function adam(
-  begin: i32, end: i32, scratch: usize,
-  p: usize, g: usize, m: usize, v: usize,
+  begin: i32, end: i32, scratch: usize, table: usize,
   beta1: f32, rest1: f32, beta2: f32, rest2: f32, size: f32, root: f32, epsilon: f32, decay: f32, shrink: f32,
 ): void {
   const b1 = f32x4.splat(beta1);
@@ -49,18 +62,25 @@ export function adam(
   const eps = f32x4.splat(epsilon);
   const wd = f32x4.splat(decay);
   const keep = f32x4.splat(shrink);
-  for (let i = begin; i < end; i += 4) {
-    const at = <usize>i << 2;
-    const left = end - i;
-    let value = v128.load(p + at);
-    let d = v128.load(g + at);
-    if (decay != 0) d = f32x4.add(d, f32x4.mul(value, wd));
-    value = f32x4.mul(value, keep);
-    const first = f32x4.add(f32x4.mul(v128.load(m + at), b1), f32x4.mul(d, c1));
-    const second = f32x4.add(f32x4.mul(v128.load(v + at), b2), f32x4.mul(f32x4.mul(d, d), c2));
-    put(m + at, first, left);
-    put(v + at, second, left);
-    const denominator = f32x4.add(f32x4.div(f32x4.sqrt(second), scale), eps);
-    put(p + at, f32x4.sub(value, f32x4.div(f32x4.mul(first, lr), denominator)), left);
+  for (let unit = begin; unit < end; unit++) {
+    const block = changetype<Block>(table + <usize>unit * offsetof<Block>());
+    const p = block.parameter;
+    const g = block.gradient;
+    const m = block.first;
+    const v = block.second;
+    for (let i = 0; i < block.count; i += 4) {
+      const at = <usize>i << 2;
+      const left = block.count - i;
+      let value = v128.load(p + at);
+      let d = v128.load(g + at);
+      if (decay != 0) d = f32x4.add(d, f32x4.mul(value, wd));
+      value = f32x4.mul(value, keep);
+      const first = f32x4.add(f32x4.mul(v128.load(m + at), b1), f32x4.mul(d, c1));
+      const second = f32x4.add(f32x4.mul(v128.load(v + at), b2), f32x4.mul(f32x4.mul(d, d), c2));
+      storeUpTo(m + at, first, left);
+      storeUpTo(v + at, second, left);
+      const denominator = f32x4.add(f32x4.div(f32x4.sqrt(second), scale), eps);
+      storeUpTo(p + at, f32x4.sub(value, f32x4.div(f32x4.mul(first, lr), denominator)), left);
+    }
   }
 }

@@ -29,6 +29,19 @@ export function loadLanes(from: usize, count: i32): v128 {
   return v;
 }
 
+/** All bits set in the first `count` (1 … 3) lanes. */
+@inline
+export function firstLanes(count: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
+}
+
+/** Stores a vector, or its first `left` lanes if fewer than four are left. */
+@inline
+export function storeUpTo(to: usize, v: v128, left: i32): void {
+  if (left >= 4) v128.store(to, v);
+  else storeLanes(to, v, left);
+}
+
 /** The first two lanes as doubles. */
 @inline
 export function lowDoubles(v: v128): v128 {
