@@ -58,16 +58,15 @@ export async function openHalves(
         if (split === awaited) onProgress(split, done, total);
       },
     });
-  onProgress('train');
   const halves = [open('train'), open('test')] as const;
-  const turn = () => {
+  // Heard of only after the other, so that the same error is thrown each time.
+  halves[1].catch(() => undefined);
+  try {
+    onProgress('train');
+    const train = await halves[0];
     awaited = 'test';
     onProgress('test');
-  };
-  halves[0].then(turn, () => undefined);
-  try {
-    const [train, test] = await Promise.all(halves);
-    return { train, test };
+    return { train, test: await halves[1] };
   } catch (error) {
     failure.abort(error);
     for (const half of halves) half.then(release, () => undefined);
