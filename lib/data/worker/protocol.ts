@@ -23,22 +23,25 @@ export type Reply =
 
 /** An error on its way between threads. Those of ours are taken apart, since cloning would keep neither class nor fields. */
 export type PackedError =
-  | { readonly name: keyof typeof CLASSES; readonly text: string; readonly fields: { readonly op: string } }
-  | { readonly name: null; readonly error: unknown };
+  | { readonly kind: ErrorClass; readonly text: string; readonly fields: { readonly op: string } }
+  | { readonly kind: 'other'; readonly error: unknown };
 
 const { A2QError, BackendError, DTypeError, DataError, QuantError, ShapeError, TapeError } = errors;
 const CLASSES = { A2QError, BackendError, DTypeError, DataError, QuantError, ShapeError, TapeError } as const;
+type ErrorClass = keyof typeof CLASSES;
 
 export function packError(error: unknown): PackedError {
-  if (!(error instanceof A2QError)) return { name: null, error: error instanceof Error ? error : String(error) };
-  const { name, op, message, stack, cause } = error;
-  const fields = { ...error, op, stack, ...(cause === undefined ? {} : { cause }) };
-  return { name: name as keyof typeof CLASSES, text: message.slice(op.length + 2), fields };
+  if (!(error instanceof A2QError)) return { kind: 'other', error: error instanceof Error ? error : String(error) };
+  const { name: _, op, message, stack, cause, ...own } = error;
+  // By the class itself: minified code gives classes other names, here and in the worker.
+  const known = Object.entries(CLASSES).find(([, known]) => error.constructor === known);
+  const fields = { ...own, op, stack, ...(cause === undefined ? {} : { cause }) };
+  return { kind: (known?.[0] ?? 'A2QError') as ErrorClass, text: message.slice(op.length + 2), fields };
 }
 
 /** The error that was packed: same class, message, fields and stack. */
 export function unpackError(packed: PackedError): unknown {
-  if (packed.name === null) return packed.error;
-  const { name, text, fields } = packed;
-  return Object.assign(new CLASSES[name](fields.op, text), fields);
+  if (packed.kind === 'other') return packed.error;
+  const { kind, text, fields } = packed;
+  return Object.assign(new CLASSES[kind](fields.op, text), fields);
 }
