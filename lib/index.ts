@@ -200,6 +200,7 @@ export {
 // Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
 
 export * from './data/batches.js';
+export * from './data/batchSource.js';
 export { type SuperResolutionOptions, superResolution, upscalingPsnr } from './data/bsd300.js';
 export {
   CIFAR10_CLASSES,
@@ -211,8 +212,10 @@ export {
   parseCifar10,
 } from './data/cifar10.js';
 export {
+  type Batch,
   type BatchOf,
   type Dataset,
+  type DatasetFacts,
   type ImageBatch,
   type ImagePairDataset,
   type LabelBatch,
@@ -232,6 +235,8 @@ export * from './data/metrics.js';
 export { identityNormalisation, type Normalisation } from './data/normalise.js';
 export { centreCrop, crop, mirror, type Pixels, pixels } from './data/pixels.js';
 export { type ResizeFilter, resize } from './data/resize.js';
+export { type BatchPort, type OpenDataset, serveBatches } from './data/worker/serveBatches.js';
+export * from './data/worker/startBatchWorker.js';
 
 // Training: one loop, what it is for, and how well it went.
 

@@ -19,6 +19,13 @@ export { buildModel, MODELS, type ModelConfig, type ModelEntry, shapeOf } from '
 export { DATASET_NAMES, type DatasetName, MODEL_NAMES, type ModelName } from './train/names.js';
 export { type DataSource, inspectData, locateData, openData, type Split } from './train/node/datasets.js';
 export {
+  type Halves,
+  type OpenBatchesOptions,
+  type OpenHalvesOptions,
+  openBatches,
+  openHalves,
+} from './train/node/openBatches.js';
+export {
   holdsRun,
   type LogLine,
   RUN_FILES,

@@ -31,6 +31,11 @@ export function formatMetric(name: 'accuracy' | 'psnr', value: number): string {
   return name === 'accuracy' ? percent(value, 2) : `${value.toFixed(2)} dB`;
 }
 
+/** Bytes as `12.3 MB`, of a million each. */
+export function formatBytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** Seconds as `1h02m`, `3m07s` or `12s`. */
 export function formatSeconds(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';

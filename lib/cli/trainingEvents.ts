@@ -6,13 +6,18 @@ import type { Progress } from './progress.js';
 /** Shows a run on a progress bar that spans all its epochs. */
 export function trainingEvents(progress: Progress, epochs: number): RunEvents {
   let stage = '';
+  let begun = false;
   let note = '';
   let done = 0;
   return {
     onStage(name, part, total) {
-      if (name !== stage) progress.say(name);
+      if (name !== stage) {
+        progress.say(name);
+        begun = false;
+      }
       if (total !== undefined && part !== undefined) {
-        if (part === 1) progress.begin(name, total);
+        if (!begun) progress.begin(name, total);
+        begun = true;
         progress.update(part);
       }
       stage = name;

@@ -1,7 +1,15 @@
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { sizeOf } from '../tensor/shape.js';
-import { type BatchOf, checkIndex, type Dataset, type ImageBatch, type LabelBatch, sampleRandom } from './dataset.js';
+import {
+  type Batch,
+  type BatchOf,
+  checkIndex,
+  type Dataset,
+  type DatasetFacts,
+  sampleRandom,
+  subset,
+} from './dataset.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
 const ORDER_STREAM = -1;
@@ -26,19 +34,34 @@ export interface BatchOptions {
   readonly epoch?: number;
   /** Position of the first batch to make, for resuming within an epoch. Default 0. */
   readonly start?: number;
+  /** Cuts the epoch to its first so many batches. Default: all. */
+  readonly limit?: number;
+  /** Takes {@link subset} of the dataset in place of the whole. */
+  readonly part?: number | ArrayLike<number>;
 }
 
 /**
  * How many batches an epoch has, from its first.
  *
- * @throws DataError if the batch size is not a positive integer
+ * @throws DataError if the batch size or the limit is not a positive integer
  */
-export function batchCount(dataset: Dataset, options: Pick<BatchOptions, 'batchSize' | 'dropLast'>): number {
-  const { batchSize, dropLast = false } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new DataError('batches', `batchSize must be a positive integer; got ${batchSize}`);
+export function batchCount(
+  { length }: Pick<DatasetFacts, 'length'>,
+  {
+    batchSize,
+    dropLast = false,
+    limit = Number.POSITIVE_INFINITY,
+  }: Pick<BatchOptions, 'batchSize' | 'dropLast' | 'limit'>,
+): number {
+  if (!isCount(batchSize)) throw new DataError('batches', `batchSize must be a positive integer; got ${batchSize}`);
+  if (!isCount(limit) && limit !== Number.POSITIVE_INFINITY) {
+    throw new DataError('batches', `limit must be a positive integer; got ${limit}`);
   }
-  return dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
+  return Math.min(dropLast ? Math.floor(length / batchSize) : Math.ceil(length / batchSize), limit);
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value > 0;
 }
 
 /**
@@ -56,13 +79,14 @@ export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boole
  *
  * Batch k depends on (seed, epoch, k) alone, so a run resumed with `start` sees what the uninterrupted run saw.
  *
- * @throws DataError if the batch size, `start` or `epoch` is not an integer in range
+ * @throws DataError if the batch size, `start`, `limit` or `epoch` is not an integer in range, or the part not in the set
  *
  * @example
  * for (const batch of batches(glyphs({ length: 100 }), { batchSize: 32, shuffle: true, epoch: 3 })) step(batch);
  */
-export function* batches<D extends Dataset>(dataset: D, options: BatchOptions): Generator<BatchOf<D>, void, undefined> {
-  const { batchSize, shuffle = false, augment = shuffle, seed = 0, epoch = 0, start = 0 } = options;
+export function* batches<D extends Dataset>(whole: D, options: BatchOptions): Generator<BatchOf<D>, void, undefined> {
+  const { batchSize, shuffle = false, augment = shuffle, seed = 0, epoch = 0, start = 0, part } = options;
+  const dataset = part === undefined ? whole : subset(whole, part);
   const count = batchCount(dataset, options);
   if (!Number.isInteger(start) || start < 0 || start > count) {
     throw new DataError('batches', `start must be 0 … ${count}, the batches of an epoch; got ${start}`);
@@ -100,7 +124,7 @@ function stack(
   indices: Uint32Array,
   random: (index: number) => Random | null,
   position: number,
-): LabelBatch | ImageBatch {
+): Batch {
   const size = indices.length;
   const inputVolume = sizeOf(dataset.inputShape);
   const inputs = new Float32Array(size * inputVolume);

@@ -8,7 +8,7 @@ import { DataError } from '../tensor/errors.js';
 import { Random, type RandomState } from '../tensor/random.js';
 import type { Normalisation } from './normalise.js';
 
-interface DatasetFacts {
+interface CommonFacts {
   /** For logs and reports, for example `bsd300/test x3`. */
   readonly name: string;
   readonly length: number;
@@ -19,7 +19,7 @@ interface DatasetFacts {
 }
 
 /** Images with a class each. */
-export interface LabelledDataset extends DatasetFacts {
+export interface LabelledDataset extends CommonFacts {
   readonly kind: 'labels';
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
@@ -34,7 +34,7 @@ export interface LabelledDataset extends DatasetFacts {
 }
 
 /** Images to be turned into images: restoration, super-resolution. */
-export interface ImagePairDataset extends DatasetFacts {
+export interface ImagePairDataset extends CommonFacts {
   readonly kind: 'images';
   /** [channels, height, width] of one target, values in [0, 1]. */
   readonly targetShape: readonly [number, number, number];
@@ -43,6 +43,9 @@ export interface ImagePairDataset extends DatasetFacts {
 }
 
 export type Dataset = LabelledDataset | ImagePairDataset;
+
+/** What there is to know of a dataset without making a sample: plain data, which can travel between threads. */
+export type DatasetFacts = Omit<LabelledDataset, 'write'> | Omit<ImagePairDataset, 'write'>;
 
 /** Samples stacked: `inputs` is float32 of shape `inputShape`, [n, channels, height, width]. */
 interface BatchFacts {
@@ -68,8 +71,19 @@ export interface ImageBatch extends BatchFacts {
   readonly targetShape: readonly [number, number, number, number];
 }
 
+export type Batch = LabelBatch | ImageBatch;
+
 /** The batch a dataset gives. */
 export type BatchOf<D extends Dataset> = D extends LabelledDataset ? LabelBatch : ImageBatch;
+
+/** The facts of a dataset, and nothing else that the object may hold. */
+export function factsOf(dataset: DatasetFacts): DatasetFacts {
+  const { name, length, inputShape, normalisation } = dataset;
+  const facts = { name, length, inputShape, normalisation };
+  return dataset.kind === 'labels'
+    ? { kind: 'labels', ...facts, classes: dataset.classes }
+    : { kind: 'images', ...facts, targetShape: dataset.targetShape };
+}
 
 /** @throws DataError unless `index` is one of the dataset's samples */
 export function checkIndex(dataset: { readonly name: string; readonly length: number }, index: number): void {

@@ -1,6 +1,7 @@
 import { noGrad } from '../autograd/tape.js';
-import { batchCount, batches } from '../data/batches.js';
-import type { Dataset } from '../data/dataset.js';
+import { batchCount } from '../data/batches.js';
+import { type Batchable, batchesOf } from '../data/batchSource.js';
+import type { DatasetFacts } from '../data/dataset.js';
 import type { Module } from '../nn/module.js';
 import { tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
@@ -35,20 +36,19 @@ export interface Evaluation {
  */
 export async function evaluate(
   model: Module,
-  dataset: Dataset,
+  dataset: Batchable,
   task: Task,
-  { batchSize, limitBatches = Number.POSITIVE_INFINITY, onBatch, signal }: EvaluateOptions,
+  { batchSize, limitBatches: limit = Number.POSITIVE_INFINITY, onBatch, signal }: EvaluateOptions,
 ): Promise<Evaluation> {
   checkTask('evaluate', dataset, task);
-  const total = Math.min(batchCount(dataset, { batchSize }), limitBatches);
+  const total = batchCount(dataset, { batchSize, limit });
   const wasTraining = model.training;
   model.eval();
   let loss = 0;
   let score = 0;
   let samples = 0;
   try {
-    for (const batch of batches(dataset, { batchSize })) {
-      if (batch.position >= total) break;
+    for await (const batch of batchesOf(dataset, { batchSize, limit })) {
       const made = scope(() =>
         noGrad(() => {
           const output = model.forward(tensor(batch.inputs, batch.inputShape));
@@ -70,7 +70,7 @@ export async function evaluate(
 }
 
 /** @throws DataError unless the dataset holds what the task is about */
-export function checkTask(op: string, dataset: Dataset, task: Task): void {
+export function checkTask(op: string, dataset: DatasetFacts, task: Task): void {
   if (dataset.kind === task.kind) return;
   throw new DataError(op, `${dataset.name} holds ${dataset.kind}, but the task (${task.metric}) wants ${task.kind}`);
 }

@@ -1,7 +1,8 @@
 import { add, concat, mul, reshape } from '../autograd/ops.js';
 import { backward, noGrad } from '../autograd/tape.js';
-import { batchCount, batches } from '../data/batches.js';
-import type { Dataset, ImageBatch, LabelBatch } from '../data/dataset.js';
+import { batchCount } from '../data/batches.js';
+import { type Batchable, batchesOf } from '../data/batchSource.js';
+import type { Batch } from '../data/dataset.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
@@ -72,7 +73,8 @@ export interface FitOptions {
   /** A function of the epoch. */
   readonly schedule: Schedule;
   readonly task: Task;
-  readonly dataset: Dataset;
+  /** A source makes the next batches while a step is under way; a dataset makes each between two steps. */
+  readonly dataset: Batchable;
   readonly batchSize: number;
   /** Epochs from the beginning, those before `start` included. */
   readonly epochs: number;
@@ -112,56 +114,65 @@ export interface FitResult {
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
   const { model, optimizer, dataset, batchSize, epochs, seed, signal, onEpoch } = options;
+  const limit = options.limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('fit', dataset, options.task);
-  const count = Math.min(batchCount(dataset, { batchSize }), options.limitBatches ?? Number.POSITIVE_INFINITY);
+  batchCount(dataset, { batchSize, limit });
+  const open = ({ epoch, batch: start }: Position) =>
+    epoch < epochs ? batchesOf(dataset, { batchSize, limit, shuffle: true, seed, epoch, start }) : null;
   const reports: EpochReport[] = [];
   let position = options.start ?? START;
   const end = (interrupted: boolean): FitResult => {
     model.zeroGrad();
     return { position, interrupted, epochs: reports };
   };
-  while (position.epoch < epochs) {
-    const { epoch } = position;
-    applySchedule(optimizer, options.schedule, epoch);
-    let milliseconds = 0;
-    let steps = 0;
-    let before = performance.now();
-    model.train();
-    for (const batch of batches(dataset, { batchSize, shuffle: true, seed, epoch, start: position.batch })) {
-      if (batch.position >= count) break;
+  let upcoming = open(position);
+  try {
+    while (upcoming) {
+      const { epoch } = position;
+      applySchedule(optimizer, options.schedule, epoch);
+      let milliseconds = 0;
+      let steps = 0;
+      let before = performance.now();
+      model.train();
+      for await (const batch of upcoming) {
+        if (signal?.aborted) return end(true);
+        const { loss, penalty } = await trainStep(options, batch);
+        position = advance(position, batch.size, loss, penalty);
+        if (!Number.isFinite(loss) || !Number.isFinite(penalty)) throw diverged(position, loss, penalty);
+        const now = performance.now();
+        const ms = now - before;
+        before = now;
+        milliseconds += ms;
+        steps += 1;
+        options.onStep?.({ epoch, batch: batch.position, step: position.step, loss, penalty, ms });
+        await breathe();
+      }
       if (signal?.aborted) return end(true);
-      const { loss, penalty } = await trainStep(options, batch);
-      position = advance(position, batch.size, loss, penalty);
-      if (!Number.isFinite(loss) || !Number.isFinite(penalty)) throw diverged(position, loss, penalty);
-      const now = performance.now();
-      const ms = now - before;
-      before = now;
-      milliseconds += ms;
-      steps += 1;
-      options.onStep?.({ epoch, batch: batch.position, step: position.step, loss, penalty, ms });
-      await breathe();
+      const report: EpochReport = {
+        epoch,
+        step: position.step,
+        loss: position.lossSum / position.samples,
+        penalty: position.penaltySum / position.samples,
+        learningRate: optimizer.groups[0].learningRate,
+        msPerStep: steps === 0 ? 0 : milliseconds / steps,
+        seconds: milliseconds / 1000,
+      };
+      const next = { ...START, epoch: epoch + 1, step: position.step };
+      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is tested.
+      upcoming = open(next);
+      try {
+        await onEpoch?.(report, next);
+      } catch (error) {
+        if (signal?.aborted && error === signal.reason) return end(true);
+        throw error;
+      }
+      reports.push(report);
+      position = next;
     }
-    if (signal?.aborted) return end(true);
-    const report: EpochReport = {
-      epoch,
-      step: position.step,
-      loss: position.lossSum / position.samples,
-      penalty: position.penaltySum / position.samples,
-      learningRate: optimizer.groups[0].learningRate,
-      msPerStep: steps === 0 ? 0 : milliseconds / steps,
-      seconds: milliseconds / 1000,
-    };
-    const next = { ...START, epoch: epoch + 1, step: position.step };
-    try {
-      await onEpoch?.(report, next);
-    } catch (error) {
-      if (signal?.aborted && error === signal.reason) return end(true);
-      throw error;
-    }
-    reports.push(report);
-    position = next;
+    return end(false);
+  } finally {
+    await upcoming?.return?.();
   }
-  return end(false);
 }
 
 function advance(from: Position, samples: number, loss: number, penalty: number): Position {
@@ -178,7 +189,7 @@ function advance(from: Position, samples: number, loss: number, penalty: number)
 /** One batch: forward, backward, update. Frees all it made but the state; reads back once. */
 async function trainStep(
   { model, optimizer, task, penaltyWeight = PENALTY_WEIGHT }: FitOptions,
-  batch: LabelBatch | ImageBatch,
+  batch: Batch,
 ): Promise<{ loss: number; penalty: number }> {
   const read: Tensor = scope(() => {
     const output = model.forward(tensor(batch.inputs, batch.inputShape));

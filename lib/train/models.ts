@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/dataset.js';
+import type { Dataset, DatasetFacts } from '../data/dataset.js';
 import { kaimingNormal } from '../nn/init.js';
 import { WeightedModule } from '../nn/layers/weighted.js';
 import { Espcn } from '../nn/models/espcn.js';
@@ -64,7 +64,7 @@ function colourClasses(model: ModelName, { inputShape, classes }: DataShape): nu
 }
 
 /** What a model must know of a dataset. */
-export function shapeOf(dataset: Dataset): DataShape {
+export function shapeOf(dataset: DatasetFacts): DataShape {
   const { inputShape, normalisation } = dataset;
   return {
     inputShape: [...inputShape],

@@ -1,5 +1,5 @@
-import { batches } from '../data/batches.js';
-import { type Dataset, subset } from '../data/dataset.js';
+import type { BatchOptions } from '../data/batches.js';
+import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Module, StateDict } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
 import { ActivationQuantizer } from '../quant/activation.js';
@@ -43,7 +43,7 @@ export async function prepareModel(
   model: Module,
   { start, seed, batchSize, method }: PrepareConfig,
   source: { readonly state: StateDict; readonly name: string } | null,
-  dataset: Dataset,
+  dataset: Batchable,
   { onStage = () => undefined, signal }: PrepareOptions = {},
 ): Promise<void> {
   if (source) await loadFloatWeights(model, source.state, source.name);
@@ -56,18 +56,18 @@ export async function prepareModel(
   }
   if (start.calibrationSamples === 0) return;
   const samples = Math.min(start.calibrationSamples, dataset.length);
-  const order = new Random(seed).permutation(dataset.length).subarray(0, samples);
-  const calibration = subset(dataset, order);
+  const part = new Random(seed).permutation(dataset.length).slice(0, samples);
+  const calibration = { batchSize, part };
   onStage('activation calibration');
-  await calibrateActivations(model, inputsOf(calibration, batchSize, signal));
+  await calibrateActivations(model, inputsOf(dataset, calibration, signal));
   if (!start.biasCorrection) return;
   onStage('bias correction');
-  await correctBias(model, () => inputsOf(calibration, batchSize, signal));
+  await correctBias(model, () => inputsOf(dataset, calibration, signal));
 }
 
-/** The inputs of a dataset's plain samples as tensors; each is freed when the next is asked for. */
-async function* inputsOf(dataset: Dataset, batchSize: number, signal?: AbortSignal): AsyncGenerator<Tensor> {
-  for (const { inputs, inputShape } of batches(dataset, { batchSize })) {
+/** The inputs of batches as tensors; each is freed when the next is asked for. */
+async function* inputsOf(dataset: Batchable, options: BatchOptions, signal?: AbortSignal): AsyncGenerator<Tensor> {
+  for await (const { inputs, inputShape } of batchesOf(dataset, options)) {
     const x = tensor(inputs, inputShape);
     try {
       yield x;

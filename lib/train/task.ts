@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/dataset.js';
+import type { Dataset, DatasetFacts } from '../data/dataset.js';
 import { countCorrect, psnrPerImage } from '../data/metrics.js';
 import { crossEntropy, mse } from '../nn/loss.js';
 import { tensor } from '../tensor/create.js';
@@ -40,6 +40,6 @@ export function superResolution(): Task {
 }
 
 /** The task a dataset poses: classes to be told, or images to be made. */
-export function taskOf(dataset: Dataset): Task {
+export function taskOf(dataset: DatasetFacts): Task {
   return dataset.kind === 'labels' ? classification() : superResolution();
 }

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encode } from 'fast-png';
 import t from 'tap';
 import { a2q, words } from './a2q.js';
 
@@ -31,6 +32,17 @@ t.test('damaged runs and data', async (t) => {
   t.match(truncated.stderr, /data_batch_1\.bin: expected 30730000 bytes .* found 5000/);
   t.match(JSON.parse(truncated.stdout), { error: { type: 'DataError', message: /data_batch_1\.bin/ } });
   t.notOk((await readdir(folder)).includes('cifar'), 'no empty folder is left behind');
+});
+
+t.test('an image found corrupt while training', async (t) => {
+  const image = encode({ width: 8, height: 8, channels: 3, depth: 8, data: new Uint8Array(8 * 8 * 3) });
+  const folder = t.testdir({ data: { train: { cat: { 'b.png': 'no image' } }, test: { cat: {} } } });
+  const data = join(folder, 'data');
+  for (const split of ['train', 'test']) await writeFile(join(data, split, 'cat', 'a.png'), image);
+  const flags = words('train --model cnn --dataset folder --image-size 8 --method float --threads 1 --json --data-dir');
+  const run = await a2q([...flags, data, '--out', join(folder, 'run')]);
+  t.equal(run.code, 1, run.stderr);
+  t.match(JSON.parse(run.stdout), { error: { type: 'DataError', message: /b\.png: 8 bytes that are neither JPEG/ } });
 });
 
 t.test('a disk that fills up', async (t) => {

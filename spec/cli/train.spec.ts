@@ -11,6 +11,10 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
   const first = await a2q([...words(`train ${TINY} --method float --epochs 2 --limit-batches 10 --out`), float]);
   t.equal(first.code, 0, first.stderr);
   t.match(first.stdout, /best accuracy \d+\.\d\d % in epoch [12]\nrun finished: /);
+  t.match(
+    first.stdout,
+    /batches were made ahead of time in a worker\na training step held at most \d+\.\d MB of tensors/,
+  );
   t.match(first.stderr, /epoch 2\/2 {2}loss \d/);
 
   const flags = '--method a2q+ --acc-bits 12 --calibration-images 16 --epochs 1 --limit-batches 5 --json';
@@ -20,11 +24,14 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
   t.match(run, { interrupted: false, metricName: 'accuracy', config: { method: 'a2q+', weightBits: 4, actBits: 4 } });
   t.match(run.config, { accumulatorBits: 12, batchSize: 8, start: { epInit: true, biasCorrection: true } });
   t.equal(run.epochs.length, 1);
+  t.match(run, { batchesMadeIn: 'worker', epochs: [{ batchesMadeIn: 'worker' }] });
+  t.ok(run.peakBytes > 100_000 && run.peakBytes < 10_000_000, `${run.peakBytes} bytes`);
   for (const stage of ['EP-init', 'activation calibration', 'bias correction']) t.match(second.stderr, stage);
 
   const measured = await a2q(['eval', '--run', quantized, '--limit-batches', '5', '--threads', '1', '--json']);
   t.equal(measured.code, 0, measured.stderr);
   t.match(JSON.parse(measured.stdout), { metric: run.best.metric, samples: 40, method: 'a2q+' }, 'as while training');
+  t.equal(JSON.parse(measured.stdout).batchesMadeIn, 'worker');
 
   const audited = await a2q(['audit', '--run', quantized, '--json']);
   t.equal(audited.code, 0, audited.stderr);
@@ -74,4 +81,27 @@ t.test('Ctrl-C leaves a checkpoint from which the same bits follow', async (t) =
     const [a, b] = await Promise.all([readFile(join(whole, file)), readFile(join(parts, file))]);
     t.ok(a.equals(b), `${file}, byte for byte`);
   }
+});
+
+t.test('Ctrl-C while data are read', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const stopped = await a2q([...words(`train ${TINY} --method float --epochs 3 --out`), out], {
+    interruptAt: /reading/,
+  });
+  t.equal(stopped.code, 130, stopped.stderr);
+  t.match(stopped.stdout, /interrupted in epoch 1 of 3, after \d+ batches; go on with: a2q train --resume/);
+});
+
+t.test('without a worker it trains to the same bits, and says so', async (t) => {
+  const folder = t.testdir({});
+  const train = words(`train ${TINY} --method float --epochs 1 --limit-batches 4 --out`);
+  const [ahead, between] = [join(folder, 'ahead'), join(folder, 'between')];
+  await a2q([...train, ahead]);
+  const run = await a2q([...train, between, '--no-prefetch']);
+  t.equal(run.code, 0, run.stderr);
+  t.match(run.stdout, 'batches were made between the steps, in the same thread');
+  const [a, b] = await Promise.all([ahead, between].map((path) => readFile(join(path, 'last.safetensors'))));
+  t.ok(a.equals(b));
+  const measured = await a2q(['eval', '--run', between, '--limit-batches', '1', '--no-prefetch', '--json']);
+  t.match(JSON.parse(measured.stdout), { batchesMadeIn: 'same thread' });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { batchCount, batches, epochOrder, makeBatch } from '../../lib/data/batches.js';
-import { type ImagePairDataset, type LabelledDataset, sampleRandom, subset } from '../../lib/data/dataset.js';
+import { factsOf, type ImagePairDataset, type LabelledDataset, sampleRandom, subset } from '../../lib/data/dataset.js';
 import { identityNormalisation } from '../../lib/data/normalise.js';
 import { DataError } from '../../lib/tensor/errors.js';
 
@@ -175,12 +175,46 @@ t.test('a subset keeps facts and order', async (t) => {
   t.throws(() => subset(pairs, 0), DataError);
 });
 
+t.test('an epoch cut short', async (t) => {
+  const positions = (options: object) =>
+    [...batches(counting(9), { batchSize: 2, ...options })].map(({ position }) => position);
+  t.same(positions({ limit: 3 }), [0, 1, 2]);
+  t.same(positions({ limit: 3, start: 2 }), [2]);
+  t.same(positions({ limit: 3, start: 3 }), []);
+  t.same(positions({ limit: 9, dropLast: true }), [0, 1, 2, 3]);
+  t.equal(batchCount(counting(9), { batchSize: 2, limit: 3 }), 3);
+  const order = (limit: number) => [...batches(counting(9), { batchSize: 2, shuffle: true, limit })][0].indices;
+  t.same(order(1), order(9), 'in the order of the whole');
+});
+
+t.test('batches of a part', async (t) => {
+  const options = { batchSize: 2, shuffle: true, seed: 3, epoch: 1 };
+  const part = Uint32Array.of(7, 3, 8);
+  t.same([...batches(counting(10), { ...options, part })], [...batches(subset(counting(10), part), options)]);
+  t.same(
+    [...batches(counting(10), { batchSize: 2, part })].map(({ targets }) => [...targets]),
+    [[70, 30], [80]],
+  );
+  t.equal([...batches(counting(10), { batchSize: 1, part: 4 })].length, 4);
+});
+
+t.test('the facts of a dataset are plain data', async (t) => {
+  const { write: _, ...facts } = counting(3);
+  t.strictSame(factsOf({ ...counting(3), helper: () => 0 } as LabelledDataset), facts);
+  const { write: __, ...images } = pairs;
+  t.strictSame(structuredClone(factsOf(pairs)), images);
+});
+
 t.test('options out of range', async (t) => {
   const run = (options: object) => () => [...batches(counting(5), { batchSize: 2, ...options })];
   t.throws(run({ batchSize: 0 }), { message: /batchSize must be a positive integer; got 0/ });
   t.throws(run({ batchSize: 1.5 }), DataError);
   t.throws(run({ start: 4 }), { message: /start must be 0 … 3/ });
   t.throws(run({ start: -1 }), DataError);
+  t.throws(run({ limit: 2, start: 3 }), { message: /start must be 0 … 2/ });
+  for (const limit of [0, -1, 1.5, Number.NaN])
+    t.throws(run({ limit }), { message: /limit must be a positive integer/ });
+  t.throws(run({ part: [5] }), { message: /no sample 5; the set has 5/ });
   t.throws(run({ epoch: -1 }), DataError);
   t.throws(run({ seed: 0.5, shuffle: true }), DataError);
   t.same(run({ start: 3 })(), []);

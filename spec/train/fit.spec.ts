@@ -12,6 +12,7 @@ import { type EpochReport, type FitOptions, fit, type Position, type StepReport 
 import { classification, superResolution } from '../../lib/train/task.js';
 import { closeTo } from '../helpers.js';
 import { pairs, zeroLinear } from './networks.js';
+import { diarySource } from './sources.js';
 
 function options(model: Module, more: Partial<FitOptions> = {}): FitOptions {
   return {
@@ -154,6 +155,37 @@ t.test('a signal during the end of an epoch leaves that end outstanding', async 
   t.same(await model.parameters()[0].data(), weights);
 });
 
+t.test('a source trains to the same weights; the next epoch is opened before the end of the last', async (t) => {
+  const [plain, fed] = [zeroLinear(), zeroLinear()];
+  const settings = { batchSize: 2, epochs: 2, limitBatches: 3 };
+  await fit(options(plain, { dataset: pairs(9), ...settings }));
+  const diary: string[] = [];
+  const dataset = diarySource(pairs(9), diary);
+  await fit(options(fed, { dataset, ...settings, onEpoch: ({ epoch }) => void diary.push(`report ${epoch}`) }));
+  t.same(await fed.parameters()[0].data(), await plain.parameters()[0].data());
+  t.same(diary, ['open 0.0', 'end 0', 'open 1.0', 'report 0', 'end 1', 'report 1']);
+});
+
+t.test('what was opened is closed, however training ends', async (t) => {
+  const settings = (diary: string[]) => ({ dataset: diarySource(pairs(8), diary), epochs: 3, batchSize: 2 });
+  const stopped: string[] = [];
+  const controller = new AbortController();
+  const onStep = ({ step }: StepReport) => {
+    if (step === 6) controller.abort();
+  };
+  const { position } = await fit(options(zeroLinear(), { ...settings(stopped), onStep, signal: controller.signal }));
+  t.same(stopped, ['open 0.0', 'end 0', 'open 1.0', 'close 1']);
+
+  const resumed: string[] = [];
+  await fit(options(zeroLinear(), { ...settings(resumed), epochs: 2, start: position }));
+  t.same(resumed, ['open 1.2', 'end 1']);
+
+  const failed: string[] = [];
+  const onEpoch = () => Promise.reject(new Error('full disk'));
+  await t.rejects(fit(options(zeroLinear(), { ...settings(failed), onEpoch })), { message: 'full disk' });
+  t.same(failed, ['open 0.0', 'end 0', 'open 1.0', 'close 1'], 'the one that was opened ahead');
+});
+
 t.test('errors', async (t) => {
   await t.rejects(fit(options(zeroLinear(), { task: superResolution() })), DataError);
   await t.rejects(fit(options(zeroLinear(), { task: superResolution() })), {
@@ -164,6 +196,7 @@ t.test('errors', async (t) => {
   const diverging = fit(options(wild, { optimizer, dataset: pairs(8), epochs: 9 }));
   await t.rejects(diverging, A2QError);
   await t.rejects(diverging, { message: /training diverged in epoch \d, batch \d: loss .*lower the learning rate/ });
+  await t.rejects(fit(options(zeroLinear(), { limitBatches: 0 })), { message: /limit must be a positive integer/ });
   const failing = fit(options(zeroLinear(), { onEpoch: () => Promise.reject(new Error('full disk')) }));
   await t.rejects(failing, { message: 'full disk' });
 });

@@ -1,24 +1,25 @@
 import { Command } from 'commander';
+import { type Batchable, madeIn, release } from '../../data/batchSource.js';
 import { evaluate } from '../../train/evaluate.js';
-import { locateData, openData } from '../../train/node/datasets.js';
+import { locateData } from '../../train/node/datasets.js';
+import { openBatches } from '../../train/node/openBatches.js';
 import { taskOf } from '../../train/task.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { formatMetric, Output } from '../output.js';
 import { makeProgress } from '../progress.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
 import { asUsage, integer } from '../usage.js';
 
-interface Flags extends SubjectFlags, BackendFlags {
+interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly batchSize?: number;
   readonly limitBatches?: number;
-  readonly dataDir?: string;
   readonly json?: boolean;
 }
 
 export function evalCommand(): Command {
   const command = new Command('eval').description('measure a trained model on its test images');
-  return addBackendOptions(addSubjectOptions(command))
-    .option('--data-dir <folder>', 'where the data sets are (default: $A2Q_DATA_DIR)')
+  return addBackendOptions(addDataOptions(addSubjectOptions(command)))
     .option('--batch-size <n>', 'images at a time (default: as in training)', integer(1))
     .option('--limit-batches <n>', 'stop after n batches', integer(1))
     .option('--json', 'machine-readable output')
@@ -33,9 +34,10 @@ async function evaluateModel(flags: Flags): Promise<void> {
   const { config, best } = checkpoint;
   const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
   const progress = makeProgress();
+  let dataset: Batchable | null = null;
   try {
     progress.say(`reading ${config.dataset.name}/test`);
-    const dataset = await openData(source, 'test');
+    dataset = await openBatches(source, 'test', { prefetch: flags.prefetch });
     const task = taskOf(dataset);
     const start = performance.now();
     let begun = false;
@@ -58,9 +60,10 @@ async function evaluateModel(flags: Flags): Promise<void> {
       checkpoint: path,
       epoch: best?.epoch ?? null,
       ...{ model: name, dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
-      ...{ metricName: task.metric, metric, loss, samples, seconds, backend },
+      ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(dataset) },
     });
   } finally {
+    if (dataset) release(dataset);
     progress.end();
     model.dispose();
   }

@@ -9,17 +9,17 @@ import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
 import { listenForInterrupt } from '../interrupt.js';
-import { formatMetric, Output } from '../output.js';
+import { formatBytes, formatMetric, Output } from '../output.js';
 import { makeProgress } from '../progress.js';
 import { addTrainOptions, datasetConfig, differences, runConfig, type TrainFlags } from '../trainFlags.js';
 import { trainingEvents } from '../trainingEvents.js';
 import { asUsage, EXIT, UsageError } from '../usage.js';
 
-interface Flags extends TrainFlags, BackendFlags {
+interface Flags extends TrainFlags, BackendFlags, DataFlags {
   readonly out: string;
   readonly resume?: boolean;
-  readonly dataDir?: string;
   readonly json?: boolean;
 }
 
@@ -27,9 +27,10 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model, in a folder from which it can be resumed')
     .requiredOption('--out <folder>', 'where the run lives')
-    .option('--resume', 'go on with the run in that folder; only --epochs may differ')
-    .option('--data-dir <folder>', 'where the data sets are (default: $A2Q_DATA_DIR)');
-  return addBackendOptions(addTrainOptions(command)).option('--json', 'machine-readable output').action(train);
+    .option('--resume', 'go on with the run in that folder; only --epochs may differ');
+  return addBackendOptions(addTrainOptions(addDataOptions(command)))
+    .option('--json', 'machine-readable output')
+    .action(train);
 }
 
 async function train(flags: Flags): Promise<void> {
@@ -52,6 +53,7 @@ async function train(flags: Flags): Promise<void> {
       source,
       resume: flags.resume ?? false,
       backend,
+      prefetch: flags.prefetch,
       signal: interrupt.signal,
       events: trainingEvents(progress, config.epochs),
     });
@@ -101,7 +103,7 @@ async function checkInitFrom(path: string): Promise<void> {
 
 /** Says how it ended. */
 function report(out: Output, folder: string, config: RunConfig, result: RunResult, backend: string): void {
-  const { best, log, position, interrupted } = result;
+  const { best, log, position, interrupted, batchesMadeIn, peakBytes } = result;
   const metricName = log.at(-1)?.metricName ?? null;
   if (best && metricName)
     out.say(`best ${metricName} ${formatMetric(metricName, best.metric)} in epoch ${best.epoch + 1}`);
@@ -112,5 +114,8 @@ function report(out: Output, folder: string, config: RunConfig, result: RunResul
   } else {
     out.say(`run finished: ${folder}`);
   }
-  out.result({ run: folder, config, backend, metricName, best, interrupted, position, epochs: log });
+  if (batchesMadeIn) out.say(`batches were made ${describeBatches(batchesMadeIn)}`);
+  if (peakBytes !== null) out.say(`a training step held at most ${formatBytes(peakBytes)} of tensors`);
+  const measured = { batchesMadeIn, peakBytes };
+  out.result({ run: folder, config, backend, ...measured, metricName, best, interrupted, position, epochs: log });
 }

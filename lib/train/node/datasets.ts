@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { CIFAR10_CLASSES } from '../../data/cifar10.js';
 import { type Dataset, subset } from '../../data/dataset.js';
-import { glyphs } from '../../data/glyphs.js';
+import { GLYPH_CLASSES, GLYPH_SIZE, glyphs } from '../../data/glyphs.js';
 import { readBsd300 } from '../../data/node/bsd300.js';
 import { readCifar10 } from '../../data/node/cifar10.js';
 import { dataFolder, resolveDataDir } from '../../data/node/dataDir.js';
@@ -9,7 +9,6 @@ import { folderExists, listFolders } from '../../data/node/files.js';
 import { readImageFolder } from '../../data/node/imageFolder.js';
 import { DataError } from '../../tensor/errors.js';
 import type { DataShape, DatasetConfig } from '../config.js';
-import { shapeOf } from '../models.js';
 
 export type Split = 'train' | 'test';
 
@@ -45,7 +44,7 @@ export async function locateData(config: DatasetConfig, dataDir: string | undefi
 export async function inspectData({ config, dataDir }: DataSource): Promise<DataShape> {
   switch (config.name) {
     case 'glyphs':
-      return shapeOf(openGlyphs('test', 1));
+      return { inputShape: [1, GLYPH_SIZE, GLYPH_SIZE], signed: false, classes: GLYPH_CLASSES.length, factor: null };
     case 'cifar10':
       return { inputShape: [3, 32, 32], signed: true, classes: CIFAR10_CLASSES.length, factor: null };
     case 'bsd300': {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { MadeIn } from '../../data/batchSource.js';
 import { readBytes } from '../../data/node/files.js';
 import type { StateDict } from '../../nn/module.js';
 import { DataError } from '../../tensor/errors.js';
@@ -35,6 +36,7 @@ export interface LogLine {
   readonly msPerStep: number;
   readonly seconds: number;
   readonly backend: string;
+  readonly batchesMadeIn: MadeIn;
 }
 
 /** The configuration of a run. @throws DataError if the folder holds no run, or a damaged one */

@@ -81,6 +81,47 @@ t.test('the same with SGD, bias correction and a float checkpoint', async (t) =>
   t.ok(state.has('stages.1.conv.bias'), 'the corrected bias is part of the model');
 });
 
+t.test('batches from a worker and from this thread train to the same bytes', async (t) => {
+  const folder = t.testdir({ worker: {}, here: {} });
+  const config = tinyRun({ start: { ...tinyRun().start, calibrationSamples: 16, biasCorrection: true } });
+  const worker = await run(join(folder, 'worker'), config);
+  const here = await run(join(folder, 'here'), config, { prefetch: false });
+  t.same([worker.batchesMadeIn, here.batchesMadeIn], ['worker', 'same thread']);
+  const places = ({ log }: RunResult) => log.map(({ batchesMadeIn }) => batchesMadeIn);
+  t.same([places(worker), places(here)], [Array(2).fill('worker'), Array(2).fill('same thread')]);
+  for (const file of ['last.safetensors', 'best.safetensors']) {
+    const [a, b] = await Promise.all(['worker', 'here'].map((name) => readFile(join(folder, name, file))));
+    t.ok(a.equals(b), file);
+  }
+});
+
+t.test('the peak memory of a step', async (t) => {
+  const folder = t.testdir({ small: {}, large: {}, longer: {} });
+  const peak = async (name: string, more: Partial<RunConfig>) => {
+    const before = memory(currentBackend()).bytes;
+    const { peakBytes } = await run(join(folder, name), tinyRun({ method: 'float', ...more }));
+    return (peakBytes as number) - before;
+  };
+  const small = await peak('small', { batchSize: 4, limitBatches: 2, epochs: 1 });
+  // The first layer's output alone, four images of 16 channels of 16x16, and its gradient.
+  t.ok(small > 2 * 4 * 16 * 16 * 16 * 4, `${small} bytes`);
+  const large = await peak('large', { batchSize: 8, limitBatches: 2, epochs: 1 });
+  const parameters = 16 * 9 + 32 * 16 * 9 + 32 * 32 * 9;
+  t.ok(large > small + 2 * 4 * 16 * 16 * 16 * 4, 'more images, more memory');
+  t.ok(large < 2 * small, 'but no more parameters');
+  t.ok(small > 4 * 4 * parameters, 'weights, their gradients and two moments');
+  t.equal(await peak('longer', { batchSize: 4, limitBatches: 8, epochs: 2 }), small, 'the same for more steps');
+});
+
+t.test('a run stopped while it reads its data', async (t) => {
+  const folder = t.testdir({});
+  const controller = new AbortController();
+  const onStage = () => controller.abort();
+  const part = await run(folder, tinyRun(), { signal: controller.signal, events: { onStage } });
+  t.match(part, { interrupted: true, position: { step: 0 }, best: null, batchesMadeIn: null, peakBytes: null });
+  t.same(await readdir(folder), ['config.json']);
+});
+
 t.test('a run stopped before its first step can be gone on with', async (t) => {
   const folder = t.testdir({ a: {}, b: {} });
   const config = tinyRun({ epochs: 1, start: { ...tinyRun().start, calibrationSamples: 16 } });

@@ -1,0 +1,14 @@
+/** The worker of `openBatches`: reads one half of a dataset and makes its batches. */
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { serveBatches } from '../../data/worker/serveBatches.js';
+import { type DataSource, openData, type Split } from './datasets.js';
+
+/** What is to be opened. */
+export interface HalfOfData {
+  readonly source: DataSource;
+  readonly split: Split;
+}
+
+serveBatches(parentPort as MessagePort, ({ source, split }: HalfOfData, onProgress) =>
+  openData(source, split, onProgress),
+);

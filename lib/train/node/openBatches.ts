@@ -1,0 +1,75 @@
+import { Worker } from 'node:worker_threads';
+import { type Batchable, release } from '../../data/batchSource.js';
+import { type OpenOptions, startBatchWorker } from '../../data/worker/startBatchWorker.js';
+import { type DataSource, openData, type Split } from './datasets.js';
+import type { HalfOfData } from './dataWorker.js';
+
+export interface OpenBatchesOptions extends OpenOptions {
+  /** Read the data in a worker, which makes batches ahead of time (default); otherwise in this thread, when asked for. */
+  readonly prefetch?: boolean;
+}
+
+/**
+ * Opens one half of a dataset for its batches; `release` it in the end.
+ *
+ * @throws DataError naming a file that is missing, truncated or corrupt; the signal's reason
+ */
+export async function openBatches(
+  source: DataSource,
+  split: Split,
+  { prefetch = true, ...options }: OpenBatchesOptions = {},
+): Promise<Batchable> {
+  const { signal } = options;
+  if (prefetch) {
+    // No flags of this process: they may ask for what workers cannot have.
+    const worker = new Worker(new URL('./dataWorker.js', import.meta.url), { execArgv: [] });
+    return startBatchWorker(worker, { source, split } satisfies HalfOfData, options);
+  }
+  signal?.throwIfAborted();
+  const dataset = await openData(source, split, options.onProgress);
+  signal?.throwIfAborted();
+  return dataset;
+}
+
+/** A dataset's two halves. */
+export interface Halves {
+  readonly train: Batchable;
+  readonly test: Batchable;
+}
+
+export interface OpenHalvesOptions extends Pick<OpenBatchesOptions, 'prefetch' | 'signal'> {
+  /** Told which half is waited for, and how far it has come. */
+  readonly onProgress?: (split: Split, done?: number, total?: number) => void;
+}
+
+/** Opens both halves of a dataset at the same time. @throws as `openBatches`; neither half is then left open */
+export async function openHalves(
+  source: DataSource,
+  { onProgress = () => undefined, signal, ...options }: OpenHalvesOptions = {},
+): Promise<Halves> {
+  const failure = new AbortController();
+  const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  let awaited: Split = 'train';
+  const open = (split: Split) =>
+    openBatches(source, split, {
+      ...options,
+      signal: either,
+      onProgress: (done, total) => {
+        if (split === awaited) onProgress(split, done, total);
+      },
+    });
+  const halves = [open('train'), open('test')] as const;
+  // Heard of only after the other, so that the same error is thrown each time.
+  halves[1].catch(() => undefined);
+  try {
+    onProgress('train');
+    const train = await halves[0];
+    awaited = 'test';
+    onProgress('test');
+    return { train, test: await halves[1] };
+  } catch (error) {
+    failure.abort(error);
+    for (const half of halves) half.then(release, () => undefined);
+    throw error;
+  }
+}
