@@ -3,7 +3,8 @@ import { backendOf } from '../kernels/value.js';
 import { full } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import { Tensor } from '../tensor/tensor.js';
-import { mean, permute, reshape } from './ops.js';
+import { mean, reshape } from './ops.js';
+import { pixelShuffle, subPixelKernel } from './resample.js';
 import { checkImage } from './rows/fused.js';
 import { apply } from './tape.js';
 
@@ -16,6 +17,11 @@ export interface ConvOptions {
   readonly padding?: Pair;
   readonly dilation?: Pair;
   readonly groups?: number;
+  /**
+   * Repeats each pixel of the input r × r times before the window slides ("resize convolution", Odena et al. 2016). Wants
+   * stride, dilation and groups 1, an odd kernel and the padding that keeps the size. Default 1.
+   */
+  readonly resize?: number;
 }
 
 /** Geometry of a pooling window; the stride defaults to the kernel. */
@@ -34,25 +40,51 @@ export function pair(op: string, name: string, value: Pair, least: number): read
   return both;
 }
 
+/** All of a convolution's geometry. @throws ShapeError if a number is out of range, or `resize` does not go with the rest */
+export function convGeometry(op: string, kernel: readonly [number, number], options: ConvOptions) {
+  const { groups = 1, resize = 1 } = options;
+  const geometry = {
+    stride: pair(op, 'stride', options.stride ?? 1, 1),
+    padding: pair(op, 'padding', options.padding ?? 0, 0),
+    dilation: pair(op, 'dilation', options.dilation ?? 1, 1),
+    groups,
+    resize,
+  };
+  for (const [name, value] of Object.entries({ groups, resize })) {
+    if (!Number.isInteger(value) || value < 1) throw new ShapeError(op, `${name} must be at least 1; it is ${value}`);
+  }
+  if (resize === 1) return geometry;
+  const { stride, padding, dilation } = geometry;
+  if ([...stride, ...dilation, groups].some((each) => each !== 1)) {
+    throw new ShapeError(op, 'resize wants stride, dilation and groups to be 1');
+  }
+  if (kernel.some((extent, axis) => extent !== 2 * padding[axis] + 1)) {
+    throw new ShapeError(op, `resize wants a kernel of 2·padding + 1; they are [${kernel}] and [${padding}]`);
+  }
+  return geometry;
+}
+
 /**
  * Cross-correlation of `x [N, C, H, W]` with `w [O, C/groups, kh, kw]`, plus `bias [O]`, → `[N, O, oh, ow]`.
- * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded image
+ * @throws ShapeError if channels, groups and `resize` do not fit, or the kernel exceeds the padded image
  */
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  const groups = options.groups ?? 1;
-  if (!Number.isInteger(groups) || groups < 1)
-    throw new ShapeError('conv2d', `groups must be at least 1; it is ${groups}`);
-  const y = apply('conv2d', [x, w], {
-    stride: pair('conv2d', 'stride', options.stride ?? 1, 1),
-    padding: pair('conv2d', 'padding', options.padding ?? 0, 0),
-    dilation: pair('conv2d', 'dilation', options.dilation ?? 1, 1),
-    groups,
-  });
+  const { resize, ...geometry } = convGeometry('conv2d', [w.shape[2], w.shape[3]], options);
+  const y = resize === 1 ? apply('conv2d', [x, w], geometry) : resizeConv2d(x, w, resize);
   if (bias === null) return y;
   if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
     throw new ShapeError('conv2d', 'bias must hold one number an output channel', [bias.shape, w.shape]);
   }
   return apply('add', [y, reshape(bias, [1, bias.shape[0], 1, 1])], {});
+}
+
+/**
+ * A resize convolution without the resized image: a convolution at the small resolution whose r²·O outputs are the
+ * sub-pixels of the large one. Shi et al. 2016 (arXiv 1609.07009) show the two to be the same map.
+ */
+function resizeConv2d(x: Tensor, w: Tensor, factor: number): Tensor {
+  const { kernel, padding } = subPixelKernel(w, factor);
+  return pixelShuffle(apply('conv2d', [x, kernel], { stride: [1, 1], padding, dilation: [1, 1], groups: 1 }), factor);
 }
 
 function poolWindow(op: string, options: PoolOptions): Window {
@@ -84,22 +116,6 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
 export function globalAvgPool2d(x: Tensor): Tensor {
   checkImage('globalAvgPool2d', x.shape);
   return mean(x, { axes: [2, 3], keepDims: true });
-}
-
-/** `[N, C, H, W] → [N, C, factor·H, factor·W]`, each pixel repeated. */
-export function upsampleNearest(x: Tensor, factor: number): Tensor {
-  return apply('upsampleNearest', [x], { factor });
-}
-
-/** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
-export function pixelShuffle(x: Tensor, factor: number): Tensor {
-  if (x.rank !== 4 || !Number.isInteger(factor) || factor < 1 || x.shape[1] % (factor * factor) !== 0) {
-    throw new ShapeError('pixelShuffle', `channels must be divisible by ${factor}²`, [x.shape]);
-  }
-  const [n, c, h, w] = x.shape;
-  const out = c / (factor * factor);
-  const split = permute(reshape(x, [n, out, factor, factor, h, w]), [0, 1, 4, 2, 5, 3]);
-  return reshape(split, [n, out, h * factor, w * factor]);
 }
 
 /** What batch norm in training returns: the result, and the statistics for the running averages. */

@@ -4,6 +4,7 @@ export { type CheckOptions, checkGrads, type GradReport } from './check.js';
 export { defineFunction, type FunctionDefinition, type StraightThroughDefinition, straightThrough } from './define.js';
 export * from './imageOps.js';
 export * from './ops.js';
+export * from './resample.js';
 export type { Row, Saved, Vjp } from './row.js';
 export { type OpName, table } from './table.js';
 export { backward, isRecording, noGrad, withGrad } from './tape.js';

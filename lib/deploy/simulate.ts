@@ -1,4 +1,3 @@
-import { pair } from '../autograd/imageOps.js';
 import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { QuantConv2d, type QuantLayer, quantLayers } from '../quant/layers.js';
@@ -114,18 +113,21 @@ function integerProduct(
 
 function accumulateLayer(layer: QuantLayer, x: IntegerArray, w: IntegerArray, options: AccumulateOptions): Accumulated {
   if (!(layer instanceof QuantConv2d)) return accumulateLinear(x, w, options);
-  const { stride, padding, dilation, groups } = layer.geometry;
-  return accumulateConv2d(
-    x,
-    w,
-    {
-      stride: pair('withAccumulators', 'stride', stride, 1),
-      padding: pair('withAccumulators', 'padding', padding, 0),
-      dilation: pair('withAccumulators', 'dilation', dilation, 1),
-      groups,
-    },
-    options,
-  );
+  return accumulateConv2d(repeatPixels(x, layer.geometry.resize), w, layer.geometry, options);
+}
+
+/** `[N, C, H, W] → [N, C, r·H, r·W]`, each pixel repeated. */
+function repeatPixels({ data, shape }: IntegerArray, factor: number): IntegerArray {
+  if (factor === 1) return { data, shape };
+  const [images, channels, height, width] = shape;
+  const out = [images, channels, height * factor, width * factor];
+  const repeated = new Int32Array(data.length * factor * factor);
+  for (let i = 0; i < repeated.length; i++) {
+    const column = i % out[3];
+    const row = Math.floor(i / out[3]);
+    repeated[i] = data[Math.floor(row / factor) * width + Math.floor(column / factor)];
+  }
+  return { data: repeated, shape: out };
 }
 
 /** How far a value may be from its grid, in steps: float32 rounding of `q·s` and of its division by s. */

@@ -1,4 +1,4 @@
-import { type ConvOptions, conv2d, type Pair, pair } from '../autograd/imageOps.js';
+import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../autograd/imageOps.js';
 import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { WeightedModule } from '../nn/layers/weighted.js';
 import { Module } from '../nn/module.js';
@@ -120,7 +120,7 @@ export interface QuantConvOptions extends QuantLayerOptions, ConvOptions {}
 
 /** `x [N, Cin, H, W] * W [Cout, Cin/groups, kh, kw] → [N, Cout, oh, ow]` with integer weights and inputs. */
 export class QuantConv2d extends QuantLayer {
-  readonly geometry: Required<ConvOptions>;
+  readonly geometry: ReturnType<typeof convGeometry>;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
     const groups = options.groups ?? 1;
@@ -132,8 +132,7 @@ export class QuantConv2d extends QuantLayer {
     }
     const extents = pair('QuantConv2d', 'kernel', kernel, 1);
     super('QuantConv2d', [outChannels, inChannels / groups, ...extents], options);
-    const { stride = 1, padding = 0, dilation = 1 } = options;
-    this.geometry = { stride, padding, dilation, groups };
+    this.geometry = convGeometry('QuantConv2d', extents, options);
   }
 
   override multiply(x: Tensor, w: Tensor): Tensor {

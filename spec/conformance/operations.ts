@@ -1,5 +1,6 @@
 import * as image from '../../lib/autograd/imageOps.js';
 import * as ops from '../../lib/autograd/ops.js';
+import { pixelShuffle, upsampleNearest } from '../../lib/autograd/resample.js';
 import { backward } from '../../lib/autograd/tape.js';
 import { BatchNorm2d } from '../../lib/nn/layers/batchNorm.js';
 import { crossEntropy, mse } from '../../lib/nn/loss.js';
@@ -19,8 +20,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   max_pool2d: ({ x }, p) => image.maxPool2d(x, pool(p)),
   avg_pool2d: ({ x }, p) => image.avgPool2d(x, pool(p)),
   global_avg_pool: ({ x }) => image.globalAvgPool2d(x),
-  pixel_shuffle: ({ x }, p) => image.pixelShuffle(x, number(p, 'factor')),
-  upsample_nearest: ({ x }, p) => image.upsampleNearest(x, number(p, 'factor')),
+  pixel_shuffle: ({ x }, p) => pixelShuffle(x, number(p, 'factor')),
+  upsample_nearest: ({ x }, p) => upsampleNearest(x, number(p, 'factor')),
   cross_entropy: ({ logits }, _, entry) => crossEntropy(logits, numbers(object(entry, 'inputs'), 'target')),
   log_softmax: ({ x }, p) => ops.logSoftmax(x, number(p, 'dim')),
   mse: ({ x, target }) => mse(x, target),

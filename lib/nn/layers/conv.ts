@@ -1,4 +1,4 @@
-import { type ConvOptions, conv2d, type Pair, pair } from '../../autograd/imageOps.js';
+import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../../autograd/imageOps.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -30,6 +30,7 @@ export class Conv2d extends WeightedModule {
   readonly padding: readonly [number, number];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  readonly resize: number;
 
   /** @throws ShapeError for channels, groups or a geometry that do not fit together */
   constructor(
@@ -38,13 +39,15 @@ export class Conv2d extends WeightedModule {
     kernel: Pair,
     options: Conv2dOptions,
   ) {
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, ...weighted } = options;
-    super('Conv2d', weightShape(inChannels, outChannels, kernel, groups), weighted);
+    const { stride, padding, dilation, groups, resize, ...weighted } = options;
+    super('Conv2d', weightShape(inChannels, outChannels, kernel, groups ?? 1), weighted);
     this.kernel = pair('Conv2d', 'kernel', kernel, 1);
-    this.stride = pair('Conv2d', 'stride', stride, 1);
-    this.padding = pair('Conv2d', 'padding', padding, 0);
-    this.dilation = pair('Conv2d', 'dilation', dilation, 1);
-    this.groups = groups;
+    const geometry = convGeometry('Conv2d', this.kernel, options);
+    this.stride = geometry.stride;
+    this.padding = geometry.padding;
+    this.dilation = geometry.dilation;
+    this.groups = geometry.groups;
+    this.resize = geometry.resize;
   }
 
   override forward(x: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { pixelShuffle, upsampleNearest } from '../../autograd/imageOps.js';
+import { pixelShuffle, upsampleNearest } from '../../autograd/resample.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 

@@ -1,6 +1,5 @@
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
-import { UpsampleNearest } from '../layers/resample.js';
 import { Module } from '../module.js';
 import type { LayerFactory } from './factory.js';
 
@@ -28,7 +27,6 @@ export class Espcn extends Module {
   readonly conv3: Module;
   readonly bn3: BatchNorm2d;
   readonly act3: Module;
-  readonly resize: UpsampleNearest;
   readonly conv4: Module;
   readonly act4: Module;
 
@@ -45,8 +43,8 @@ export class Espcn extends Module {
     this.conv3 = make.conv2d(b, c, 3, { role: 'hidden', input: this.act2, padding: 1, bias: false });
     this.bn3 = new BatchNorm2d(c);
     this.act3 = make.relu();
-    this.resize = new UpsampleNearest(options.scale);
-    this.conv4 = make.conv2d(c, 3, 3, { role: 'last', input: this.act3, padding: 1 });
+    const { scale: resize } = options;
+    this.conv4 = make.conv2d(c, 3, 3, { role: 'last', input: this.act3, padding: 1, resize });
     this.act4 = make.relu({ feeds: 'output' });
   }
 
@@ -55,6 +53,6 @@ export class Espcn extends Module {
     x = this.act1.forward(this.bn1.forward(this.conv1.forward(x)));
     x = this.act2.forward(this.bn2.forward(this.conv2.forward(x)));
     x = this.act3.forward(this.bn3.forward(this.conv3.forward(x)));
-    return this.act4.forward(this.conv4.forward(this.resize.forward(x)));
+    return this.act4.forward(this.conv4.forward(x));
   }
 }

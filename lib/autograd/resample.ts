@@ -1,0 +1,71 @@
+import { tensor } from '../tensor/create.js';
+import { ShapeError } from '../tensor/errors.js';
+import { hostArray } from '../tensor/storage.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { matmul, permute, reshape } from './ops.js';
+import { apply } from './tape.js';
+
+/** `[N, C, H, W] → [N, C, factor·H, factor·W]`, each pixel repeated. */
+export function upsampleNearest(x: Tensor, factor: number): Tensor {
+  return apply('upsampleNearest', [x], { factor });
+}
+
+/** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
+export function pixelShuffle(x: Tensor, factor: number): Tensor {
+  if (x.rank !== 4 || !Number.isInteger(factor) || factor < 1 || x.shape[1] % (factor * factor) !== 0) {
+    throw new ShapeError('pixelShuffle', `channels must be divisible by ${factor}²`, [x.shape]);
+  }
+  const [n, c, h, w] = x.shape;
+  const out = c / (factor * factor);
+  const split = permute(reshape(x, [n, out, factor, factor, h, w]), [0, 1, 4, 2, 5, 3]);
+  return reshape(split, [n, out, h * factor, w * factor]);
+}
+
+/** Along one axis: which tap of the small kernel every tap of the large one falls on, for each sub-pixel. */
+interface SubPixelAxis {
+  /** Taps of the small kernel, and pixels of padding that keep the size. */
+  readonly taps: number;
+  readonly padding: number;
+  /** `[sub-pixel][tap of the large kernel]`. */
+  readonly falls: readonly (readonly number[])[];
+}
+
+/** Sub-pixel φ of pixel a sees, under tap t, large pixel r·a + φ + t − (k − 1)/2, a copy of small pixel a + ⌊(φ + t − …)/r⌋. */
+function subPixelAxis(kernel: number, factor: number): SubPixelAxis {
+  const looks = Array.from({ length: factor }, (_, phase) =>
+    Array.from({ length: kernel }, (_, tap) => Math.floor((phase + tap - (kernel - 1) / 2) / factor)),
+  );
+  const first = Math.min(...looks.flat());
+  const last = Math.max(...looks.flat());
+  return { taps: last - first + 1, padding: -first, falls: looks.map((row) => row.map((look) => look - first)) };
+}
+
+/**
+ * The kernel at the small resolution that does what `w [O, C, kh, kw]` (odd extents, centred) does after each pixel was
+ * repeated `factor` × `factor` times: taps that fall on copies of one pixel are added up. Differentiable.
+ *
+ * @returns kernel `[O·factor², C, kh', kw']`, outputs in the order of {@link pixelShuffle}, and its padding
+ */
+export function subPixelKernel(w: Tensor, factor: number): { kernel: Tensor; padding: readonly [number, number] } {
+  const [outputs, channels, kh, kw] = w.shape;
+  const [down, across] = [subPixelAxis(kh, factor), subPixelAxis(kw, factor)];
+  const columns = factor * factor * down.taps * across.taps;
+  const data = hostArray(w.dtype, kh * kw * columns);
+  for (const [i, rows] of down.falls.entries()) {
+    for (const [j, places] of across.falls.entries()) {
+      for (const [r, y] of rows.entries()) {
+        for (const [s, x] of places.entries()) {
+          const column = ((i * factor + j) * down.taps + y) * across.taps + x;
+          data[(r * kw + s) * columns + column] = 1;
+        }
+      }
+    }
+  }
+  const gather = tensor(data, [kh * kw, columns], { dtype: w.dtype, device: w.device });
+  const sums = matmul(reshape(w, [outputs * channels, kh * kw]), gather);
+  const split = permute(reshape(sums, [outputs, channels, factor * factor, down.taps, across.taps]), [0, 2, 1, 3, 4]);
+  return {
+    kernel: reshape(split, [outputs * factor * factor, channels, down.taps, across.taps]),
+    padding: [down.padding, across.padding],
+  };
+}
