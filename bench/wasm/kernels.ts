@@ -117,12 +117,28 @@ const CASES: readonly Case[] = [
   elementwise('exp', IMAGE, (k, x) => k.unary('exp', x)),
   elementwise('fake quantize', IMAGE, (k, x) => k.fakeQuantize!(x, vector(k, 1, 0.1), GRID)),
   elementwise('fake quantize gradient', IMAGE, (k, x, g) => k.fakeQuantizeGrad!(g, x, vector(k, 1, 0.1), GRID)),
-  elementwise('channel statistics', IMAGE, (k, x) => k.channelStats!(x)),
-  elementwise('batch norm', IMAGE, (k, x) => {
-    k.channelAffine!(x, vector(k, 64, 0), vector(k, 64, 1), vector(k, 64, 1));
-  }),
-  elementwise('batch norm gradient', IMAGE, (k, x, g) => {
-    k.batchNormGrad!(g, x, vector(k, 64, 0), vector(k, 64, 1), vector(k, 64, 1));
+  ...(['none', 'relu', GRID] as const).flatMap((activation) => {
+    const name = typeof activation === 'string' ? activation : 'quantized';
+    const settings = { epsilon: 1e-5, activation };
+    const rest = (k: WasmBackend) => {
+      const [weight, bias, mean, variance] = [1, 0, 0, 1].map((value) => vector(k, 64, value));
+      return {
+        weight,
+        bias,
+        scale: typeof activation === 'string' ? null : vector(k, 1, 0.1),
+        stats: { mean, variance },
+      };
+    };
+    return [
+      elementwise(`batch norm, ${name}`, IMAGE, (k, x) => {
+        const { weight, bias, scale, stats } = rest(k);
+        k.normActivate!(x, weight, bias, scale, settings, stats);
+      }),
+      elementwise(`batch norm gradient, ${name}`, IMAGE, (k, x, g) => {
+        const { weight, bias, scale, stats } = rest(k);
+        k.normActivateGrad!(g, x, weight, bias, scale, settings, stats);
+      }),
+    ];
   }),
   elementwise('max pool 2×2', IMAGE, (k, x) => {
     k.maxPool2d!(x, { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1] });

@@ -3,9 +3,10 @@ import { backendOf } from '../kernels/value.js';
 import { full } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import { Tensor } from '../tensor/tensor.js';
+import type { View } from '../tensor/view.js';
 import { mean, reshape } from './ops.js';
 import { pixelShuffle, subPixelKernel } from './resample.js';
-import { checkImage } from './rows/fused.js';
+import { checkImage } from './rows/images.js';
 import { apply } from './tape.js';
 
 /** One number for both directions, or `[vertical, horizontal]`. */
@@ -127,18 +128,39 @@ export interface BatchNormResult {
   readonly variance: Tensor;
 }
 
+/** What may follow a batch norm in the same pass over memory: a ReLU, or quantization by one scale. */
+export type NormFollower = 'none' | 'relu' | { readonly scale: Tensor; readonly grid: QuantGrid };
+
 /**
  * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through them.
+ *
  * @param x `[N, C, …]` @param weight γ `[C]` @param bias β `[C]`
+ * @param follower what is applied to the result at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale, grid)`
  */
-export function batchNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon = 1e-5): BatchNormResult {
+export function batchNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  epsilon = 1e-5,
+  follower: NormFollower = 'none',
+): BatchNormResult {
   if (x.rank < 2) throw new ShapeError('batchNorm', 'x must be [N, C, …]', [x.shape]);
   if (x.size / Math.max(1, x.shape[1]) < 2) {
     throw new ShapeError('batchNorm', 'training needs more than one value a channel', [x.shape]);
   }
-  const stats: ChannelStats = backendOf(x).channelStats(x);
-  const y = apply('batchNorm', [x, weight, bias], { epsilon, stats });
+  const stats = emptyStats(x);
+  const y =
+    typeof follower === 'string'
+      ? apply('batchNorm', [x, weight, bias], { epsilon, activation: follower, stats })
+      : apply('batchNormQuantize', [x, weight, bias, follower.scale], { epsilon, grid: follower.grid, stats });
   return { y, mean: new Tensor(stats.mean), variance: new Tensor(stats.variance) };
+}
+
+/** Room for the statistics of the channels of `x`. */
+export function emptyStats(x: View): ChannelStats {
+  const both = backendOf(x).fill([2, x.shape[1]], 0, x.storage.dtype);
+  const row = (i: number) => ({ storage: both.storage, shape: [x.shape[1]], strides: [1], offset: i * x.shape[1] });
+  return { mean: row(0), variance: row(1) };
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { Row } from './row.js';
 import { binaryRows, selectRows, unaryRows } from './rows/elementwise.js';
-import { fusedRows } from './rows/fused.js';
+import { imageRows } from './rows/images.js';
 import { layoutRows } from './rows/layout.js';
 import { linearRows } from './rows/linear.js';
+import { normalizationRows } from './rows/normalization.js';
+import { quantizationRows } from './rows/quantization.js';
 import { reductionRows } from './rows/reduction.js';
 
 /** Every primitive of the project. What is not here is composed from what is. */
@@ -13,7 +15,9 @@ export const table = {
   ...layoutRows,
   ...reductionRows,
   ...linearRows,
-  ...fusedRows,
+  ...imageRows,
+  ...normalizationRows,
+  ...quantizationRows,
 } satisfies Record<string, Row<never>>;
 
 export type OpName = keyof typeof table;

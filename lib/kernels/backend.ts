@@ -95,8 +95,9 @@ export interface RequiredKernels {
   col2im(columns: View, shape: Shape, window: Window): View;
 }
 
-/** Mean and reciprocal standard deviation of a channel, as batch norm uses them. */
+/** Statistics of the channels of a batch. */
 export interface ChannelStats {
+  /** `[C]`. */
   readonly mean: View;
   /** Biased variance, `[C]`. */
   readonly variance: View;
@@ -108,6 +109,14 @@ export interface QuantGrid {
   readonly high: number;
   /** Quantize max(x, 0) in place of x; the gradient to x is 0 where x ≤ 0. Default false. */
   readonly relu?: boolean;
+}
+
+/** Batch norm in training, and what follows it in the same pass. */
+export interface NormSettings {
+  /** Added to the variance. */
+  readonly epsilon: number;
+  /** Nothing, a ReLU, or quantization on a grid (by a scale given beside it). */
+  readonly activation: 'none' | 'relu' | QuantGrid;
 }
 
 /** How accumulator-aware weights are normalised. */
@@ -162,6 +171,15 @@ export interface AdamStep {
   readonly step: number;
 }
 
+/** Gradients of batch norm and what follows it. */
+export interface NormGradients {
+  readonly x: View;
+  readonly weight: View;
+  readonly bias: View;
+  /** Null where there is no grid. */
+  readonly scale: View | null;
+}
+
 /**
  * What a backend may write, because the composed default is slower. Some defaults are composed of other fused kernels of
  * the backend: `a2qWeights` of `boundWeights`, `sgdSteps` of `sgdStep`, and so on.
@@ -190,6 +208,31 @@ export interface FusedKernels {
    * `weight = Σ g·x̂`, `bias = Σ g`, `x = γ·rstd·(g − bias/n − x̂·weight/n)`, x̂ = (x − mean)·rstd, n values a channel.
    */
   batchNormGrad(g: View, x: View, mean: View, rstd: View, weight: View): { x: View; weight: View; bias: View };
+  /**
+   * Batch norm in training with what follows it: `y = (x − mean)·γ/√(variance + ε) + β` per channel (axis 1), then
+   * `max(y, 0)` or `fakeQuantize(y, scale, grid)` as `settings` say. Writes the batch's mean and biased variance into `stats`
+   * (contiguous). `scale` is null without a grid.
+   */
+  normActivate(
+    x: View,
+    weight: View,
+    bias: View,
+    scale: View | null,
+    settings: NormSettings,
+    stats: ChannelStats,
+  ): View;
+  /** Its gradients, through the statistics, from `g`, with the statistics it wrote; straight through a grid. */
+  normActivateGrad(
+    g: View,
+    x: View,
+    weight: View,
+    bias: View,
+    scale: View | null,
+    settings: NormSettings,
+    stats: ChannelStats,
+  ): NormGradients;
+  /** `into ← keep·into + share·x`, in place on a contiguous view of equal shape: a running average. */
+  blendInto(x: View, into: View, keep: number, share: number): void;
   /** `clip(roundHalfEven(x / scale), low, high) · scale`; scale is a 1-element view. */
   fakeQuantize(x: View, scale: View, grid: QuantGrid): View;
   /**

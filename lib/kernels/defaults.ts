@@ -12,7 +12,7 @@ export function defaults(backend: Kernels): FusedKernels {
   return {
     ...convolution(backend),
     ...pooling(backend),
-    ...normalization,
+    ...normalization(backend),
     ...quantization,
     ...weights,
     ...optimizers(backend),

@@ -1,7 +1,8 @@
-import { fakeQuantize } from '../autograd/imageOps.js';
+import { fakeQuantize, type NormFollower } from '../autograd/imageOps.js';
 import { abs, add, div, exp2, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
-import { Module } from '../nn/module.js';
+import type { QuantGrid } from '../kernels/backend.js';
+import { Activation } from '../nn/layers/activation.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
 import { full } from '../tensor/create.js';
 import { QuantError } from '../tensor/errors.js';
@@ -32,7 +33,7 @@ export interface ActivationOptions {
  * One scale for a whole tensor: `y = clip(round_half_even(x/s), c, d)·s`, `s = θ/D`, where the threshold θ is first taken
  * from the data (a percentile of |x|), then learned as `θ = 2^value`. D is 2^N − 1 unsigned, 2^(N−1) signed.
  */
-export class ActivationQuantizer extends Module implements IntegerFormat {
+export class ActivationQuantizer extends Activation implements IntegerFormat {
   readonly bits: number;
   readonly signed: boolean;
   readonly relu: boolean;
@@ -98,8 +99,18 @@ export class ActivationQuantizer extends Module implements IntegerFormat {
       return passed;
     }
     const scale = this.training && !this.learned ? this.#trainingScale(x) : this.scale();
+    return fakeQuantize(x, scale, this.#grid);
+  }
+
+  /** In one pass once the scale no longer depends on the values. */
+  override forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
+    if (this.calibrating || !this.learned) return this.forward(normalize('none'));
+    return normalize({ scale: this.scale(), grid: this.#grid });
+  }
+
+  get #grid(): QuantGrid {
     const { low, high } = this.range;
-    return fakeQuantize(x, scale, { low, high, relu: this.relu });
+    return { low, high, relu: this.relu };
   }
 
   /** Starts learning from a threshold θ > 0 found elsewhere. */

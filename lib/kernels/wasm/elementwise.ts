@@ -2,7 +2,7 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { DType } from '../../tensor/storage.js';
 import { type View, viewSize } from '../../tensor/view.js';
 import { BINARY_OPS, type RequiredKernels, UNARY_OPS, type UnaryOp } from '../backend.js';
-import { elementJob, type Machine, operandWords } from './machine.js';
+import { elementJob, floatBits, type Machine, operandWords } from './machine.js';
 
 /** Functions that leave the integers. On int32 they are rare, and computed by the host in float64, fraction dropped. */
 const FLOAT_MATH = {
@@ -32,7 +32,7 @@ export function elementwiseKernels(
   return {
     fill(shape, value, dtype) {
       const out = machine.output(shape, dtype);
-      const bits = dtype === 'int32' ? value : new Int32Array(Float32Array.of(value).buffer)[0];
+      const bits = dtype === 'int32' ? value : floatBits(value);
       machine.run('fill', elementJob(sizeOf(shape), 0, 0.3), bits, machine.address(out));
       return out;
     },

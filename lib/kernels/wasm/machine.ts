@@ -236,6 +236,15 @@ export function elementJob(units: number, buffers = 0, cost = 0.5): Job {
   return { units, align: 16, pieces: 4, cost, scratch: () => buffers * 8192 };
 }
 
+const FLOAT = new Float32Array(1);
+const FLOAT_BITS = new Int32Array(FLOAT.buffer);
+
+/** The bits of a float, for a word of a kernel's description. */
+export function floatBits(value: number): number {
+  FLOAT[0] = value;
+  return FLOAT_BITS[0];
+}
+
 /** Rounds up to a whole number of cache lines. */
 export function cacheLines(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

@@ -1,66 +1,98 @@
-import type { View } from '../../tensor/view.js';
-import type { FusedKernels, QuantGrid } from '../backend.js';
-import { elementJob, type Machine } from './machine.js';
+import { sizeOf } from '../../tensor/shape.js';
+import { type View, viewSize } from '../../tensor/view.js';
+import type { ChannelStats, FusedKernels, NormSettings, QuantGrid } from '../backend.js';
+import { elementJob, floatBits, type Machine } from './machine.js';
 
 /** Elements whose share of the scale gradient is summed apart, as in assembly/quantize.ts. */
 const PART = 16384;
 
-/** Images, channels and pixels of `[N, C, …]`. */
-function planes(x: View): [number, number, number] {
-  const [images, channels, ...rest] = x.shape;
-  return [images, channels, rest.reduce((size, extent) => size * extent, 1)];
+/** Channels whose planes have fewer pixels are gathered before they are worked on, to make long runs of them. */
+const SMALL_PLANE = 256;
+
+/** Addresses a call of batch norm is about; 0 for what it has no use for. */
+interface NormAddresses {
+  readonly x: number;
+  readonly g?: number;
+  readonly weight: number;
+  readonly bias: number;
+  readonly scale: number;
+  readonly out: View;
+  readonly weightGradient?: View;
+  readonly biasGradient?: View;
+  readonly scaleParts?: number;
 }
 
-/** Batch norm and fake quantization. */
+/** Batch norm with what follows it, running averages, and fake quantization. */
 export function normalizationKernels(
   machine: Machine,
-): Pick<FusedKernels, 'channelStats' | 'channelAffine' | 'batchNormGrad' | 'fakeQuantize' | 'fakeQuantizeGrad'> {
-  return {
-    channelStats(x) {
-      const [images, channels, pixels] = planes(x);
-      const mean = machine.output([channels]);
-      const variance = machine.output([channels]);
-      machine.dense([x], (from) => {
-        const job = { units: channels, pieces: 2, cost: images * pixels * 0.4 };
-        machine.run(
-          'channelStats',
-          job,
-          ...([from, images, channels, pixels, machine.address(mean), machine.address(variance)] as const),
-        );
-      });
-      return { mean, variance };
-    },
+): Pick<FusedKernels, 'normActivate' | 'normActivateGrad' | 'blendInto' | 'fakeQuantize' | 'fakeQuantizeGrad'> {
+  /** Runs a kernel over channels; the description is `Norm` in assembly/normalize.ts. */
+  const overChannels = (
+    kernel: 'normActivate' | 'normActivateGradient',
+    addresses: NormAddresses,
+    { epsilon, activation }: NormSettings,
+    { mean, variance }: ChannelStats,
+  ): void => {
+    const [images, channels, ...rest] = addresses.out.shape;
+    const pixels = sizeOf(rest);
+    const at = (view?: View) => (view ? machine.address(view) : 0);
+    const gathers = images > 1 && pixels < SMALL_PLANE;
+    const grid = typeof activation === 'string' ? { low: 0, high: 0 } : activation;
+    const words = machine.words([
+      ...[addresses.x, addresses.g ?? 0, addresses.weight, addresses.bias, addresses.scale],
+      ...[at(mean), at(variance), at(addresses.out)],
+      ...[at(addresses.weightGradient), at(addresses.biasGradient), addresses.scaleParts ?? 0],
+      ...[images, channels, pixels, gathers ? 1 : 0],
+      ...[activation === 'none' ? 0 : activation === 'relu' ? 1 : 2, floatBits(epsilon)],
+      ...[floatBits(floorOf(grid)), floatBits(grid.low), floatBits(grid.high)],
+    ]);
+    const size = images * pixels;
+    const job = {
+      units: size === 0 ? 0 : channels,
+      pieces: 2,
+      cost: size * 0.8,
+      scratch: () => 64 + (gathers ? 2 * (size * 4 + 16) : 0),
+    };
+    machine.run(kernel, job, words);
+  };
 
-    channelAffine(x, mean, scale, shift) {
-      const [images, channels, pixels] = planes(x);
+  return {
+    normActivate(x, weight, bias, scale, settings, stats) {
       const out = machine.output(x.shape);
-      machine.dense([x, mean, scale, shift], (from, m, a, b) => {
-        const job = { units: images * channels, pieces: 4, cost: pixels * 0.5 + 5 };
-        machine.run('channelAffine', job, from, m, a, b, channels, pixels, machine.address(out));
+      machine.dense([x, weight, bias], (from, w, b) => {
+        const s = scale ? machine.address(scale) : 0;
+        overChannels('normActivate', { x: from, weight: w, bias: b, scale: s, out }, settings, stats);
       });
       return out;
     },
 
-    batchNormGrad(g, x, mean, rstd, weight) {
-      const [images, channels, pixels] = planes(x);
+    normActivateGrad(g, x, weight, bias, scale, settings, stats) {
+      const channels = x.shape[1];
       const out = machine.output(x.shape);
-      const weightGradient = machine.output([channels]);
-      const biasGradient = machine.output([channels]);
-      machine.dense([g, x, mean, rstd, weight], (fromG, from, m, r, w) => {
-        const job = { units: channels, pieces: 2, cost: images * pixels, scratch: () => 64 };
-        machine.run(
-          'batchNormGradient',
-          job,
-          ...([fromG, from, m, r, w, images, channels, pixels] as const),
-          ...([machine.address(out), machine.address(weightGradient), machine.address(biasGradient)] as const),
-        );
-      });
-      return { x: out, weight: weightGradient, bias: biasGradient };
+      const weightGradient = machine.output(weight.shape);
+      const biasGradient = machine.output(bias.shape);
+      const scaleGradient = scale && machine.output(scale.shape);
+      machine.dense([g, x, weight, bias], (fromG, from, w, b) =>
+        machine.borrow(channels * 8, (parts) => {
+          const s = scale ? machine.address(scale) : 0;
+          const given = { x: from, g: fromG, weight: w, bias: b, scale: s };
+          const addresses = { ...given, out, weightGradient, biasGradient, scaleParts: parts };
+          overChannels('normActivateGradient', addresses, settings, stats);
+          if (scaleGradient) machine.runOnce('sumParts', parts, channels, machine.address(scaleGradient));
+        }),
+      );
+      return { x: out, weight: weightGradient, bias: biasGradient, scale: scaleGradient };
+    },
+
+    blendInto(x, into, keep, share) {
+      machine.dense([x], (from) =>
+        machine.run('blendInto', elementJob(viewSize(into)), from, machine.address(into), keep, share),
+      );
     },
 
     fakeQuantize(x, scale, grid) {
       const out = machine.output(x.shape);
-      const count = x.shape.reduce((size, extent) => size * extent, 1);
+      const count = viewSize(x);
       machine.dense([x], (from) => {
         const to = machine.address(out);
         machine.run(
@@ -82,7 +114,7 @@ export function normalizationKernels(
 }
 
 /** What a value is raised to before it is quantized. */
-function floorOf(grid: QuantGrid): number {
+function floorOf(grid: Pick<QuantGrid, 'relu'>): number {
   return grid.relu ? 0 : Number.NEGATIVE_INFINITY;
 }
 
@@ -95,7 +127,7 @@ function fakeQuantizeGradient(
 ): { x: View; scale: View } {
   const out = machine.output(x.shape);
   const scaleGradient = machine.output(scale.shape);
-  const count = x.shape.reduce((size, extent) => size * extent, 1);
+  const count = viewSize(x);
   const parts = Math.ceil(count / PART);
   machine.dense([g, x], (fromG, from) =>
     machine.borrow(parts * 8, (sums) => {

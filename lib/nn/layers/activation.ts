@@ -1,13 +1,34 @@
+import type { NormFollower } from '../../autograd/imageOps.js';
 import { relu, reshape } from '../../autograd/ops.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
+/**
+ * An elementwise activation. Where it stands behind a batch norm the two can be one pass over memory: see
+ * `BatchNorm2d.forwardInto`.
+ */
+export abstract class Activation extends Module {
+  abstract override forward(x: Tensor): Tensor;
+
+  /**
+   * The activation of a batch norm's result.
+   * @param normalize the batch norm with what is to be applied to its result at once; to be called exactly once
+   */
+  forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
+    return this.forward(normalize('none'));
+  }
+}
+
 /** `max(x, 0)`, elementwise. */
-export class ReLU extends Module {
+export class ReLU extends Activation {
   override forward(x: Tensor): Tensor {
     return relu(x);
+  }
+
+  override forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
+    return normalize('relu');
   }
 }
 

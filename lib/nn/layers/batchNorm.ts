@@ -1,12 +1,13 @@
-import { batchNorm } from '../../autograd/imageOps.js';
+import { batchNorm, type NormFollower } from '../../autograd/imageOps.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
-import { noGrad } from '../../autograd/tape.js';
+import { backendOf } from '../../kernels/value.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError, ShapeError } from '../../tensor/errors.js';
 import { scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { Buffer, Counter, Parameter } from '../parameter.js';
+import { Activation } from './activation.js';
 
 /** Settings of batch norm; PyTorch's defaults. */
 export interface BatchNormOptions extends TensorOptions {
@@ -62,10 +63,21 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    this.#check(x);
+    return this.training ? this.#normalizeBatch(x, 'none') : this.#normalizeRunning(x);
+  }
+
+  /** The same numbers as `activation.forward(this.forward(x))`, in training in one pass over memory where both can. */
+  forwardInto(activation: Module, x: Tensor): Tensor {
+    if (!this.training || !(activation instanceof Activation)) return activation.forward(this.forward(x));
+    this.#check(x);
+    return activation.forwardNormalized((follower) => this.#normalizeBatch(x, follower));
+  }
+
+  #check(x: Tensor): void {
     if (x.rank < 2 || x.shape[1] !== this.channels) {
       throw new ShapeError('BatchNorm2d', `x must have ${this.channels} channels on axis 1`, [x.shape]);
     }
-    return this.training ? this.#normalizeBatch(x) : this.#normalizeRunning(x);
   }
 
   /** What evaluation multiplies by and adds; differentiable in γ and β. */
@@ -74,21 +86,17 @@ export class BatchNorm2d extends Module {
     return { scale, shift: sub(this.bias, mul(this.runningMean, scale)) };
   }
 
-  #normalizeBatch(x: Tensor): Tensor {
-    const { y, mean, variance } = batchNorm(x, this.weight, this.bias, this.epsilon);
+  #normalizeBatch(x: Tensor, follower: NormFollower): Tensor {
+    const { y, mean, variance } = batchNorm(x, this.weight, this.bias, this.epsilon, follower);
     const count = x.size / this.channels;
-    noGrad(() =>
-      scope(() => {
-        this.#track(this.runningMean, mean);
-        this.#track(this.runningVar, mul(variance, count / (count - 1)));
-      }),
-    );
+    this.#track(this.runningMean, mean, 1);
+    this.#track(this.runningVar, variance, count / (count - 1));
     this.numBatchesTracked.value += 1;
     return y;
   }
 
-  #track(running: Buffer, batch: Tensor): void {
-    running.assign(add(mul(running, 1 - this.momentum), mul(batch, this.momentum)));
+  #track(running: Buffer, batch: Tensor, correction: number): void {
+    backendOf(running).blendInto(batch, running, 1 - this.momentum, this.momentum * correction);
   }
 
   #normalizeRunning(x: Tensor): Tensor {

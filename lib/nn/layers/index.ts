@@ -1,4 +1,4 @@
-export { Flatten, Identity, ReLU } from './activation.js';
+export { Activation, Flatten, Identity, ReLU } from './activation.js';
 export { BatchNorm2d, type BatchNormOptions, type ChannelAffine } from './batchNorm.js';
 export { Conv2d, type Conv2dOptions } from './conv.js';
 export { Linear, linear } from './linear.js';

@@ -27,6 +27,6 @@ export class ConvBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.act.forward(this.bn.forward(this.conv.forward(x)));
+    return this.bn.forwardInto(this.act, this.conv.forward(x));
   }
 }

@@ -50,9 +50,9 @@ export class Espcn extends Module {
 
   override forward(image: Tensor): Tensor {
     let x = this.input.forward(image);
-    x = this.act1.forward(this.bn1.forward(this.conv1.forward(x)));
-    x = this.act2.forward(this.bn2.forward(this.conv2.forward(x)));
-    x = this.act3.forward(this.bn3.forward(this.conv3.forward(x)));
+    x = this.bn1.forwardInto(this.act1, this.conv1.forward(x));
+    x = this.bn2.forwardInto(this.act2, this.conv2.forward(x));
+    x = this.bn3.forwardInto(this.act3, this.conv3.forward(x));
     return this.act4.forward(this.conv4.forward(x));
   }
 }

@@ -41,7 +41,7 @@ class BasicBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const inner = this.act1.forward(this.bn1.forward(this.conv1.forward(x)));
+    const inner = this.bn1.forwardInto(this.act1, this.conv1.forward(x));
     const main = this.bn2.forward(this.conv2.forward(inner));
     const shortcut = this.downsample.reduce((y, module) => module.forward(y), x);
     return this.act2.forward(this.add.forward(main, shortcut));
@@ -90,7 +90,7 @@ export class ResNet18 extends Module {
   }
 
   override forward(image: Tensor): Tensor {
-    let x = this.act1.forward(this.bn1.forward(this.conv1.forward(this.input.forward(image))));
+    let x = this.bn1.forwardInto(this.act1, this.conv1.forward(this.input.forward(image)));
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) {
       for (const block of stage) x = block.forward(x);
     }

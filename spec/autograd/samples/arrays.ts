@@ -1,4 +1,3 @@
-import { backendOf } from '../../../lib/kernels/value.js';
 import { between, distinct, shaped } from '../support.js';
 import type { Samples } from './index.js';
 
@@ -167,7 +166,7 @@ export const linearSamples: Pick<Samples, 'matmul' | 'conv2d'> = {
 };
 
 /** Rows with a kernel of their own. */
-export const imageSamples: Pick<Samples, 'maxPool2d' | 'upsampleNearest' | 'batchNorm'> = {
+export const imageSamples: Pick<Samples, 'maxPool2d' | 'upsampleNearest'> = {
   maxPool2d: {
     points: [
       { inputs: [distinct([2, 2, 5, 6])], attrs: { ...plain, kernel: [2, 2], stride: [2, 2] } },
@@ -198,27 +197,6 @@ export const imageSamples: Pick<Samples, 'maxPool2d' | 'upsampleNearest' | 'batc
         upstream: shaped([1, 1, 2, 4], [1, 2, 3, 4, 5, 6, 7, 8]),
         value: shaped([1, 1, 2, 4], [1, 1, 2, 2, 1, 1, 2, 2]),
         grads: [shaped([1, 1, 1, 2], [14, 22])],
-      },
-    ],
-  },
-  batchNorm: {
-    points: [
-      {
-        inputs: [anywhere([3, 2, 2, 2]), between(0.5, 2, [2], 2), anywhere([2], 3)],
-        attrs: ([x]) => ({ epsilon: 1e-5, stats: backendOf(x).channelStats(x) }),
-      },
-      {
-        inputs: [anywhere([6, 3]), between(0.5, 2, [3], 2), anywhere([3], 3)],
-        attrs: ([x]) => ({ epsilon: 1e-2, stats: backendOf(x).channelStats(x) }),
-      },
-    ],
-    edges: [
-      {
-        inputs: [shaped([2, 1], [1, 3]), [2], [5]],
-        attrs: ([x]) => ({ epsilon: 0, stats: backendOf(x).channelStats(x) }),
-        upstream: shaped([2, 1], [1, 0]),
-        value: shaped([2, 1], [3, 7]),
-        grads: [shaped([2, 1], [0, 0]), [-1], [1]],
       },
     ],
   },

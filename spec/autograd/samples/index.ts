@@ -1,6 +1,7 @@
 import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
 import { accumulatorSamples } from './accumulatorWeights.js';
 import { imageSamples, layoutSamples, linearSamples, reductionSamples } from './arrays.js';
+import { batchNormSamples } from './batchNorm.js';
 import { binarySamples, selectSamples, unarySamples } from './elementwise.js';
 import { fakeQuantizeSample } from './fakeQuantize.js';
 import type { Sample } from './sample.js';
@@ -19,6 +20,7 @@ export const samples: Samples = {
   ...reductionSamples,
   ...linearSamples,
   ...imageSamples,
+  ...batchNormSamples,
   fakeQuantize: fakeQuantizeSample,
   ...accumulatorSamples,
 };

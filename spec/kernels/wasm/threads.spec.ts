@@ -40,17 +40,26 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
   'convolution of small images': (k, s) => convolve(k, s, [20, 40, 5, 5], [50, 40, 3, 3], PLAIN),
   'strided convolution': (k, s) => convolve(k, s, [4, 20, 33, 34], [24, 20, 3, 3], STRIDED),
   'depthwise convolution': (k, s) => convolve(k, s, [12, 48, 16, 16], [48, 1, 3, 3], { ...PLAIN, groups: 48 }),
-  'batch norm': (k, s) => {
-    const [x, g, mean, rstd, weight] = [
-      s.next(8, 30, 40, 40),
-      s.next(8, 30, 40, 40),
-      s.next(30),
-      s.next(30),
-      s.next(30),
-    ];
-    const stats = k.channelStats!(x);
-    const grad = k.batchNormGrad!(g, x, mean, rstd, weight);
-    return [stats.mean, stats.variance, grad.x, grad.weight, grad.bias, k.channelAffine!(x, mean, rstd, weight)];
+  'batch norm': (k, s) =>
+    (['none', 'relu', { low: 0, high: 15, relu: true }] as const).flatMap((activation) =>
+      [
+        [8, 30, 40, 40],
+        [32, 80, 7, 7],
+      ].flatMap(([images, channels, height, width]) => {
+        const [x, g] = [s.next(images, channels, height, width), s.next(images, channels, height, width)];
+        const [weight, bias, mean, variance] = [s.next(channels), s.next(channels), s.next(channels), s.next(channels)];
+        const scale = typeof activation === 'string' ? null : k.fill([1], 0.037, 'float32');
+        const settings = { epsilon: 1e-5, activation };
+        const y = k.normActivate!(x, weight, bias, scale, settings, { mean, variance });
+        const grad = k.normActivateGrad!(g, x, weight, bias, scale, settings, { mean, variance });
+        return [y, mean, variance, grad.x, grad.weight, grad.bias, ...(grad.scale ? [grad.scale] : [])];
+      }),
+    ),
+  'accumulator-aware weights': (k, s) => {
+    const [w, g, d, t] = [s.next(300, 40, 5, 5), s.next(300, 40, 5, 5), s.next(300), s.next(300)];
+    const bound = { limit: 7, centred: true, budget: 300 };
+    const grad = k.a2qWeightsGrad!(g, w, d, t, bound);
+    return [k.a2qWeights!(w, d, t, bound), grad.w, grad.d, grad.t];
   },
   'fake quantization': (k, s) => {
     const [x, g] = [s.next(400000), s.next(400000)];
@@ -65,7 +74,7 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
     const bare = k.maxPool2d!(x, { ...window, padding: [0, 0] });
     return [y, bare, k.maxPool2dGrad!(s.next(...y.shape), x, y, window), k.upsampleNearest!(x, 2)];
   },
-  Adam: (k, s) => {
+  'optimizer steps': (k, s) => {
     const [p, g, m, v] = [s.next(300000), s.next(300000), s.next(300000), k.fill([300000], 0.1, 'float32')];
     const step = {
       learningRate: 0.1,
@@ -77,7 +86,10 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
       step: 3,
     };
     k.adamStep!(p, g, m, v, step);
-    return [p, m, v];
+    const [q, velocity] = [s.next(300000), s.next(300000)];
+    const rates = { learningRate: 0.1, momentum: 0.9, dampening: 0, nesterov: true, weightDecay: 0.1, first: false };
+    k.sgdSteps!([{ parameter: q, gradient: g, velocity }], rates);
+    return [p, m, v, q, velocity];
   },
 };
 

@@ -1,4 +1,5 @@
 /** Every kernel the host may call. All share a convention: units `begin … end` of the work, then the thread's scratch. */
+export { blendInto } from './blend';
 export { copy, copyInto, fill } from './views';
 export { binary, unary, where } from './elementwise';
 export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from './reduce';
@@ -9,7 +10,7 @@ export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from
 export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
 export { winogradGradient, winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
-export { batchNormGradient, channelAffine, channelStats } from './normalize';
+export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';

@@ -1,185 +1,340 @@
 /**
- * Batch norm. Tensors are contiguous `[images, channels, pixels]`; vectors are contiguous `[channels]`. Statistics are summed
- * in float64, the variance in a second pass around the mean.
+ * Batch norm in training with what follows it (nothing, a ReLU, quantization), forward and backward, a channel at a time so
+ * that a channel is read from memory once. Tensors are contiguous `[images, channels, pixels]`, vectors `[channels]`.
+ * Channels of small planes are gathered first: then every pass is one long run.
  */
-import { sumRun } from './reduce';
-import { highDoubles, lowDoubles, storeLanes, sumDoubles } from './simd';
+import { level } from './quantize';
+import { firstLanes, storeLanes, sumLanes } from './simd';
+import { squaresOf, sumOf } from './sums';
 
-/** Σ (x − mean)² of `count` adjacent floats, in float64. */
-function squaresRun(x: usize, mean: f32, count: i32): f64 {
-  const m = f32x4.splat(mean);
-  let s0 = f64x2.splat(0);
-  let s1 = f64x2.splat(0);
-  const whole = x + (<usize>(count & ~3) << 2);
-  while (x < whole) {
-    const d = f32x4.sub(v128.load(x), m);
-    const low = lowDoubles(d);
-    const high = highDoubles(d);
-    s0 = f64x2.add(s0, f64x2.mul(low, low));
-    s1 = f64x2.add(s1, f64x2.mul(high, high));
-    x += 16;
-  }
-  let total = sumDoubles(f64x2.add(s0, s1));
-  for (const end = x + (<usize>(count & 3) << 2); x < end; x += 4) {
-    const d = <f64>(load<f32>(x) - mean);
-    total += d * d;
-  }
-  return total;
+/** Floats whose gradients are summed in float32 before they join float64 totals. */
+const RUN: i32 = 512;
+
+/** What follows the norm. */
+const NOTHING: i32 = 0;
+const RELU: i32 = 1;
+
+/** Description of a call, written by the host. */
+@unmanaged
+class Norm {
+  x: usize = 0;
+  g: usize = 0;
+  weight: usize = 0;
+  bias: usize = 0;
+  /** One scale, where what follows is quantization. */
+  scale: usize = 0;
+  mean: usize = 0;
+  variance: usize = 0;
+  out: usize = 0;
+  weightGradient: usize = 0;
+  biasGradient: usize = 0;
+  /** One float64 a channel. */
+  scaleParts: usize = 0;
+  images: i32 = 0;
+  channels: i32 = 0;
+  pixels: i32 = 0;
+  gathers: i32 = 0;
+  activation: i32 = 0;
+  epsilon: f32 = 0;
+  /** Quantization: 0 for a ReLU first, else −∞; ends of the grid. */
+  floor: f32 = 0;
+  low: f32 = 0;
+  high: f32 = 0;
 }
 
-/** Mean and biased variance of channels `begin … end`. */
-export function channelStats(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  x: usize,
-  images: i32,
-  channels: i32,
-  pixels: i32,
-  mean: usize,
-  variance: usize,
-): void {
-  const stride = <usize>channels * pixels * 4;
+/** Adjacent floats of one channel: how many runs, how long, how far apart. */
+@inline
+function runsOf(n: Norm): i32 {
+  return n.gathers ? 1 : n.images;
+}
+
+@inline
+function runLength(n: Norm): i32 {
+  return n.gathers ? n.images * n.pixels : n.pixels;
+}
+
+@inline
+function imageBytes(n: Norm): usize {
+  return (<usize>n.channels * n.pixels) << 2;
+}
+
+/** The first run of channel `c` of a tensor: in place, or gathered into `buffer`, which ends 16 bytes after the channel. */
+function open(n: Norm, tensor: usize, c: i32, buffer: usize): usize {
+  const bytes = <usize>n.pixels << 2;
+  const stride = imageBytes(n);
+  let from = tensor + c * bytes;
+  if (!n.gathers) return from;
+  let to = buffer;
+  for (let i = 0; i < n.images; i++) {
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, v128.load(from + at));
+    from += stride;
+    to += bytes;
+  }
+  return buffer;
+}
+
+/** Where channel `c` of the result is computed: in place, or in `buffer`. */
+@inline
+function target(n: Norm, c: i32, buffer: usize): usize {
+  return n.gathers ? buffer : n.out + ((<usize>c * n.pixels) << 2);
+}
+
+/** Brings a channel computed in `buffer` to its place. */
+function close(n: Norm, c: i32, buffer: usize): void {
+  if (!n.gathers) return;
+  const bytes = <usize>n.pixels << 2;
+  const whole = bytes & ~15;
+  const stride = imageBytes(n);
+  let to = n.out + c * bytes;
+  for (let i = 0; i < n.images; i++) {
+    for (let at: usize = 0; at < whole; at += 16) v128.store(to + at, v128.load(buffer + at));
+    if (n.pixels & 3) storeLanes(to + whole, v128.load(buffer + whole), n.pixels & 3);
+    buffer += bytes;
+    to += stride;
+  }
+}
+
+/** γ/√(variance + ε) of a channel, as a float. */
+@inline
+function gainOf(n: Norm, at: usize): f32 {
+  return load<f32>(n.weight + at) * (<f32>1 / sqrt<f32>(load<f32>(n.variance + at) + n.epsilon));
+}
+
+/** Channels `begin … end`: mean, biased variance, and the activated norm. Scratch: a channel, where channels are gathered. */
+export function normActivate(begin: i32, end: i32, scratch: usize, norm: usize): void {
+  const n = changetype<Norm>(norm);
+  const stride = imageBytes(n);
+  const runs = runsOf(n);
+  const length = runLength(n);
+  const count = <f64>n.images * <f64>n.pixels;
   for (let c = begin; c < end; c++) {
-    const first = x + ((<usize>c * pixels) << 2);
-    const n = <f64>images * <f64>pixels;
+    const at = <usize>c << 2;
+    const from = open(n, n.x, c, scratch);
+    // Sums are taken around the first value, so that a large mean costs no digits.
+    const origin = load<f32>(from);
     let total: f64 = 0;
-    for (let i = 0; i < images; i++) total += sumRun(first + i * stride, pixels);
-    const exact = total / n;
-    const m = <f32>exact;
+    for (let i = 0; i < runs; i++) total += sumOf(from + i * stride, origin, length);
+    const exact = <f64>origin + total / count;
+    const mean = <f32>exact;
     let squares: f64 = 0;
-    for (let i = 0; i < images; i++) squares += squaresRun(first + i * stride, m, pixels);
-    const shift = exact - <f64>m;
-    store<f32>(mean + ((<usize>c) << 2), m);
-    store<f32>(variance + ((<usize>c) << 2), <f32>(squares / n - shift * shift));
+    for (let i = 0; i < runs; i++) squares += squaresOf(from + i * stride, mean, length);
+    const off = exact - <f64>mean;
+    store<f32>(n.mean + at, mean);
+    store<f32>(n.variance + at, <f32>max<f64>(squares / count - off * off, 0));
+    const gain = gainOf(n, at);
+    const to = target(n, c, scratch);
+    for (let i = 0; i < runs; i++) {
+      activate(n, from + i * stride, length, mean, gain, load<f32>(n.bias + at), to + i * stride);
+    }
+    close(n, c, scratch);
   }
 }
 
-/** `(x − mean)·scale + shift` on planes `begin … end` (image × channel). */
-export function channelAffine(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  x: usize,
-  mean: usize,
-  scale: usize,
-  shift: usize,
-  channels: i32,
-  pixels: i32,
-  out: usize,
-): void {
-  for (let plane = begin; plane < end; plane++) {
-    const c = (<usize>(plane % channels)) << 2;
-    const m = v128.load32_splat(mean + c);
-    const a = v128.load32_splat(scale + c);
-    const b = v128.load32_splat(shift + c);
-    let from = x + ((<usize>plane * pixels) << 2);
-    let to = out + ((<usize>plane * pixels) << 2);
-    const stop = to + ((<usize>(pixels & ~3)) << 2);
-    while (to < stop) {
-      v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(v128.load(from), m), a), b));
-      from += 16;
-      to += 16;
-    }
-    if (pixels & 3) {
-      storeLanes(to, f32x4.add(f32x4.mul(f32x4.sub(v128.load(from), m), a), b), pixels & 3);
-    }
-  }
+function activate(n: Norm, x: usize, count: i32, mean: f32, gain: f32, bias: f32, to: usize): void {
+  if (n.activation == NOTHING) affine(x, count, mean, gain, bias, to);
+  else if (n.activation == RELU) rectify(x, count, mean, gain, bias, to);
+  else quantize(n, x, count, mean, gain, bias, to);
 }
 
-/** Adds Σ g and Σ g·(x − mean) of `count` adjacent floats to the two doubles at `to`. */
-function gradientRun(g: usize, x: usize, mean: f32, count: i32, to: usize): void {
+/** `(x − m)·a + b`. */
+@inline
+function normalized(x: usize, m: v128, a: v128, b: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), b);
+}
+
+function affine(x: usize, count: i32, mean: f32, gain: f32, bias: f32, to: usize): void {
   const m = f32x4.splat(mean);
-  let s0 = f64x2.splat(0);
-  let s1 = f64x2.splat(0);
-  let t0 = f64x2.splat(0);
-  let t1 = f64x2.splat(0);
-  const whole = x + (<usize>(count & ~3) << 2);
-  while (x < whole) {
-    const v = v128.load(g);
-    const product = f32x4.mul(v, f32x4.sub(v128.load(x), m));
-    s0 = f64x2.add(s0, lowDoubles(v));
-    s1 = f64x2.add(s1, highDoubles(v));
-    t0 = f64x2.add(t0, lowDoubles(product));
-    t1 = f64x2.add(t1, highDoubles(product));
+  const a = f32x4.splat(gain);
+  const b = f32x4.splat(bias);
+  for (const end = to + (<usize>(count & ~3) << 2); to < end; to += 16) {
+    v128.store(to, normalized(x, m, a, b));
     x += 16;
-    g += 16;
   }
-  let sum = sumDoubles(f64x2.add(s0, s1));
-  let product = sumDoubles(f64x2.add(t0, t1));
-  for (const end = x + (<usize>(count & 3) << 2); x < end; x += 4) {
-    sum += load<f32>(g);
-    product += load<f32>(g) * (load<f32>(x) - mean);
-    g += 4;
-  }
-  store<f64>(to, load<f64>(to) + sum);
-  store<f64>(to, load<f64>(to, 8) + product, 8);
+  if (count & 3) storeLanes(to, normalized(x, m, a, b), count & 3);
 }
 
-/** All three gradients of batch norm for channels `begin … end`. Scratch: 16 bytes. */
-export function batchNormGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  g: usize,
-  x: usize,
-  mean: usize,
-  rstd: usize,
-  weight: usize,
-  images: i32,
-  channels: i32,
-  pixels: i32,
-  out: usize,
-  weightGradient: usize,
-  biasGradient: usize,
-): void {
-  const stride = <usize>channels * pixels * 4;
+function rectify(x: usize, count: i32, mean: f32, gain: f32, bias: f32, to: usize): void {
+  const m = f32x4.splat(mean);
+  const a = f32x4.splat(gain);
+  const b = f32x4.splat(bias);
+  const zero = f32x4.splat(0);
+  for (const end = to + (<usize>(count & ~3) << 2); to < end; to += 16) {
+    v128.store(to, f32x4.add(f32x4.pmax(normalized(x, m, a, b), zero), zero));
+    x += 16;
+  }
+  if (count & 3) storeLanes(to, f32x4.add(f32x4.pmax(normalized(x, m, a, b), zero), zero), count & 3);
+}
+
+function quantize(n: Norm, x: usize, count: i32, mean: f32, gain: f32, bias: f32, to: usize): void {
+  const m = f32x4.splat(mean);
+  const a = f32x4.splat(gain);
+  const b = f32x4.splat(bias);
+  const s = v128.load32_splat(n.scale);
+  const floor = f32x4.splat(n.floor);
+  const low = f32x4.splat(n.low);
+  const high = f32x4.splat(n.high);
+  for (const end = to + (<usize>(count & ~3) << 2); to < end; to += 16) {
+    v128.store(to, f32x4.mul(level(normalized(x, m, a, b), floor, s, low, high), s));
+    x += 16;
+  }
+  if (count & 3) storeLanes(to, f32x4.mul(level(normalized(x, m, a, b), floor, s, low, high), s), count & 3);
+}
+
+/**
+ * Gradients for channels `begin … end`. Scratch: 64 bytes, and two channels where channels are gathered. A first pass writes
+ * the gradient to the normalised values and sums it, a second turns it into that to x.
+ */
+export function normActivateGradient(begin: i32, end: i32, scratch: usize, norm: usize): void {
+  const n = changetype<Norm>(norm);
+  const stride = imageBytes(n);
+  const runs = runsOf(n);
+  const length = runLength(n);
+  const count = <f64>n.images * <f64>n.pixels;
+  const buffer = scratch + 64;
   for (let c = begin; c < end; c++) {
-    const at = (<usize>c) << 2;
-    const first = (<usize>c * pixels) << 2;
-    const m = load<f32>(mean + at);
-    const r = <f64>load<f32>(rstd + at);
-    store<f64>(scratch, 0);
-    store<f64>(scratch, 0, 8);
-    for (let i = 0; i < images; i++) gradientRun(g + first + i * stride, x + first + i * stride, m, pixels, scratch);
-    const bias = load<f64>(scratch);
-    const scaled = load<f64>(scratch, 8) * r;
-    store<f32>(biasGradient + at, <f32>bias);
-    store<f32>(weightGradient + at, <f32>scaled);
-    const n = <f64>images * <f64>pixels;
-    const factor = <f64>load<f32>(weight + at) * r;
-    const shift = f32x4.splat(<f32>(bias / n));
-    const slope = f32x4.splat(<f32>((scaled / n) * r));
-    const gain = f32x4.splat(<f32>factor);
-    const centre = f32x4.splat(m);
-    for (let i = 0; i < images; i++) {
-      const offset = first + i * stride;
-      planeGradient(g + offset, x + offset, shift, slope, gain, centre, pixels, out + offset);
+    const at = <usize>c << 2;
+    const x = open(n, n.x, c, buffer);
+    let g = open(n, n.g, c, buffer + ((<usize>length << 2) + 16));
+    const to = target(n, c, g);
+    const mean = load<f32>(n.mean + at);
+    const gain = gainOf(n, at);
+    const bias = load<f32>(n.bias + at);
+    v128.store(scratch, i32x4.splat(0));
+    v128.store(scratch, i32x4.splat(0), 16);
+    const whole = length & ~3;
+    for (let i = 0; i < runs; i++) {
+      const run = i * stride;
+      for (let start = 0; start < whole; start += RUN) {
+        const here = run + (<usize>start << 2);
+        addRun(n, g + here, x + here, min(RUN, whole - start), mean, gain, bias, to + here, scratch);
+      }
+      if (whole == length) continue;
+      const here = run + (<usize>whole << 2);
+      const rest = length & 3;
+      v128.store(scratch + 32, v128.and(v128.load(g + here), firstLanes(rest)));
+      v128.store(scratch + 48, v128.and(v128.load(x + here), firstLanes(rest)));
+      addRun(n, scratch + 32, scratch + 48, 4, mean, gain, bias, scratch + 32, scratch);
+      if (n.activation != NOTHING) storeLanes(to + here, v128.load(scratch + 32), rest);
     }
+    if (n.activation != NOTHING) g = to;
+    const rstd = 1 / Math.sqrt(<f64>load<f32>(n.variance + at) + <f64>n.epsilon);
+    const toBias = load<f64>(scratch);
+    const toWeight = load<f64>(scratch, 8) * rstd;
+    store<f32>(n.biasGradient + at, <f32>toBias);
+    store<f32>(n.weightGradient + at, <f32>toWeight);
+    if (n.activation > RELU) store<f64>(n.scaleParts + (<usize>c << 3), load<f64>(scratch, 16));
+    const shift = <f32>(toBias / count);
+    const slope = <f32>((toWeight / count) * rstd);
+    for (let i = 0; i < runs; i++) {
+      const here = i * stride;
+      inputGradient(g + here, x + here, length, mean, gain, shift, slope, to + here);
+    }
+    close(n, c, to);
   }
 }
 
-/** gain·(g − shift − (x − centre)·slope). */
-function planeGradient(
-  g: usize,
-  x: usize,
-  shift: v128,
-  slope: v128,
-  gain: v128,
-  centre: v128,
-  count: i32,
-  to: usize,
+/** Adds the lanes of two partial sums to the doubles at `to`. */
+@inline
+function addUp(to: usize, a: v128, b: v128): void {
+  store<f64>(to, load<f64>(to) + sumLanes(a));
+  store<f64>(to, load<f64>(to, 8) + sumLanes(b), 8);
+}
+
+/**
+ * Adds the sums of one run of whole vectors to the doubles at `to`: Σ u and Σ u·(x − mean), u the gradient to the normalised
+ * values, which is written to `out` where something follows the norm; and what the run adds to the gradient of the scale.
+ */
+function addRun(
+  n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
 ): void {
-  const stop = to + ((<usize>(count & ~3)) << 2);
-  while (to < stop) {
-    const d = f32x4.mul(f32x4.sub(v128.load(x), centre), slope);
-    v128.store(to, f32x4.mul(f32x4.sub(f32x4.sub(v128.load(g), shift), d), gain));
+  if (n.activation == NOTHING) plainSums(g, x, count, mean, to);
+  else if (n.activation == RELU) rectifiedSums(g, x, count, mean, gain, bias, out, to);
+  else quantizedSums(n, g, x, count, mean, gain, bias, out, to);
+}
+
+function plainSums(g: usize, x: usize, count: i32, mean: f32, to: usize): void {
+  const m = f32x4.splat(mean);
+  let sum = f32x4.splat(0);
+  let along = f32x4.splat(0);
+  for (const end = x + (<usize>count << 2); x < end; x += 16) {
+    const u = v128.load(g);
+    sum = f32x4.add(sum, u);
+    along = f32x4.add(along, f32x4.mul(u, f32x4.sub(v128.load(x), m)));
+    g += 16;
+  }
+  addUp(to, sum, along);
+}
+
+function rectifiedSums(
+  g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
+): void {
+  const m = f32x4.splat(mean);
+  const k = f32x4.splat(gain);
+  const b = f32x4.splat(bias);
+  let sum = f32x4.splat(0);
+  let along = f32x4.splat(0);
+  for (const end = x + (<usize>count << 2); x < end; x += 16) {
+    const w = f32x4.sub(v128.load(x), m);
+    const u = v128.and(v128.load(g), f32x4.gt(f32x4.add(f32x4.mul(w, k), b), f32x4.splat(0)));
+    sum = f32x4.add(sum, u);
+    along = f32x4.add(along, f32x4.mul(u, w));
+    v128.store(out, u);
+    g += 16;
+    out += 16;
+  }
+  addUp(to, sum, along);
+}
+
+/** The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. */
+function quantizedSums(
+  n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
+): void {
+  const m = f32x4.splat(mean);
+  const k = f32x4.splat(gain);
+  const b = f32x4.splat(bias);
+  const s = v128.load32_splat(n.scale);
+  const floor = f32x4.splat(n.floor);
+  const low = f32x4.splat(n.low);
+  const high = f32x4.splat(n.high);
+  let sum = f32x4.splat(0);
+  let along = f32x4.splat(0);
+  let share = f32x4.splat(0);
+  for (const end = x + (<usize>count << 2); x < end; x += 16) {
+    const w = f32x4.sub(v128.load(x), m);
+    const y = f32x4.add(f32x4.mul(w, k), b);
+    const t = f32x4.div(f32x4.pmax(y, floor), s);
+    const r = f32x4.nearest(t);
+    const q = f32x4.pmin(f32x4.pmax(r, low), high);
+    const inside = f32x4.eq(q, r);
+    const v = v128.load(g);
+    share = f32x4.add(share, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
+    const u = v128.and(v, v128.and(inside, f32x4.gt(y, floor)));
+    sum = f32x4.add(sum, u);
+    along = f32x4.add(along, f32x4.mul(u, w));
+    v128.store(out, u);
+    g += 16;
+    out += 16;
+  }
+  addUp(to, sum, along);
+  store<f64>(to, load<f64>(to, 16) + sumLanes(share), 16);
+}
+
+/** `gain·(g − shift − (x − mean)·slope)`, g the gradient to the normalised values. */
+function inputGradient(
+  g: usize, x: usize, count: i32, mean: f32, gain: f32, shift: f32, slope: f32, to: usize,
+): void {
+  const m = f32x4.splat(mean);
+  const k = f32x4.splat(gain);
+  const off = f32x4.splat(shift);
+  const along = f32x4.splat(slope);
+  for (const end = to + (<usize>(count & ~3) << 2); to < end; to += 16) {
+    const w = f32x4.mul(f32x4.sub(v128.load(x), m), along);
+    v128.store(to, f32x4.mul(f32x4.sub(f32x4.sub(v128.load(g), off), w), k));
     g += 16;
     x += 16;
-    to += 16;
   }
   if (count & 3) {
-    const d = f32x4.mul(f32x4.sub(v128.load(x), centre), slope);
-    storeLanes(to, f32x4.mul(f32x4.sub(f32x4.sub(v128.load(g), shift), d), gain), count & 3);
+    const w = f32x4.mul(f32x4.sub(v128.load(x), m), along);
+    storeLanes(to, f32x4.mul(f32x4.sub(f32x4.sub(v128.load(g), off), w), k), count & 3);
   }
 }

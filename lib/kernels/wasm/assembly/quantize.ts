@@ -6,7 +6,7 @@ const PART: i32 = 16384;
 
 /** round(max(x, floor) / s) to even, clipped; NaN stays NaN. */
 @inline
-function level(x: v128, floor: v128, s: v128, low: v128, high: v128): v128 {
+export function level(x: v128, floor: v128, s: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(f32x4.nearest(f32x4.div(f32x4.pmax(x, floor), s)), low), high);
 }
 
