@@ -191,12 +191,14 @@ function isPointwise({ source, out, taps, top, left, rowStep, step }: Sliding): 
 
 function slidePoints(machine: Machine, sliding: Sliding, filters: Filters): void {
   const { source, out } = sliding;
+  const strips = source.groups * Math.ceil((source.images * out.height * out.width) / PIXELS);
   const { plan } = layOut(sliding);
+  plan.bands = machine.bandsFor(strips, Math.ceil(out.channels / ROWS));
   plan.channelBytes = plan.sourceChannel;
   const depth = source.channels;
   withWeights(machine, plan, sliding, [0], filters, (address) => {
     const pixels = source.images * out.height * out.width;
-    const units = source.groups * Math.ceil(pixels / PIXELS);
+    const units = strips * plan.bands;
     const cost = (source.groups * pixels * plan.rows * depth) / RATE / units;
     const scratch = TILE_BYTES + PIXELS * 8 + 64 + PIXELS * depth * 4;
     machine.run('pointwise', { units, pieces: 4, cost, scratch: () => scratch }, address);

@@ -89,21 +89,28 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
   const to = from + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
   const packed = to + ((<usize>p.block * p.outHeight * p.outWidth) << 2) + 32;
   listPixels(p, first, images, padded, from, to, group);
-  multiplyPixels(p, group, pixels, from, to, packed, scratch);
+  multiplyPixels(p, group, 0, p.rows, pixels, from, to, packed, scratch);
 }
 
-/** 1 × 1 windows without padding: a unit is PIXELS pixels of all images in order, of one group, read where they lie. */
+/**
+ * 1 × 1 windows without padding: a unit is PIXELS pixels of all images in order, of one group and one band of output channels,
+ * read where they lie.
+ */
 export function pointwise(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
   const perImage = p.outHeight * p.outWidth;
   const total = p.images * perImage;
   const strips = (total + PIXELS - 1) / PIXELS;
+  const bandRows = ((p.rows + ROWS - 1) / ROWS + p.bands - 1) / p.bands * ROWS;
   const from = scratch + TILE_BYTES;
   const to = from + (PIXELS << 2) + 32;
   const packed = to + (PIXELS << 2) + 32;
   for (let unit = begin; unit < end; unit++) {
-    const group = unit / strips;
-    const first = (unit % strips) * PIXELS;
+    const top = (unit % p.bands) * bandRows;
+    const bottom = min(top + bandRows, p.rows);
+    if (top >= bottom) continue;
+    const group = unit / p.bands / strips;
+    const first = (unit / p.bands % strips) * PIXELS;
     const pixels = min(PIXELS, total - first);
     for (let i = 0; i < pixels; i++) {
       const image = (first + i) / perImage;
@@ -117,13 +124,13 @@ export function pointwise(begin: i32, end: i32, scratch: usize, plan: usize): vo
       store<usize>(to + at, out + y * p.outRow + x * p.outColumn);
     }
     repeatLast(from, pixels);
-    multiplyPixels(p, group, pixels, from, to, packed, scratch);
+    multiplyPixels(p, group, top, bottom, pixels, from, to, packed, scratch);
   }
 }
 
-/** Packs windows of listed pixels, eight a tile, and multiplies them with all panels of weights. */
+/** Packs windows of listed pixels, eight a tile, and multiplies them with the panels of outputs `top … bottom`. */
 function multiplyPixels(
-  p: Plan, group: i32, pixels: i32, from: usize, to: usize, packed: usize, tile: usize,
+  p: Plan, group: i32, top: i32, bottom: i32, pixels: i32, from: usize, to: usize, packed: usize, tile: usize,
 ): void {
   const depth = p.channels * p.taps;
   const tileBytes = <usize>depth << 5;
@@ -131,10 +138,10 @@ function multiplyPixels(
   for (let t = 0; t < tiles; t++) {
     packTile(from + (<usize>t << 5), p.offsets, depth, packed + t * tileBytes);
   }
-  let panel = p.weights + group * p.weightGroup;
-  for (let i = 0; i < p.rows; i += ROWS) {
+  let panel = p.weights + group * p.weightGroup + <usize>(top * depth) * 4;
+  for (let i = top; i < bottom; i += ROWS) {
     const offset = i * p.outChannel;
-    const rows = min(ROWS, p.rows - i);
+    const rows = min(ROWS, bottom - i);
     for (let t = 0; t < tiles; t++) {
       const window = packed + t * tileBytes;
       const at = to + (<usize>t << 5);
