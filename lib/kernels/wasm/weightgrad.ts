@@ -4,7 +4,7 @@ import type { ConvGeometry } from '../backend.js';
 import { COLUMNS, ROWS, THIN } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
 import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';
-import { suitsWinograd, suitsWinogradGradient, winogradWeightGradient } from './winograd.js';
+import { suitsWinograd, winogradGradientWay, winogradWeightGradient } from './winograd.js';
 
 /** Bytes of images and gradients copied at once: some of the last-level cache. */
 const COPY_BYTES = 1 << 23;
@@ -24,9 +24,10 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
   }
   const [outputs, inputs, ...kernel] = weightShape;
   const kind = { kernel, outHeight: g.shape[2], outWidth: g.shape[3], channels: inputs, rows: outputs };
-  const pays = suitsWinogradGradient(machine.winograd, inputs, outputs);
-  if (pays && suitsWinograd(machine.winograd, kind, geometry)) {
-    winogradWeightGradient(machine, g, x, geometry.padding, result);
+  const tiles = g.shape[0] * Math.ceil(g.shape[2] / 4) * Math.ceil(g.shape[3] / 4);
+  const way = winogradGradientWay(machine.winograd, inputs, outputs, tiles);
+  if (way && suitsWinograd(machine.winograd, kind, geometry)) {
+    winogradWeightGradient(machine, way, g, x, geometry.padding, result);
   } else if (inputs === 1 && outputs / geometry.groups <= 2) {
     depthwise(machine, g, x, result, geometry);
   } else {

@@ -2,6 +2,7 @@ import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import {
   CHUNK,
+  CHUNK_BYTES,
   DEPTH,
   FILTER_BYTES,
   LINES_BYTES,
@@ -25,14 +26,19 @@ export type WinogradChoice = (typeof WINOGRAD_CHOICES)[number];
 const BLOCK = 32;
 /** So few tiles are one block, whose halves are split among threads: patches by channels, products by panels. */
 const FEW_TILES = 64;
-/** Tiles of a block of the weight gradient. */
-const GRADIENT_BLOCK = 128;
+/** Tiles of a block of a segment of the weight gradient. */
+const GRADIENT_BLOCK = 64;
 /** Fewest channels on either side for which transforms pay. */
 const FEWEST_CHANNELS = 8;
 /** Least saving of multiplications, after tiles that stick out of the image. */
 const LEAST_SAVING = 1.4;
-/** Most bytes of sums of a weight gradient. */
-const MOST_SUMS = 1 << 26;
+/** Most bytes that transforms of all tiles may take. */
+const MOST_BYTES = 1 << 27;
+/** Bytes of sums that are not worth writing out, and of transforms that are not worth keeping. */
+const MANY_SUMS = 1 << 24;
+const MANY_TRANSFORMS = 1 << 24;
+/** Segments of tiles: more would be more sums to add up. */
+const MOST_SEGMENTS = 8;
 /** Estimated multiply-adds a nanosecond. */
 const RATE = 17;
 
@@ -62,9 +68,37 @@ export function suitsWinograd(
   return ((choice === 'f4' ? 4 : 2.25) * outHeight * outWidth) / covered >= LEAST_SAVING;
 }
 
-/** Whether the weight gradient of such a convolution gains, which has no `f2` form. */
-export function suitsWinogradGradient(choice: WinogradChoice, channels: number, rows: number): boolean {
-  return choice === 'f4' && 36 * rows * channels * 4 <= MOST_SUMS;
+/**
+ * How a weight gradient goes about it: transforms of all tiles, then products of panels of output channels (many weights) or of
+ * frequencies; or segments of tiles, each thread transforming and multiplying its own (many tiles).
+ */
+export type GradientWay = 'panels' | 'frequencies' | 'segments';
+
+/** How the weight gradient of such a convolution gains, which has no `f2` form; null if it does not. */
+export function winogradGradientWay(
+  choice: WinogradChoice,
+  channels: number,
+  rows: number,
+  tiles: number,
+): GradientWay | null {
+  if (choice !== 'f4') return null;
+  const { patchTile, gradientTile, sumStep } = gradientStrides(channels, rows);
+  const transforms = 36 * tiles * (patchTile + gradientTile);
+  const sums = 36 * sumStep;
+  if (sums > MANY_SUMS) return transforms <= MOST_BYTES ? 'panels' : null;
+  if (transforms <= MANY_TRANSFORMS) return 'frequencies';
+  return 'segments';
+}
+
+/** Byte strides of a weight gradient's transforms and sums. */
+function gradientStrides(channels: number, rows: number) {
+  const sumRow = Math.ceil(channels / 8) * 32;
+  return {
+    patchTile: spread(cacheLines(Math.ceil(channels / 8) * 32)),
+    gradientTile: spread(cacheLines(Math.ceil(rows / ROWS) * PANEL_BYTES)),
+    sumRow,
+    sumStep: Math.ceil(rows / ROWS) * ROWS * sumRow + 64,
+  };
 }
 
 /** A contiguous tensor as `Picture` in assembly/tiling.ts, zeros of `padding` (negative crops) before it. */
@@ -97,7 +131,7 @@ const EMPTY: PlanOf<'Tiling'> = {
   ...{ edge: 0, across: 0, down: 0, tiles: 0, block: 0, input: 0, output: 0, filters: 0 },
   ...{ weights: 0, weightRow: 0, weightChannel: 0, weightDown: 0, weightAcross: 0 },
   ...{ patches: 0, patchStep: 0, patchTile: 0, gradients: 0, gradientStep: 0, gradientTile: 0 },
-  ...{ sums: 0, sumStep: 0, sumRow: 0 },
+  ...{ segment: 0, sums: 0, sumStep: 0, sumRow: 0 },
 };
 
 /** Weights as a pass of convolution reads them: address and byte strides of output, input, row and column. */
@@ -169,6 +203,7 @@ export function winograd(
 /** Gradient `out [O, C, 3, 3]` of a convolution to its weights. */
 export function winogradWeightGradient(
   machine: Machine,
+  way: GradientWay,
   g: View,
   x: View,
   padding: readonly [number, number],
@@ -177,54 +212,45 @@ export function winogradWeightGradient(
   const channels = x.shape[1];
   const rows = g.shape[1];
   const { across, down, tiles } = cut(g, 4);
-  const block = Math.min(GRADIENT_BLOCK, tiles);
-  const patchTile = spread(cacheLines(Math.ceil(channels / 8) * 32));
-  const gradientTile = spread(cacheLines(Math.ceil(rows / ROWS) * PANEL_BYTES));
-  const patchStep = block * patchTile + 64;
-  const gradientStep = block * gradientTile + 64;
-  const sumRow = Math.ceil(channels / 8) * 32;
-  const sumStep = Math.ceil(rows / ROWS) * ROWS * sumRow + 64;
-  const columns = CHUNK * 4 + 25 * TRANSFORM_LINE;
-  const single = tiles <= block;
+  const strides = gradientStrides(channels, rows);
+  const block = way === 'segments' ? GRADIENT_BLOCK : tiles;
+  // Segments are whole blocks, except for the last.
+  const segment = way === 'segments' ? Math.ceil(tiles / MOST_SEGMENTS / block) * block : tiles;
+  const segments = Math.ceil(tiles / segment);
+  const patchStep = block * strides.patchTile + 64;
+  const gradientStep = block * strides.gradientTile + 64;
+  const transformed = 36 * (patchStep + gradientStep);
+  const sums = segments * 36 * strides.sumStep;
+  const work = (36 * rows * channels * tiles) / RATE;
   machine.dense([x, g], (address, gradient) =>
-    machine.borrow(36 * (patchStep + gradientStep + (single ? 0 : sumStep)), (patches) => {
-      const gradients = patches + 36 * patchStep;
+    machine.borrow((way === 'segments' ? 0 : transformed) + (way === 'panels' ? 0 : sums), (buffer) => {
       const words = machine.plan('Tiling', {
         ...EMPTY,
-        ...{
-          edge: 4,
-          across,
-          down,
-          tiles,
-          block,
-          patches,
-          patchStep,
-          patchTile,
-          gradients,
-          gradientStep,
-          gradientTile,
-        },
-        ...{ sums: gradients + 36 * gradientStep, sumStep, sumRow },
+        ...{ edge: 4, across, down, tiles, block, segment, patchStep, gradientStep, ...strides },
+        ...{ patches: buffer, gradients: buffer + 36 * patchStep },
+        sums: buffer + (way === 'segments' ? 0 : transformed),
         input: picture(machine, x, address, padding),
         output: picture(machine, g, gradient, [0, 0]),
       });
-      const chunks = 2 * Math.ceil(block / CHUNK);
-      const transforms = { units: chunks, pieces: 4, cost: (channels + rows) * CHUNK * 12, scratch: () => columns };
-      const products = { units: 36, pieces: 4, cost: (rows * channels * block) / RATE };
-      if (single) {
-        machine.run('winogradTransforms', transforms, words, 0);
-        const units = Math.ceil(rows / ROWS);
+      const result = machine.address(out);
+      if (way === 'segments') {
+        const job = { units: segments, pieces: 4, cost: work / segments, scratch: () => CHUNK_BYTES + transformed };
+        machine.run('winogradSegments', job, words);
+      } else {
+        const units = 2 * Math.ceil(tiles / CHUNK);
+        const cost = (channels + rows) * CHUNK * 12;
+        machine.run('winogradTransforms', { units, pieces: 4, cost, scratch: () => CHUNK_BYTES }, words);
+      }
+      if (way === 'panels') {
+        const panels = Math.ceil(rows / ROWS);
         const scratch = WEIGHT_BYTES + 36 * (ROWS * DEPTH * 4 + 64);
-        const job = { units, pieces: 4, cost: (36 * products.cost) / units, scratch: () => scratch };
-        machine.run('winogradGradient', job, words, machine.address(out));
+        const job = { units: panels, pieces: 4, cost: work / panels, scratch: () => scratch };
+        machine.run('winogradGradient', job, words, result);
         return;
       }
-      for (let first = 0; first < tiles; first += block) {
-        machine.run('winogradTransforms', transforms, words, first);
-        machine.run('winogradSums', products, words, first);
-      }
-      const job = { units: rows, pieces: 4, cost: channels * 20, scratch: () => WEIGHT_BYTES };
-      machine.run('winogradWeights', job, words, machine.address(out));
+      if (way === 'frequencies') machine.run('winogradFrequencies', { units: 36, pieces: 4, cost: work / 36 }, words);
+      const collecting = { units: rows, pieces: 4, cost: channels * 20, scratch: () => WEIGHT_BYTES };
+      machine.run('winogradWeights', collecting, words, result);
     }),
   );
 }

@@ -20,24 +20,26 @@ export const NC = 512;
 
 /** Most tiles of a block of Winograd's filtering. */
 export const TILE_BLOCK = 64;
-/** Tiles whose transforms of the weight gradient are one unit. */
+/** Tiles of the weight gradient transformed together. */
 export const CHUNK = 16;
 /**
  * Distance of lines of transformed columns: of a block that is one row of tiles, or as many rows as it has tiles (each of
  * 4 pixels and 2 of overlap, in whole vectors, so 8 a tile), and one vector a column may reach past the last.
  */
 export const TRANSFORM_LINE = 2112;
+/** Bytes that transforming a chunk takes: offsets of tiles, zeros, and six lines of four channels. */
+export const CHUNK_BYTES = 52864;
 /** Input channels whose products are added up at once where there are few tiles; output channels of a weight gradient's. */
 export const DEPTH = 64;
 /** Bytes that transforming filters takes: taps, work, results of ROWS outputs. */
 export const FILTER_BYTES = 3312;
-/** Bytes that transforming sums to weights takes: work and nine results. */
-export const WEIGHT_BYTES = 432;
+/** Bytes that transforming sums to weights takes: work, nine results, 36 totals. */
+export const WEIGHT_BYTES = 1008;
 /** Bytes of four lines of six vectors, and of a row of four tiles' pixels. */
 export const LINES_BYTES = 448;
 
 /**
- * Pixels multiplied at once by a 1 × 1 convolution, and pixels and tiles of values of a block of the direct weight gradient,
+ * Pixels (or tiles) multiplied at once by a 1 × 1 convolution, and pixels and tiles of values of a block of the direct weight gradient,
  * where both operands stay in the first-level cache.
  */
 export const PIXELS = 128;

@@ -8,7 +8,9 @@ export { packWeights, windowOffsets } from './window';
 export { convolve, pointwise } from './convolution';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
 export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
-export { winogradGradient, winogradSums, winogradTransforms, winogradWeights } from './winogradgrad';
+export {
+  winogradFrequencies, winogradGradient, winogradSegments, winogradTransforms, winogradWeights,
+} from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
 export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';

@@ -47,7 +47,8 @@ export class Tiling {
   gradients: usize = 0;
   gradientStep: i32 = 0;
   gradientTile: i32 = 0;
-  /** Weight gradient: sums `[frequency][row][channel]`, strides of frequency and row. */
+  /** Weight gradient: tiles of a segment; sums `[segment][frequency][row][channel]`, strides of frequency and row. */
+  segment: i32 = 0;
   sums: usize = 0;
   sumStep: i32 = 0;
   sumRow: i32 = 0;

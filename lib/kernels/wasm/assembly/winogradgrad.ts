@@ -2,30 +2,32 @@
  * Gradient of a 3 × 3 convolution with stride 1 to its weights, by the adjoint of F(4×4): for every frequency one product
  * of transformed output gradients and transformed patches along the tiles.
  */
-import { CHUNK, DEPTH, PANEL_BYTES, ROWS, TRANSFORM_LINE, WEIGHT_BYTES } from './blocking';
+import { CHUNK, CHUNK_BYTES, DEPTH, PANEL_BYTES, PIXELS, ROWS, TRANSFORM_LINE, WEIGHT_BYTES } from './blocking';
 import { microStrided } from './micro';
 import { fillWords } from './simd';
 import { gradientRows4, patchRows4, transformWeights4 } from './tiles';
 import { GRADIENT, listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
 /**
- * Transforms of the tiles from `first` on, of one block, CHUNK tiles a unit: even units patches, odd ones gradients, as
- * `[frequency][tile][channel]`. Scratch: offsets of tiles, zeros, lines of four channels.
+ * Transforms of all tiles, CHUNK a unit: even units patches, odd ones gradients, as `[frequency][tile][channel]`. Scratch:
+ * CHUNK_BYTES.
  */
-export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize, first: i32): void {
+export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   for (let unit = begin; unit < end; unit++) {
-    const start = (unit >> 1) * CHUNK;
-    const count = min(CHUNK, min(t.block, t.tiles - first) - start);
-    if (count <= 0) continue;
-    if (unit & 1) {
-      const to = t.gradients + start * t.gradientTile;
-      transformChunk(t, changetype<Picture>(t.output), GRADIENT, first + start, count, scratch, to, t.gradientTile, t.gradientStep);
-    } else {
-      const to = t.patches + start * t.patchTile;
-      transformChunk(t, changetype<Picture>(t.input), PATCH, first + start, count, scratch, to, t.patchTile, t.patchStep);
-    }
+    const first = (unit >> 1) * CHUNK;
+    const count = min(CHUNK, t.tiles - first);
+    if (unit & 1) transformGradients(t, first, count, t.gradients + first * t.gradientTile, scratch);
+    else transformPatches(t, first, count, t.patches + first * t.patchTile, scratch);
   }
+}
+
+function transformPatches(t: Tiling, first: i32, count: i32, to: usize, scratch: usize): void {
+  transformChunk(t, changetype<Picture>(t.input), PATCH, first, count, scratch, to, t.patchTile, t.patchStep);
+}
+
+function transformGradients(t: Tiling, first: i32, count: i32, to: usize, scratch: usize): void {
+  transformChunk(t, changetype<Picture>(t.output), GRADIENT, first, count, scratch, to, t.gradientTile, t.gradientStep);
 }
 
 function transformChunk(
@@ -52,38 +54,87 @@ function transformChunk(
   }
 }
 
-/** Products of frequencies `begin … end` along the tiles of a block; sums go on unless it is the first. */
-export function winogradSums(begin: i32, end: i32, scratch: usize, tiling: usize, first: i32): void {
+/**
+ * Segments `begin … end` of tiles, `Tiling.segment` each, with sums of their own. Scratch: CHUNK_BYTES, transformed patches and
+ * gradients of a block.
+ */
+export function winogradSegments(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
-  const channels = changetype<Picture>(t.input).channels;
-  const rows = changetype<Picture>(t.output).channels;
-  const count = min(t.block, t.tiles - first);
-  for (let f = begin; f < end; f++) {
-    const patches = t.patches + <usize>f * t.patchStep;
-    let g = t.gradients + <usize>f * t.gradientStep;
-    let row = t.sums + <usize>f * t.sumStep;
-    for (let i = 0; i < rows; i += ROWS) {
-      for (let c: usize = 0; c < <usize>channels << 2; c += 32) {
-        microStrided<f32>(count, g, t.gradientTile, patches + c, t.patchTile, row + c, t.sumRow, <i32>(first > 0));
+  const patches = scratch + CHUNK_BYTES;
+  const gradients = patches + 36 * t.patchStep;
+  for (let unit = begin; unit < end; unit++) {
+    const first = unit * t.segment;
+    const last = min(first + t.segment, t.tiles);
+    const sums = t.sums + <usize>(unit * 36) * t.sumStep;
+    for (let tile = first; tile < last; tile += t.block) {
+      const count = min(t.block, last - tile);
+      for (let i = 0; i < count; i += CHUNK) {
+        const chunk = min(CHUNK, count - i);
+        transformPatches(t, tile + i, chunk, patches + i * t.patchTile, scratch);
+        transformGradients(t, tile + i, chunk, gradients + i * t.gradientTile, scratch);
       }
-      g += PANEL_BYTES;
-      row += ROWS * t.sumRow;
+      for (let f: usize = 0; f < 36; f++) {
+        const at = patches + f * t.patchStep;
+        addProducts(t, count, at, gradients + f * t.gradientStep, sums + f * t.sumStep, tile > first);
+      }
     }
   }
 }
 
-/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums. Scratch: WEIGHT_BYTES. */
+/** Sums of frequencies `begin … end` from the transforms of all tiles. */
+export function winogradFrequencies(begin: i32, end: i32, scratch: usize, tiling: usize): void {
+  const t = changetype<Tiling>(tiling);
+  for (let f = <usize>begin; f < <usize>end; f++) {
+    const patches = t.patches + f * t.patchStep;
+    const gradients = t.gradients + f * t.gradientStep;
+    for (let tile = 0; tile < t.tiles; tile += PIXELS) {
+      const count = min(PIXELS, t.tiles - tile);
+      const at = patches + tile * t.patchTile;
+      addProducts(t, count, at, gradients + tile * t.gradientTile, t.sums + f * t.sumStep, tile > 0);
+    }
+  }
+}
+
+/** Products of one frequency along tiles. */
+function addProducts(t: Tiling, count: i32, patches: usize, gradients: usize, sums: usize, add: bool): void {
+  const channels = changetype<Picture>(t.input).channels;
+  const rows = changetype<Picture>(t.output).channels;
+  for (let i = 0; i < rows; i += ROWS) {
+    for (let c: usize = 0; c < <usize>channels << 2; c += 32) {
+      microStrided<f32>(count, gradients, t.gradientTile, patches + c, t.patchTile, sums + c, t.sumRow, <i32>add);
+    }
+    gradients += PANEL_BYTES;
+    sums += ROWS * t.sumRow;
+  }
+}
+
+/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums of all segments. Scratch: WEIGHT_BYTES. */
 export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
   const channels = changetype<Picture>(t.input).channels;
+  const segments = (t.tiles + t.segment - 1) / t.segment;
+  const total = scratch + 432;
   for (let row = begin; row < end; row++) {
-    storeWeights(t.sums + <usize>row * t.sumRow, t.sumStep, channels, out + <usize>(row * channels) * 36, scratch);
+    for (let c = 0; c < channels; c += 4) {
+      let from = t.sums + <usize>row * t.sumRow + (<usize>c << 2);
+      for (let f: usize = 0; f < 576; f += 16) {
+        let sum = v128.load(from);
+        let at = from;
+        for (let s = 1; s < segments; s++) {
+          at += 36 * t.sumStep;
+          sum = f32x4.add(sum, v128.load(at));
+        }
+        v128.store(total + f, sum);
+        from += t.sumStep;
+      }
+      storeWeights(total, 16, min(4, channels - c), out + <usize>(row * channels + c) * 36, scratch);
+    }
   }
 }
 
 /**
- * Sums and weight gradients where all tiles are one block: panels of rows `begin … end`, some channels at a time, whose
- * patches stay in the cache. Scratch: WEIGHT_BYTES, sums `[frequency][ROWS][DEPTH]`.
+ * Sums and weight gradients from the transforms of all tiles: panels of rows `begin … end`, some channels at a time, whose
+ * patches stay in the cache if tiles are few. Scratch: WEIGHT_BYTES, sums `[frequency][ROWS][DEPTH]`.
  */
 export function winogradGradient(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
