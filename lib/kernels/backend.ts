@@ -233,6 +233,10 @@ export interface FusedKernels {
   ): NormGradients;
   /** `into ← keep·into + share·x`, in place on a contiguous view of equal shape: a running average. */
   blendInto(x: View, into: View, keep: number, share: number): void;
+  /** `max(2^x, 1e-10) / divisor`: scales of grids from their learned logarithms. */
+  powerScale(x: View, divisor: number): View;
+  /** Its gradient `g·2^x·ln2 / divisor`; the floor passes. */
+  powerScaleGrad(g: View, x: View, divisor: number): View;
   /** `clip(roundHalfEven(x / scale), low, high) · scale`; scale is a 1-element view. */
   fakeQuantize(x: View, scale: View, grid: QuantGrid): View;
   /**

@@ -1,5 +1,6 @@
 import { fakeQuantize, type NormFollower } from '../autograd/imageOps.js';
-import { abs, add, div, exp2, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
+import { abs, add, div, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
+import { powerScale } from '../autograd/quantOps.js';
 import { noGrad } from '../autograd/tape.js';
 import type { QuantGrid } from '../kernels/backend.js';
 import { Activation } from '../nn/layers/activation.js';
@@ -89,7 +90,8 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
   /** The scale s in use outside of the statistics phase's own batches, a scalar. */
   scale(): Tensor {
     if (!this.learned) return this.#scaleOf(this.runningThreshold.detach());
-    return this.#scaleOf(this.domain === 'log' ? exp2(this.value) : abs(this.value));
+    if (this.domain === 'log') return powerScale(this.value, this.#divisor);
+    return this.#scaleOf(abs(this.value));
   }
 
   override forward(x: Tensor): Tensor {
@@ -167,8 +169,12 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
 
   /** `max(θ, 1e-10) / D`; the floor passes the gradient on. */
   #scaleOf(theta: Tensor): Tensor {
-    const D = this.signed ? 2 ** (this.bits - 1) : 2 ** this.bits - 1;
-    return div(atLeastSmallest(theta), D);
+    return div(atLeastSmallest(theta), this.#divisor);
+  }
+
+  /** D. */
+  get #divisor(): number {
+    return this.signed ? 2 ** (this.bits - 1) : 2 ** this.bits - 1;
   }
 }
 

@@ -167,8 +167,16 @@ export class QuantAdd extends Module {
     this.branchQuant = new ActivationQuantizer(options);
   }
 
+  get branch(): ActivationQuantizer {
+    return this.branchQuant;
+  }
+
+  join(a: Tensor, b: Tensor): Tensor {
+    return add(a, b);
+  }
+
   override forward(a: Tensor, b: Tensor): Tensor {
-    return add(this.branchQuant.forward(a), this.branchQuant.forward(b));
+    return this.join(this.branch.forward(a), this.branch.forward(b));
   }
 }
 

@@ -2,7 +2,6 @@ import {
   abs,
   clip,
   div,
-  exp2,
   log2,
   max,
   maximum,
@@ -14,8 +13,8 @@ import {
   sub,
   sum,
 } from '../autograd/ops.js';
+import { a2qPenalty, a2qWeights, powerScale } from '../autograd/quantOps.js';
 import { noGrad } from '../autograd/tape.js';
-import { a2qPenalty, a2qWeights } from '../autograd/weightOps.js';
 import { Module } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
 import { dispose, scope } from '../tensor/storage.js';
@@ -141,7 +140,7 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
 
   override quantize(w: Tensor): QuantTensor {
     const { high: Q } = weightRange(this.bits);
-    const s = div(atLeastSmallest(exp2(column(this.d))), Q);
+    const s = powerScale(column(this.d), Q);
     const q = clip(roundHalfEven(div(asRows(w), s)), -Q, Q);
     return quantTensor(reshape(mul(q, s), w.shape), () => s, this.bits);
   }
@@ -205,12 +204,12 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   /** s `[O, 1]`. */
   scale(): Tensor {
-    return atLeastSmallest(exp2(column(this.d)));
+    return powerScale(column(this.d), 1);
   }
 
   /** g `[O, 1]`. */
   norm(): Tensor {
-    return atLeastSmallest(exp2(column(this.t)));
+    return powerScale(column(this.t), 1);
   }
 
   /** The trained weights before normalisation: centred for A2Q+. */

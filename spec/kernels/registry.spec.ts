@@ -52,7 +52,7 @@ t.test('setBackend decides where tensors are made', (t) => {
 
 t.test('completeBackend adds what is missing and keeps what is there', (t) => {
   const fused = Object.keys(defaults(createReferenceBackend())) as (keyof FusedKernels)[];
-  t.equal(fused.length, 27);
+  t.equal(fused.length, 29);
   const own = createReferenceBackend();
   const answer = contiguousView(Storage.alloc(own, 1, 'float32', Float32Array.of(42)), [1]);
   const implementation: BackendImplementation = Object.assign(own, { upsampleNearest: () => answer });

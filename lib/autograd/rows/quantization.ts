@@ -20,6 +20,13 @@ function checkChannels(op: string, w: Shape, d: Shape, t: Shape): void {
 
 /** Quantizers of activations and weights, each with its gradients in one kernel. */
 export const quantizationRows = {
+  /** `max(2^x, 1e-10) / divisor`: the scale of a grid from its learned logarithm; the floor passes the gradient on. */
+  powerScale: row<{ readonly divisor: number }>({
+    shape: ([x]) => x,
+    forward: (k, [x], { divisor }) => k.powerScale(x, divisor),
+    saves: [0],
+    vjp: [(g, s) => backendOf(g).powerScaleGrad(g, s.input(0), s.attrs.divisor)],
+  }),
   /**
    * `clip(roundHalfEven(x/s), low, high)·s` for one scale `s`, of max(x, 0) if the grid says so. Straight through: rounding has slope 1, the clip blocks
    * where the rounded value is outside, and `s` gets a gradient through both the division and the product.

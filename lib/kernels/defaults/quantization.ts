@@ -23,6 +23,10 @@ import { compose } from './compose.js';
 
 /** Fake quantization of activations and the order statistic its first scale comes from. */
 export const quantization = {
+  powerScale: compose((x: View, divisor: number) => div(maximum(unary('exp2', x), 1e-10), divisor)),
+
+  powerScaleGrad: compose((g: View, x: View, divisor: number) => div(mul(mul(g, unary('exp2', x)), Math.LN2), divisor)),
+
   fakeQuantize: compose((x: View, scale: View, grid: QuantGrid) => {
     const s = reshape(scale, []);
     const from = grid.relu ? unary('relu', x) : x;

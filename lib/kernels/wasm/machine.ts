@@ -186,15 +186,17 @@ export class Machine {
     const pieceUnits = Math.ceil(job.units / pieces / align) * align;
     const scratchBytes = cacheLines(job.scratch?.(Math.min(pieceUnits, job.units)) ?? 0);
     const kernel = this.#numberOf(name);
-    const start = (scratch: number) => {
+    const block = scratchBytes === 0 ? null : this.allocator.allocate(scratchBytes * threads);
+    try {
+      const scratch = block === null ? 0 : block.address;
       if (this.#team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
       else {
         const { units } = job;
         this.#team.run({ kernel, arguments: args, units, pieceUnits, scratch, scratchBytes });
       }
-    };
-    if (scratchBytes === 0) start(0);
-    else this.borrow(scratchBytes * threads, start);
+    } finally {
+      if (block !== null) this.allocator.release(block);
+    }
   }
 
   /** Bands the rows of an image are split into so that `units` images can keep all threads busy. */

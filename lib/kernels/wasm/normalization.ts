@@ -25,7 +25,16 @@ interface NormAddresses {
 /** Batch norm with what follows it, running averages, and fake quantization. */
 export function normalizationKernels(
   machine: Machine,
-): Pick<FusedKernels, 'normActivate' | 'normActivateGrad' | 'blendInto' | 'fakeQuantize' | 'fakeQuantizeGrad'> {
+): Pick<
+  FusedKernels,
+  | 'normActivate'
+  | 'normActivateGrad'
+  | 'blendInto'
+  | 'powerScale'
+  | 'powerScaleGrad'
+  | 'fakeQuantize'
+  | 'fakeQuantizeGrad'
+> {
   /** Runs a kernel over channels; the description is `Norm` in assembly/normalize.ts. */
   const overChannels = (
     kernel: 'normActivate' | 'normActivateGradient',
@@ -88,6 +97,22 @@ export function normalizationKernels(
       machine.dense([x], (from) =>
         machine.run('blendInto', elementJob(viewSize(into)), from, machine.address(into), keep, share),
       );
+    },
+
+    powerScale(x, divisor) {
+      const out = machine.output(x.shape);
+      machine.dense([x], (from) =>
+        machine.run('powerScale', elementJob(viewSize(x), 0, 10), from, divisor, machine.address(out)),
+      );
+      return out;
+    },
+
+    powerScaleGrad(g, x, divisor) {
+      const out = machine.output(x.shape);
+      machine.dense([g, x], (fromG, from) =>
+        machine.run('powerScaleGradient', elementJob(viewSize(x), 0, 10), fromG, from, divisor, machine.address(out)),
+      );
+      return out;
     },
 
     fakeQuantize(x, scale, grid) {

@@ -4,6 +4,8 @@ import type { Job, Machine } from './machine.js';
 
 /** Floats a unit of work updates. */
 const BLOCK = 8192;
+/** Words that describe it, as in assembly/optimize.ts. */
+const BLOCK_WORDS = 5;
 
 /** One parameter under a step: addresses of what is updated along with it, 0 for what is not there. */
 interface Target {
@@ -17,24 +19,27 @@ interface Target {
 export function optimizerKernels(
   machine: Machine,
 ): Pick<FusedKernels, 'sgdStep' | 'adamStep' | 'sgdSteps' | 'adamSteps'> {
+  const addressOf = (view: View | null) => (view ? machine.address(view) : 0);
+
   /** Hands `work` the table of blocks (see assembly/optimize.ts) and the job that goes through it. */
   const throughBlocks = (targets: readonly Target[], cost: number, work: (table: number, job: Job) => void) =>
     machine.dense(
       targets.map(({ gradient }) => gradient),
       (...gradients) => {
-        const words: number[] = [];
-        for (const [i, { parameter, first, second }] of targets.entries()) {
-          const size = viewSize(parameter);
-          const bases = [parameter, first, second].map((view) => (view ? machine.address(view) : 0));
-          for (let start = 0; start < size; start += BLOCK) {
-            const [p, m, v] = bases.map((base) => (base === 0 ? 0 : base + start * 4));
-            words.push(p, gradients[i] + start * 4, m, v, Math.min(BLOCK, size - start));
+        const sizes = targets.map(({ parameter }) => viewSize(parameter));
+        const units = sizes.reduce((total, size) => total + Math.ceil(size / BLOCK), 0);
+        if (units === 0) return;
+        machine.borrow(units * BLOCK_WORDS * 4, (table) => {
+          const words = machine.integers;
+          let at = table / 4;
+          for (const [i, { parameter, first, second }] of targets.entries()) {
+            const bases = [machine.address(parameter), gradients[i], addressOf(first), addressOf(second)];
+            for (let start = 0; start < sizes[i]; start += BLOCK) {
+              for (const base of bases) words[at++] = base === 0 ? 0 : base + start * 4;
+              words[at++] = Math.min(BLOCK, sizes[i] - start);
+            }
           }
-        }
-        if (words.length === 0) return;
-        machine.borrow(words.length * 4, (table) => {
-          machine.integers.set(words, table / 4);
-          work(table, { units: words.length / 5, pieces: 4, cost: BLOCK * cost });
+          work(table, { units, pieces: 4, cost: BLOCK * cost });
         });
       },
     );

@@ -14,8 +14,12 @@ export interface LayerOptions {
   readonly bias?: boolean;
 }
 
-/** A module of two inputs, such as a residual addition. */
+/** A module of two inputs, such as a residual addition: `join(branch(a), branch(b))`. */
 export interface BinaryModule extends Module {
+  /** What each input goes through first, such as quantization. A batch norm before it may take it along. */
+  readonly branch: Module;
+  /** Joins inputs that have gone through `branch`. */
+  join(a: Tensor, b: Tensor): Tensor;
   forward(a: Tensor, b: Tensor): Tensor;
 }
 

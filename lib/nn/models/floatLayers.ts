@@ -9,8 +9,14 @@ import type { BinaryModule, LayerFactory } from './factory.js';
 
 /** a + b. */
 class Add extends Module implements BinaryModule {
-  override forward(a: Tensor, b: Tensor): Tensor {
+  readonly branch = new Identity();
+
+  join(a: Tensor, b: Tensor): Tensor {
     return add(a, b);
+  }
+
+  override forward(a: Tensor, b: Tensor): Tensor {
+    return this.join(a, b);
   }
 }
 

@@ -19,8 +19,8 @@ class BasicBlock extends Module {
   readonly act1: Module;
   readonly conv2: Module;
   readonly bn2: BatchNorm2d;
-  /** 1×1 convolution and batch norm; empty where the input passes as it is. */
-  readonly downsample: readonly Module[];
+  /** 1×1 convolution and batch norm; null where the input passes as it is. */
+  readonly downsample: readonly [conv: Module, bn: BatchNorm2d] | null;
   readonly add: BinaryModule;
   readonly act2: Module;
 
@@ -35,16 +35,21 @@ class BasicBlock extends Module {
     const changes = stride !== 1 || inner !== outer;
     this.downsample = changes
       ? [make.conv2d(inner, outer, 1, { role: 'hidden', input, stride, bias: false }), new BatchNorm2d(outer)]
-      : [];
+      : null;
     this.add = make.add();
     this.act2 = make.relu();
   }
 
   override forward(x: Tensor): Tensor {
     const inner = this.bn1.forwardInto(this.act1, this.conv1.forward(x));
-    const main = this.bn2.forward(this.conv2.forward(inner));
-    const shortcut = this.downsample.reduce((y, module) => module.forward(y), x);
-    return this.act2.forward(this.add.forward(main, shortcut));
+    const main = this.bn2.forwardInto(this.add.branch, this.conv2.forward(inner));
+    return this.act2.forward(this.add.join(main, this.#shortcut(x)));
+  }
+
+  #shortcut(x: Tensor): Tensor {
+    if (this.downsample === null) return this.add.branch.forward(x);
+    const [conv, bn] = this.downsample;
+    return bn.forwardInto(this.add.branch, conv.forward(x));
   }
 }
 

@@ -43,7 +43,20 @@ const d = SCALE.map(Math.log2);
 const t = RATIO.map((ratio, c) => Math.log2(ratio * SCALE[c]));
 const inputs = [shaped([2, 4], W), d, t];
 
-export const accumulatorSamples: Pick<Samples, 'a2qWeights' | 'a2qPenalty'> = {
+export const accumulatorSamples: Pick<Samples, 'powerScale' | 'a2qWeights' | 'a2qPenalty'> = {
+  powerScale: {
+    points: [{ inputs: [between(-3, 3, [2, 3])], attrs: { divisor: 15 } }],
+    edges: [
+      {
+        // 2^−40 is below the floor of 1e-10, which passes the gradient on.
+        inputs: [[1, 3, -40]],
+        attrs: { divisor: 4 },
+        upstream: [1, 2, 2 ** 40],
+        value: [0.5, 2, 0.25e-10],
+        grads: [[0.5 * Math.LN2, 4 * Math.LN2, 0.25 * Math.LN2]],
+      },
+    ],
+  },
   a2qWeights: {
     points: [
       { inputs, attrs: { limit: Q, centred: false, budget: BUDGET }, surrogate: surrogate(false) },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { Backend } from '../../../lib/kernels/backend.js';
+import type { Backend, FusedKernels } from '../../../lib/kernels/backend.js';
 import { fakeQuantize, fakeQuantizeGrad, kthSmallest, type NumberArray } from '../../oracle.js';
 import type { Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
@@ -40,6 +40,19 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
       await s.expectFused(`${label}, gradients, scale [${shape}]`, kernel, both, { tolerance: tolerances.accumulated });
     }
   };
+
+  await s.test(t, 'powerScale', async () => {
+    for (const n of LENGTHS) {
+      const [x, g] = [s.array([n], -35, 5), s.array([n])];
+      const [vx, vg] = [s.view(x), s.view(g, LAYOUTS.reversed)];
+      const want = x.data.map((at) => Math.max(2 ** at, 1e-10) / 15);
+      const slope = x.data.map((at, i) => (g.data[i] * Math.LN2 * 2 ** at) / 15);
+      const close = { relative: 4 * tolerances.transcendental };
+      await s.expectFused(`${n}`, (k) => ({ out: k.powerScale(vx, 15) }), { out: { shape: [n], data: want } }, close);
+      const gradient = (k: FusedKernels) => ({ out: k.powerScaleGrad(vg, vx, 15) });
+      await s.expectFused(`${n}, gradient`, gradient, { out: { shape: [n], data: slope } }, close);
+    }
+  });
 
   await s.test(t, 'fakeQuantize', async () => {
     for (const grid of GRIDS) {

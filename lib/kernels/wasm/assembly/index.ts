@@ -16,6 +16,7 @@ export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
 export { col2im, im2col, maxPool, maxPoolGradient, upsample, upsampleGradient } from './pool';
+export { powerScale, powerScaleGradient } from './scale';
 export { kthSmallest, kthSmallestGradient } from './select';
 export { a2qPenalty, a2qPenaltyGradient, a2qWeights, a2qWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
