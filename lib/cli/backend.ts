@@ -9,7 +9,7 @@ import {
   startBackend,
 } from '../kernels/registry.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
-import type { WinogradChoice } from '../kernels/wasm/winograd.js';
+import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/winograd.js';
 import { integer, UsageError } from './usage.js';
 
 /** The options every command that computes has. */
@@ -22,15 +22,19 @@ export interface BackendFlags {
 /** More threads than that bring nothing at the sizes trained here. */
 const MOST_THREADS = 8;
 
-export function addBackendOptions(command: Command): Command {
+/** Training can do with the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else takes them unasked. */
+export const TRAINING_WINOGRAD: WinogradChoice = 'f4';
+
+/** @param winograd the command's default, as for {@link useBackend} */
+export function addBackendOptions(command: Command, winograd: WinogradChoice = 'off'): Command {
   return command
     .addOption(new Option('--backend <name>', 'what computes').choices([...BACKEND_NAMES, ...GPU_BACKEND_NAMES]))
     .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64))
     .addOption(
       new Option(
         '--winograd <tile>',
-        'fast 3x3 convolutions of the wasm backend: f2 is as accurate as none, f4 errs by 1e-5 (default: off)',
-      ).choices(['off', 'f2', 'f4']),
+        `fast 3x3 convolutions of the wasm backend: f2 is as accurate as none, f4 errs by 1e-5 (default: ${winograd})`,
+      ).choices(WINOGRAD_CHOICES),
     );
 }
 
@@ -41,15 +45,18 @@ export function defaultThreads(): number {
 
 /**
  * Makes the chosen backend current.
+ * @param defaultWinograd for the wasm backend, where the user says nothing
  * @returns what really runs, for people: `wasm (relaxed SIMD, 2 threads)`
  * @throws UsageError for threads on a backend that has none; BackendError if it cannot run here
  */
-export async function useBackend(flags: BackendFlags): Promise<string> {
-  const { backend: name = BACKEND_NAMES[0], threads, winograd = 'off' } = flags;
+export async function useBackend(flags: BackendFlags, defaultWinograd: WinogradChoice = 'off'): Promise<string> {
+  const { backend: name = BACKEND_NAMES[0], threads, winograd } = flags;
   if (name === 'wasm') {
-    setBackend(await loadWasmBackend({ threads: threads ?? defaultThreads(), winograd }));
+    const tiles = winograd ?? defaultWinograd;
+    setBackend(await loadWasmBackend({ threads: threads ?? defaultThreads(), winograd: tiles }));
   } else {
-    if (winograd !== 'off') throw new UsageError(`--winograd: the ${name} backend has no such convolutions`);
+    if (winograd !== undefined && winograd !== 'off')
+      throw new UsageError(`--winograd: the ${name} backend has no such convolutions`);
     if ((threads ?? 1) > 1) throw new UsageError(`--threads: the ${name} backend has one thread`);
     setBackend(GPU_BACKEND_NAMES.includes(name) ? await startBackend(name) : backendNamed(name));
   }

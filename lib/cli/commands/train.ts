@@ -8,7 +8,7 @@ import { type DataSource, inspectData, locateData } from '../../train/node/datas
 import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
-import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { formatBytes, formatMetric, Output } from '../output.js';
@@ -28,7 +28,7 @@ export function trainCommand(): Command {
     .description('train a model, in a folder from which it can be resumed')
     .requiredOption('--out <folder>', 'where the run lives')
     .option('--resume', 'go on with the run in that folder; only --epochs may differ');
-  return addBackendOptions(addTrainOptions(addDataOptions(command)))
+  return addBackendOptions(addTrainOptions(addDataOptions(command)), TRAINING_WINOGRAD)
     .option('--json', 'machine-readable output')
     .action(train);
 }
@@ -36,7 +36,7 @@ export function trainCommand(): Command {
 async function train(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const folder = resolve(flags.out);
-  const backend = await useBackend(flags);
+  const backend = await useBackend(flags, TRAINING_WINOGRAD);
   const { config, source } = await plan(flags, folder, out);
   await asUsage(() => makeWritableFolder(folder));
 
