@@ -10,6 +10,8 @@ export { packGradient, quadOffsets, weightGradient } from './weightgrad';
 export { padImages, winograd, winogradFilters } from './winograd';
 export { winogradSums, winogradTable, winogradTransforms, winogradWeights } from './winograd';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
+export { depthwiseDoubling, depthwiseHalving, depthwiseHalvingGradient } from './planes';
+export { depthwiseNarrow, depthwiseNarrowGradient, depthwiseRowsGradient } from './planes';
 export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
