@@ -80,6 +80,7 @@ export {
   globalAvgPool2d,
   isRecording,
   maxPool2d,
+  type NormFollower,
   noGrad,
   type Pair,
   type PoolOptions,

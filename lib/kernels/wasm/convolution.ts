@@ -14,6 +14,7 @@ import {
   type Sliding,
   stackImages,
 } from './plan.js';
+import { planeForward, planeInputGradient, planeKind, planeWeightGradient } from './planes.js';
 import { weightGradient } from './weightgrad.js';
 import { suitsWinograd, winograd } from './winograd.js';
 
@@ -25,9 +26,22 @@ export function convolutionKernels(
   machine: Machine,
 ): Pick<FusedKernels, 'conv2d' | 'conv2dInputGrad' | 'conv2dWeightGrad'> {
   return {
-    conv2d: (x, w, geometry) => forward(machine, x, w, geometry),
-    conv2dInputGrad: (g, w, shape, geometry) => inputGradient(machine, g, w, shape, geometry),
-    conv2dWeightGrad: (g, x, shape, geometry) => weightGradient(machine, g, x, shape, geometry),
+    conv2d(x, w, geometry) {
+      const planes = planeKind(x.shape, w.shape, geometry);
+      return planes && planes !== 'rows' ? planeForward(machine, planes, x, w) : forward(machine, x, w, geometry);
+    },
+    conv2dInputGrad(g, w, shape, geometry) {
+      const planes = planeKind(shape, w.shape, geometry);
+      return planes && planes !== 'rows'
+        ? planeInputGradient(machine, planes, g, w, shape)
+        : inputGradient(machine, g, w, shape, geometry);
+    },
+    conv2dWeightGrad(g, x, shape, geometry) {
+      const planes = planeKind(x.shape, shape, geometry);
+      return planes
+        ? planeWeightGradient(machine, planes, g, x, shape)
+        : weightGradient(machine, g, x, shape, geometry);
+    },
   };
 }
 

@@ -46,14 +46,15 @@ export function normalizationKernels(
     const pixels = sizeOf(rest);
     const at = (view?: View) => (view ? machine.address(view) : 0);
     const gathers = images > 1 && pixels < SMALL_PLANE;
-    const grid = typeof activation === 'string' ? { low: 0, high: 0 } : activation;
+    const grid: QuantGrid = typeof activation === 'string' ? { low: 0, high: 0 } : activation;
     const words = machine.words([
       ...[addresses.x, addresses.g ?? 0, addresses.weight, addresses.bias, addresses.scale],
       ...[at(mean), at(variance), at(addresses.out)],
       ...[at(addresses.weightGradient), at(addresses.biasGradient), addresses.scaleParts ?? 0],
       ...[images, channels, pixels, gathers ? 1 : 0],
       ...[activation === 'none' ? 0 : activation === 'relu' ? 1 : 2, floatBits(epsilon)],
-      ...[floatBits(floorOf(grid)), floatBits(grid.low), floatBits(grid.high)],
+      // A grid that starts above 0 leaves a ReLU nothing to do.
+      ...[grid.relu && grid.low <= 0 ? 1 : 0, floatBits(grid.low), floatBits(grid.high)],
     ]);
     const size = images * pixels;
     const job = {

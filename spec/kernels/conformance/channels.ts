@@ -91,6 +91,7 @@ export async function channelConformance(t: Test, s: Subject, tolerances: Tolera
     { low: 0, high: 15, relu: true },
     { low: -8, high: 7 },
     { low: -1, high: 1 },
+    { low: 1, high: 4, relu: true },
   ];
 
   const norm = async (

@@ -45,6 +45,11 @@ export const CONVOLUTIONS: readonly ConvolutionCase[] = [
   conv([2, 4, 7, 7], 6, [3, 3], { groups: 2, padding: [1, 1] }),
   conv([1, 6, 6, 8], 9, [1, 1], { groups: 3 }),
   conv([2, 8, 8, 8], 8, [3, 3], { groups: 8, padding: [1, 1] }),
+  ...[1, 2, 3, 4, 12, 16].map((width) => conv([2, 9, 3, width], 9, [3, 3], { groups: 9, padding: [1, 1] })),
+  ...[2, 4, 6, 8, 10, 16].map((width) =>
+    conv([2, 3, width === 2 ? 2 : 6, width], 3, [3, 3], { groups: 3, padding: [1, 1], stride: [2, 2] }),
+  ),
+  conv([1, 10, 1, 4], 10, [3, 3], { groups: 10, padding: [1, 1] }),
   conv([2, 5, 9, 9], 5, [3, 3], { groups: 5, padding: [1, 1], stride: [2, 2] }),
   conv([1, 3, 17, 16], 3, [5, 5], { groups: 3, padding: [2, 2] }),
   conv([1, 4, 6, 6], 8, [3, 3], { groups: 4, padding: [1, 1] }),

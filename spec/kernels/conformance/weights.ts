@@ -21,18 +21,16 @@ const BOUNDS = [
   { limit: 127, centred: false },
 ];
 
-/** Weights whose quotients keep clear of the jumps of truncation, so that every correct program takes the same side. */
-function clearWeights(
-  s: Subject,
-  shape: readonly number[],
-  norm: NumberArray,
+/** Draws until the quotients of the weights keep clear of the jumps of truncation, so that correct programs agree. */
+function clearOfJumps<T extends { readonly w: NumberArray; readonly norm: NumberArray }>(
+  draw: () => T,
   bound: (typeof BOUNDS)[number],
-): NumberArray {
+): T {
   for (let tries = 0; tries < 1000; tries++) {
-    const w = s.array(shape, -2, 2);
-    if (distanceToJump(w, norm, bound) > 1e-3) return w;
+    const drawn = draw();
+    if (distanceToJump(drawn.w, drawn.norm, bound) > 1e-3) return drawn;
   }
-  throw new Error(`no weights of shape [${shape}] keep clear of the jumps`);
+  throw new Error(`no weights of shape [${draw().w.shape}] keep clear of the jumps`);
 }
 
 /** As rows of `[O, K]`. */
@@ -48,9 +46,8 @@ export async function weightConformance(t: Test, s: Subject, tolerances: Toleran
     bound: (typeof BOUNDS)[number],
     layout: keyof typeof LAYOUTS,
   ) => {
-    const norm = s.array([shape[0], 1], 3, 60);
     const scale = s.array([shape[0], 1], 0.1, 0.6);
-    const w = clearWeights(s, shape, norm, bound);
+    const { w, norm } = clearOfJumps(() => ({ w: s.array(shape, -2, 2), norm: s.array([shape[0], 1], 3, 60) }), bound);
     const g = s.array(shape);
     const [vg, vw] = [s.view(g, LAYOUTS[layout]), s.view(w, LAYOUTS[layout])];
     const [vr, vs] = [s.view(norm), s.view(scale)];
@@ -92,11 +89,14 @@ export async function weightConformance(t: Test, s: Subject, tolerances: Toleran
     // Not an integer: v/p of a row of two or three is half of it, where truncation jumps.
     budget = 20.7,
   ) => {
-    const d = s.array([shape[0]], -3, -1);
-    const ratio = s.array([shape[0]], budget / 8, budget * 2);
-    const t = { shape: [shape[0]], data: d.data.map((x, c) => s.store(x + Math.log2(ratio.data[c]))) };
-    const rows = clearWeights(s, flat(shape), scaleAndNorm(d, t, budget).norm, bound);
-    const w = { shape, data: rows.data };
+    const drawn = clearOfJumps(() => {
+      const d = s.array([shape[0]], -3, -1);
+      const ratio = s.array([shape[0]], budget / 8, budget * 2);
+      const t = { shape: [shape[0]], data: d.data.map((x, c) => s.store(x + Math.log2(ratio.data[c]))) };
+      return { d, t, w: s.array(flat(shape), -2, 2), norm: scaleAndNorm(d, t, budget).norm };
+    }, bound);
+    const { d, t } = drawn;
+    const w = { shape, data: drawn.w.data };
     const g = s.array(shape);
     const [vg, vw] = [s.view(g, LAYOUTS[layout]), s.view(w, LAYOUTS[layout])];
     const [vd, vt] = [s.view(d, LAYOUTS[layout]), s.view(t, LAYOUTS[layout])];

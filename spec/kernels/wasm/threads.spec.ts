@@ -40,6 +40,10 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
   'convolution of small images': (k, s) => convolve(k, s, [20, 40, 5, 5], [50, 40, 3, 3], PLAIN),
   'strided convolution': (k, s) => convolve(k, s, [4, 20, 33, 34], [24, 20, 3, 3], STRIDED),
   'depthwise convolution': (k, s) => convolve(k, s, [12, 48, 16, 16], [48, 1, 3, 3], { ...PLAIN, groups: 48 }),
+  'depthwise convolution of narrow images': (k, s) =>
+    convolve(k, s, [40, 300, 4, 4], [300, 1, 3, 3], { ...PLAIN, groups: 300 }),
+  'strided depthwise convolution': (k, s) =>
+    convolve(k, s, [12, 50, 32, 30], [50, 1, 3, 3], { ...STRIDED, groups: 50 }),
   'batch norm': (k, s) =>
     (['none', 'relu', { low: 0, high: 15, relu: true }] as const).flatMap((activation) =>
       [

@@ -36,8 +36,8 @@ class Norm {
   gathers: i32 = 0;
   activation: i32 = 0;
   epsilon: f32 = 0;
-  /** Quantization: 0 for a ReLU first, else −∞; ends of the grid. */
-  floor: f32 = 0;
+  /** Quantization: whether a ReLU comes first (only where the lower end is not above 0), and the ends of the grid. */
+  rectifies: i32 = 0;
   low: f32 = 0;
   high: f32 = 0;
 }
@@ -170,7 +170,7 @@ function quantize(n: Norm, x: usize, count: i32, mean: f32, gain: f32, bias: f32
   const a = f32x4.splat(gain);
   const b = f32x4.splat(bias);
   const s = v128.load32_splat(n.scale);
-  const floor = f32x4.splat(n.floor);
+  const floor = f32x4.splat(n.rectifies ? 0 : -Infinity);
   const low = f32x4.splat(n.low);
   const high = f32x4.splat(n.high);
   for (const end = to + (<usize>(count & ~3) << 2); to < end; to += 16) {
@@ -249,6 +249,7 @@ function addRun(
 ): void {
   if (n.activation == NOTHING) plainSums(g, x, count, mean, to);
   else if (n.activation == RELU) rectifiedSums(g, x, count, mean, gain, bias, out, to);
+  else if (n.rectifies) rectifiedQuantizedSums(n, g, x, count, mean, gain, bias, out, to);
   else quantizedSums(n, g, x, count, mean, gain, bias, out, to);
 }
 
@@ -285,16 +286,19 @@ function rectifiedSums(
   addUp(to, sum, along);
 }
 
-/** The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. */
-function quantizedSums(
-  n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
+/**
+ * The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. With a ReLU first the lower end, which is not above 0, has
+ * no effect, without one there is no floor: either way two constants less than in general, so that registers suffice.
+ */
+@inline
+function quantizedRun(
+  rectifies: bool, n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
 ): void {
   const m = f32x4.splat(mean);
   const k = f32x4.splat(gain);
   const b = f32x4.splat(bias);
   const s = v128.load32_splat(n.scale);
-  const floor = f32x4.splat(n.floor);
-  const low = f32x4.splat(n.low);
+  const least = f32x4.splat(rectifies ? 0 : n.low);
   const high = f32x4.splat(n.high);
   let sum = f32x4.splat(0);
   let along = f32x4.splat(0);
@@ -302,13 +306,13 @@ function quantizedSums(
   for (const end = x + (<usize>count << 2); x < end; x += 16) {
     const w = f32x4.sub(v128.load(x), m);
     const y = f32x4.add(f32x4.mul(w, k), b);
-    const t = f32x4.div(f32x4.pmax(y, floor), s);
+    const t = f32x4.div(rectifies ? f32x4.pmax(y, least) : y, s);
     const r = f32x4.nearest(t);
-    const q = f32x4.pmin(f32x4.pmax(r, low), high);
+    const q = f32x4.pmin(rectifies ? r : f32x4.pmax(r, least), high);
     const inside = f32x4.eq(q, r);
     const v = v128.load(g);
     share = f32x4.add(share, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
-    const u = v128.and(v, v128.and(inside, f32x4.gt(y, floor)));
+    const u = v128.and(v, rectifies ? v128.and(inside, f32x4.gt(y, least)) : inside);
     sum = f32x4.add(sum, u);
     along = f32x4.add(along, f32x4.mul(u, w));
     v128.store(out, u);
@@ -317,6 +321,18 @@ function quantizedSums(
   }
   addUp(to, sum, along);
   store<f64>(to, load<f64>(to, 16) + sumLanes(share), 16);
+}
+
+function quantizedSums(
+  n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
+): void {
+  quantizedRun(false, n, g, x, count, mean, gain, bias, out, to);
+}
+
+function rectifiedQuantizedSums(
+  n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
+): void {
+  quantizedRun(true, n, g, x, count, mean, gain, bias, out, to);
 }
 
 /** `gain·(g − shift − (x − mean)·slope)`, g the gradient to the normalised values. */

@@ -1,8 +1,10 @@
 /** Fake quantization by one scale, and its straight-through gradients. Tensors are contiguous. */
-import { highDoubles, loadLanes, lowDoubles, storeLanes, sumDoubles } from './simd';
+import { firstLanes, storeLanes, sumLanes } from './simd';
 
 /** Elements whose share of the scale gradient is summed apart; fixed, so that the sum does not depend on threads. */
 const PART: i32 = 16384;
+/** Elements summed in float32 before they join a float64 total. */
+const RUN: i32 = 512;
 
 /** round(max(x, floor) / s) to even, clipped; NaN stays NaN. */
 @inline
@@ -40,43 +42,40 @@ export function fakeQuantizeGradient(
   const l = f32x4.splat(low);
   const h = f32x4.splat(high);
   for (let part = begin; part < end; part++) {
-    const at = <usize>(part * PART) << 2;
-    const total = gradientRun(g + at, x + at, f, s, l, h, min(PART, count - part * PART), out + at);
+    const stop = min((part + 1) * PART, count);
+    let total: f64 = 0;
+    for (let start = part * PART; start < stop; start += RUN) {
+      const at = <usize>start << 2;
+      total += gradientRun(g + at, x + at, f, s, l, h, min(RUN, stop - start), out + at);
+    }
     store<f64>(parts + (<usize>part << 3), total);
   }
 }
 
+/** One run: writes the gradient to x, returns what the run adds to that of the scale. */
 function gradientRun(g: usize, x: usize, floor: v128, s: v128, low: v128, high: v128, count: i32, to: usize): f64 {
-  let s0 = f64x2.splat(0);
-  let s1 = f64x2.splat(0);
-  const stop = to + (<usize>(count & ~3) << 2);
-  while (to < stop) {
+  let share = f32x4.splat(0);
+  for (const stop = to + (<usize>(count & ~3) << 2); to < stop; to += 16) {
     const v = v128.load(g);
     const u = v128.load(x);
     const t = f32x4.div(f32x4.pmax(u, floor), s);
     const r = f32x4.nearest(t);
-    const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
+    const inside = f32x4.eq(q, r);
     v128.store(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))));
-    const share = f32x4.mul(v, f32x4.sub(q, v128.and(t, inside)));
-    s0 = f64x2.add(s0, lowDoubles(share));
-    s1 = f64x2.add(s1, highDoubles(share));
+    share = f32x4.add(share, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
     g += 16;
     x += 16;
-    to += 16;
   }
-  const rest = count & 3;
-  if (rest) {
-    const v = loadLanes(g, rest);
-    const u = loadLanes(x, rest);
+  if (count & 3) {
+    const v = v128.and(v128.load(g), firstLanes(count & 3));
+    const u = v128.and(v128.load(x), firstLanes(count & 3));
     const t = f32x4.div(f32x4.pmax(u, floor), s);
     const r = f32x4.nearest(t);
-    const inside = v128.and(f32x4.ge(r, low), f32x4.le(r, high));
     const q = f32x4.pmin(f32x4.pmax(r, low), high);
-    storeLanes(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))), rest);
-    const share = f32x4.mul(v, f32x4.sub(q, v128.and(t, inside)));
-    s0 = f64x2.add(s0, lowDoubles(share));
-    s1 = f64x2.add(s1, highDoubles(share));
+    const inside = f32x4.eq(q, r);
+    storeLanes(to, v128.and(v, v128.and(inside, f32x4.gt(u, floor))), count & 3);
+    share = f32x4.add(share, f32x4.mul(v, f32x4.sub(q, v128.and(t, inside))));
   }
-  return sumDoubles(f64x2.add(s0, s1));
+  return sumLanes(share);
 }
