@@ -2,6 +2,7 @@
 import { KC, MC, NC, PANEL_BYTES, ROWS, TILE_BYTES } from './blocking';
 import { microStrided } from './micro';
 import { packPanel } from './panels';
+import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
 /** One product of a batch; strides in bytes, `c` contiguous with row stride `n`. */
 @unmanaged
@@ -73,14 +74,14 @@ function packColumns(c0: usize, stride: usize, depth: i32, to: usize): void {
     const b = v128.load(c1 + k);
     const c = v128.load(c2 + k);
     const d = v128.load(c3 + k);
-    const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
-    const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
-    const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-    const CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
-    v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
-    v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 32);
-    v128.store(to, i64x2.shuffle(AB, CD, 0, 2), 64);
-    v128.store(to, i64x2.shuffle(AB, CD, 1, 3), 96);
+    const ab = interleaveLow(a, b);
+    const cd = interleaveLow(c, d);
+    const AB = interleaveHigh(a, b);
+    const CD = interleaveHigh(c, d);
+    v128.store(to, joinLow(ab, cd));
+    v128.store(to, joinHigh(ab, cd), 32);
+    v128.store(to, joinLow(AB, CD), 64);
+    v128.store(to, joinHigh(AB, CD), 96);
     to += 128;
   }
   for (const end = (<usize>depth) << 2; k < end; k += 4) {

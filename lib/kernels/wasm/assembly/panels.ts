@@ -1,5 +1,6 @@
 /** Panels of A for the inner loops: ROWS values of one depth side by side. */
 import { PANEL_BYTES, ROWS } from './blocking';
+import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
 /**
  * A panel of up to ROWS rows, zero in those that are missing: element (row, k) is at `from + row·rowStride + k·stride`; depths
@@ -45,20 +46,20 @@ function packRows(from: usize, stride: usize, depth: i32, to: usize, toStride: u
     const c = v128.load(r2 + k);
     const d = v128.load(r3 + k);
     const e = v128.load(r4 + k);
-    const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
-    const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
-    const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-    const CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
-    v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
+    const ab = interleaveLow(a, b);
+    const cd = interleaveLow(c, d);
+    const AB = interleaveHigh(a, b);
+    const CD = interleaveHigh(c, d);
+    v128.store(to, joinLow(ab, cd));
     v128.store32_lane(to, e, 0, 16);
     to += toStride;
-    v128.store(to, i64x2.shuffle(ab, cd, 1, 3));
+    v128.store(to, joinHigh(ab, cd));
     v128.store32_lane(to, e, 1, 16);
     to += toStride;
-    v128.store(to, i64x2.shuffle(AB, CD, 0, 2));
+    v128.store(to, joinLow(AB, CD));
     v128.store32_lane(to, e, 2, 16);
     to += toStride;
-    v128.store(to, i64x2.shuffle(AB, CD, 1, 3));
+    v128.store(to, joinHigh(AB, CD));
     v128.store32_lane(to, e, 3, 16);
     to += toStride;
   }

@@ -4,7 +4,7 @@
  * "doubling"). Tensors are contiguous `[images, channels, height, width]`, weights `[channels, 9]`. Units are planes; those of
  * weight gradients are blocks of channels, read image by image, so that neighbours in memory are read one after the other.
  */
-import { firstLanes, madd, storeLanes, sumLanes } from './simd';
+import { firstLanes, interleaveHigh, interleaveLow, madd, storeLanes, sumLanes } from './simd';
 
 @unmanaged
 class Planes {
@@ -406,8 +406,8 @@ export function depthwiseDoubling(begin: i32, end: i32, scratch: usize, planes: 
 /** Two vectors that alternate, to 8 adjacent floats, or the first `count` of each. */
 @inline
 function putAlternating(to: usize, even: v128, odd: v128, count: i32): void {
-  const low = i32x4.shuffle(even, odd, 0, 4, 1, 5);
-  const high = i32x4.shuffle(even, odd, 2, 6, 3, 7);
+  const low = interleaveLow(even, odd);
+  const high = interleaveHigh(even, odd);
   if (count >= 4) {
     v128.store(to, low);
     v128.store(to, high, 16);

@@ -14,6 +14,30 @@ export function maddOf<T>(a: v128, b: v128, c: v128): v128 {
   else return i32x4.add(i32x4.mul(a, b), c);
 }
 
+/**
+ * Steps of a 4 × 4 transpose: of rows a … d, columns 0 … 3 are joinLow and joinHigh of (interleaveLow(a, b), interleaveLow(c, d)),
+ * then of the same with interleaveHigh.
+ */
+@inline
+export function interleaveLow(a: v128, b: v128): v128 {
+  return i32x4.shuffle(a, b, 0, 4, 1, 5);
+}
+
+@inline
+export function interleaveHigh(a: v128, b: v128): v128 {
+  return i32x4.shuffle(a, b, 2, 6, 3, 7);
+}
+
+@inline
+export function joinLow(a: v128, b: v128): v128 {
+  return i64x2.shuffle(a, b, 0, 2);
+}
+
+@inline
+export function joinHigh(a: v128, b: v128): v128 {
+  return i64x2.shuffle(a, b, 1, 3);
+}
+
 /** Stores the first `count` (1 … 3) lanes. */
 export function storeLanes(to: usize, v: v128, count: i32): void {
   v128.store32_lane(to, v, 0);

@@ -4,6 +4,7 @@
  * frequency); then rows, four lines' tiles at a time, one in each lane. Frequencies are numbered row-major; `step` is the
  * distance in bytes between them.
  */
+import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
 @inline
 function times(k: f32, v: v128): v128 {
@@ -18,27 +19,6 @@ function add(a: v128, b: v128): v128 {
 @inline
 function sub(a: v128, b: v128): v128 {
   return f32x4.sub(a, b);
-}
-
-/** Vectors 0, 1 of (a, b, c, d), transposed: lanes 0 and 1 of all four, from `i32x4.shuffle(…, 0, 4, 1, 5)` pairs. */
-@inline
-function first(ab: v128, cd: v128): v128 {
-  return i64x2.shuffle(ab, cd, 0, 2);
-}
-
-@inline
-function second(ab: v128, cd: v128): v128 {
-  return i64x2.shuffle(ab, cd, 1, 3);
-}
-
-@inline
-function low(a: v128, b: v128): v128 {
-  return i32x4.shuffle(a, b, 0, 4, 1, 5);
-}
-
-@inline
-function high(a: v128, b: v128): v128 {
-  return i32x4.shuffle(a, b, 2, 6, 3, 7);
 }
 
 /** Bᵀ of F(4×4) on columns: `bytes` of six rows, to six lines `line` bytes apart. */
@@ -124,18 +104,18 @@ export function patchRows4(a: usize, b: usize, c: usize, d: usize, line: usize, 
     const b0 = v128.load(b);
     const c0 = v128.load(c);
     const d0 = v128.load(d);
-    const ab = low(a0, b0);
-    const cd = low(c0, d0);
-    const AB = high(a0, b0);
-    const CD = high(c0, d0);
-    const rest = low(v128.load64_zero(a, 16), v128.load64_zero(b, 16));
-    const REST = low(v128.load64_zero(c, 16), v128.load64_zero(d, 16));
-    const x0 = first(ab, cd);
-    const x1 = second(ab, cd);
-    const x2 = first(AB, CD);
-    const x3 = second(AB, CD);
-    const x4 = first(rest, REST);
-    const x5 = second(rest, REST);
+    const ab = interleaveLow(a0, b0);
+    const cd = interleaveLow(c0, d0);
+    const AB = interleaveHigh(a0, b0);
+    const CD = interleaveHigh(c0, d0);
+    const rest = interleaveLow(v128.load64_zero(a, 16), v128.load64_zero(b, 16));
+    const REST = interleaveLow(v128.load64_zero(c, 16), v128.load64_zero(d, 16));
+    const x0 = joinLow(ab, cd);
+    const x1 = joinHigh(ab, cd);
+    const x2 = joinLow(AB, CD);
+    const x3 = joinHigh(AB, CD);
+    const x4 = joinLow(rest, REST);
+    const x5 = joinHigh(rest, REST);
     v128.store(to, add(sub(times(4, x0), times(5, x2)), x4));
     to += step;
     const even = sub(x4, times(4, x2));
@@ -165,19 +145,19 @@ export function patchRows2(a: usize, b: usize, c: usize, d: usize, line: usize, 
     const b0 = v128.load(b);
     const c0 = v128.load(c);
     const d0 = v128.load(d);
-    const ab = low(a0, b0);
-    const cd = low(c0, d0);
-    const AB = high(a0, b0);
-    const CD = high(c0, d0);
-    const x1 = second(ab, cd);
-    const x2 = first(AB, CD);
-    v128.store(to, sub(first(ab, cd), x2));
+    const ab = interleaveLow(a0, b0);
+    const cd = interleaveLow(c0, d0);
+    const AB = interleaveHigh(a0, b0);
+    const CD = interleaveHigh(c0, d0);
+    const x1 = joinHigh(ab, cd);
+    const x2 = joinLow(AB, CD);
+    v128.store(to, sub(joinLow(ab, cd), x2));
     to += step;
     v128.store(to, add(x1, x2));
     to += step;
     v128.store(to, sub(x2, x1));
     to += step;
-    v128.store(to, sub(x1, second(AB, CD)));
+    v128.store(to, sub(x1, joinHigh(AB, CD)));
     to += step;
     b += line;
     c += line;
@@ -192,14 +172,14 @@ export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usiz
     const b0 = v128.load(b);
     const c0 = v128.load(c);
     const d0 = v128.load(d);
-    const ab = low(a0, b0);
-    const cd = low(c0, d0);
-    const AB = high(a0, b0);
-    const CD = high(c0, d0);
-    const y0 = first(ab, cd);
-    const y1 = second(ab, cd);
-    const y2 = first(AB, CD);
-    const y3 = second(AB, CD);
+    const ab = interleaveLow(a0, b0);
+    const cd = interleaveLow(c0, d0);
+    const AB = interleaveHigh(a0, b0);
+    const CD = interleaveHigh(c0, d0);
+    const y0 = joinLow(ab, cd);
+    const y1 = joinHigh(ab, cd);
+    const y2 = joinLow(AB, CD);
+    const y3 = joinHigh(AB, CD);
     v128.store(to, y0);
     to += step;
     const even = add(y0, y2);
@@ -265,14 +245,14 @@ export function resultRow4(line: usize, a: usize, b: usize, c: usize, d: usize):
   const y1 = add(u, times(2, v));
   const y2 = add(s, times(4, t));
   const y3 = add(add(u, times(8, v)), v128.load(line, 80));
-  const ab = low(y0, y1);
-  const cd = low(y2, y3);
-  const AB = high(y0, y1);
-  const CD = high(y2, y3);
-  v128.store(a, first(ab, cd));
-  v128.store(b, second(ab, cd));
-  v128.store(c, first(AB, CD));
-  v128.store(d, second(AB, CD));
+  const ab = interleaveLow(y0, y1);
+  const cd = interleaveLow(y2, y3);
+  const AB = interleaveHigh(y0, y1);
+  const CD = interleaveHigh(y2, y3);
+  v128.store(a, joinLow(ab, cd));
+  v128.store(b, joinHigh(ab, cd));
+  v128.store(c, joinLow(AB, CD));
+  v128.store(d, joinHigh(AB, CD));
 }
 
 /** Aᵀ of F(2×2) on columns: 16 vectors to two lines of four, 64 bytes apart. */
@@ -294,8 +274,8 @@ export function resultRow2(line: usize, a: usize, b: usize, c: usize, d: usize):
   const m2 = v128.load(line, 32);
   const y0 = add(add(v128.load(line), m1), m2);
   const y1 = sub(sub(m1, m2), v128.load(line, 48));
-  const ab = low(y0, y1);
-  const cd = high(y0, y1);
+  const ab = interleaveLow(y0, y1);
+  const cd = interleaveHigh(y0, y1);
   v128.store64_lane(a, ab, 0);
   v128.store64_lane(b, ab, 1);
   v128.store64_lane(c, cd, 0);

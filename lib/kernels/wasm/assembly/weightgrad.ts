@@ -4,7 +4,7 @@
  */
 import { COLUMNS, PIXELS, ROWS, THIN } from './blocking';
 import { microTable, microTable3 } from './micro';
-import { copyFloats, fillWords, storeLanes } from './simd';
+import { copyFloats, fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow, storeLanes } from './simd';
 
 /** One weight gradient. Tensors are contiguous; channels, rows and sums are those of a group. */
 @unmanaged
@@ -74,14 +74,14 @@ function transposeQuad(
     const v1 = v128.load(b + i);
     const v2 = v128.load(c + i);
     const v3 = v128.load(d + i);
-    const ab = i32x4.shuffle(v0, v1, 0, 4, 1, 5);
-    const cd = i32x4.shuffle(v2, v3, 0, 4, 1, 5);
-    const AB = i32x4.shuffle(v0, v1, 2, 6, 3, 7);
-    const CD = i32x4.shuffle(v2, v3, 2, 6, 3, 7);
-    const p0 = i64x2.shuffle(ab, cd, 0, 2);
-    const p1 = i64x2.shuffle(ab, cd, 1, 3);
-    const p2 = i64x2.shuffle(AB, CD, 0, 2);
-    const p3 = i64x2.shuffle(AB, CD, 1, 3);
+    const ab = interleaveLow(v0, v1);
+    const cd = interleaveLow(v2, v3);
+    const AB = interleaveHigh(v0, v1);
+    const CD = interleaveHigh(v2, v3);
+    const p0 = joinLow(ab, cd);
+    const p1 = joinHigh(ab, cd);
+    const p2 = joinLow(AB, CD);
+    const p3 = joinHigh(AB, CD);
     const left = (bytes - i) >> 2;
     if (isWhole) {
       v128.store(to, p0);

@@ -1,7 +1,7 @@
 /** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. */
 import { DEPTH, FILTER_BYTES, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
 import { microStrided } from './micro';
-import { fillWords, storeLanes } from './simd';
+import { fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow, storeLanes } from './simd';
 import { patchRows2, patchRows4, resultColumns2, resultColumns4, resultRow2, resultRow4, transformFilters } from './tiles';
 import { listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
@@ -66,21 +66,21 @@ function storeFilters(from: usize, lanes: i32, to: usize): void {
   const b = v128.load(from, 576);
   const c = v128.load(from, 1152);
   const d = v128.load(from, 1728);
-  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
-  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  const ab = interleaveLow(a, b);
+  const cd = interleaveLow(c, d);
   const last = from + 2304;
-  v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
+  v128.store(to, joinLow(ab, cd));
   store<u32>(to, load<u32>(last), 16);
   if (lanes < 2) return;
-  v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 20);
+  v128.store(to, joinHigh(ab, cd), 20);
   store<u32>(to, load<u32>(last, 4), 36);
   if (lanes < 3) return;
-  const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-  const CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
-  v128.store(to, i64x2.shuffle(AB, CD, 0, 2), 40);
+  const AB = interleaveHigh(a, b);
+  const CD = interleaveHigh(c, d);
+  v128.store(to, joinLow(AB, CD), 40);
   store<u32>(to, load<u32>(last, 8), 56);
   if (lanes < 4) return;
-  v128.store(to, i64x2.shuffle(AB, CD, 1, 3), 60);
+  v128.store(to, joinHigh(AB, CD), 60);
   store<u32>(to, load<u32>(last, 12), 76);
 }
 
