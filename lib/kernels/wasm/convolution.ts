@@ -21,6 +21,9 @@ import { suitsWinograd, winograd } from './winograd.js';
 /** Pixels a block of narrow images should have together, for whole tiles. */
 const BLOCK_PIXELS = 64;
 
+/** Bytes of the padded copy of a band. */
+const BAND_BYTES = 1 << 18;
+
 /** Convolution and its two gradients. */
 export function convolutionKernels(
   machine: Machine,
@@ -219,9 +222,17 @@ function slidePoints(machine: Machine, sliding: Sliding, filters: Filters): void
   });
 }
 
+/** Bands of rows an image is done in, so that all threads have work and a padded copy stays in the second-level cache. */
+function bandsOf(machine: Machine, sliding: Sliding): number {
+  const { source, out } = sliding;
+  const { plan } = layOut(sliding);
+  const bands = Math.ceil((plan.channels * plan.channelBytes) / BAND_BYTES);
+  return Math.min(out.height, Math.max(bands, machine.bandsFor(source.images * source.groups, out.height)));
+}
+
 function slideTiles(machine: Machine, sliding: Sliding, filters: Filters, gathered: boolean): void {
   const { source, out, taps } = sliding;
-  const bands = gathered ? 1 : machine.bandsFor(source.images * source.groups, out.height);
+  const bands = gathered ? 1 : bandsOf(machine, sliding);
   const { plan, tapOffsets } = layOut(sliding, bands);
   plan.gathered = gathered ? 1 : 0;
   if (gathered) stackImages(plan, Math.ceil(BLOCK_PIXELS / (out.height * out.width)));
