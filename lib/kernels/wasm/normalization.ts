@@ -35,7 +35,7 @@ export function normalizationKernels(
   | 'fakeQuantize'
   | 'fakeQuantizeGrad'
 > {
-  /** Runs a kernel over channels; the description is `Norm` in assembly/normalize.ts. */
+  /** Runs a kernel over channels; the description is `Norm` in assembly/normRuns.ts. */
   const overChannels = (
     kernel: 'normActivate' | 'normActivateGradient',
     addresses: NormAddresses,

@@ -12,8 +12,8 @@ export {
   winogradFrequencies, winogradGradient, winogradSegments, winogradTransforms, winogradWeights,
 } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
-export { depthwiseDoubling, depthwiseHalving, depthwiseHalvingGradient } from './planes';
-export { depthwiseNarrow, depthwiseNarrowGradient, depthwiseRowsGradient } from './planes';
+export { depthwiseDoubling, depthwiseHalving, depthwiseHalvingGradient } from './planesHalving';
+export { depthwiseNarrow, depthwiseNarrowGradient, depthwiseRowsGradient } from './planesNarrow';
 export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';

@@ -225,7 +225,17 @@ export function upsample(
     let from = x + ((<usize>row * width) << 2);
     const first = out + <usize>row * factor * rowBytes;
     let to = first;
-    for (let i = 0; i < width; i++) {
+    let i = 0;
+    if (factor == 2) {
+      for (; i + 4 <= width; i += 4) {
+        const v = v128.load(from);
+        v128.store(to, i32x4.shuffle(v, v, 0, 0, 1, 1));
+        v128.store(to, i32x4.shuffle(v, v, 2, 2, 3, 3), 16);
+        from += 16;
+        to += 32;
+      }
+    }
+    for (; i < width; i++) {
       const value = load<u32>(from);
       for (let j = 0; j < factor; j++) {
         store<u32>(to, value);
@@ -258,7 +268,17 @@ function sumBlocks<T>(begin: i32, end: i32, g: usize, width: i32, factor: i32, o
   for (let row = begin; row < end; row++) {
     let from = g + <usize>row * factor * rowBytes;
     let to = out + ((<usize>row * width) << 2);
-    for (let i = 0; i < width; i++) {
+    let i = 0;
+    if (isFloat<T>() && factor == 2) {
+      for (; i + 4 <= width; i += 4) {
+        const left = f32x4.add(v128.load(from), v128.load(from + rowBytes));
+        const right = f32x4.add(v128.load(from, 16), v128.load(from + rowBytes, 16));
+        v128.store(to, f32x4.add(i32x4.shuffle(left, right, 0, 2, 4, 6), i32x4.shuffle(left, right, 1, 3, 5, 7)));
+        from += 32;
+        to += 16;
+      }
+    }
+    for (; i < width; i++) {
       let total: T = 0;
       for (let r = 0; r < factor; r++) {
         let at = from + r * rowBytes;
