@@ -3,7 +3,7 @@ import { isContiguous, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
-import { type Kernels, layouts } from './binaries.generated.js';
+import { floats, type Kernels, layouts } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
 import type { AnyKernel } from './team.js';
 import { canThread, Threads } from './threads.js';
@@ -162,9 +162,10 @@ export class Machine {
     return address;
   }
 
-  /** Writes a plan as the kernels of that name read it; valid as `words` are. */
+  /** Writes a plan as the kernels of that name read it, f32 fields as floats; valid as `words` are. */
   plan<N extends PlanName>(name: N, plan: PlanOf<N>): number {
-    return this.words((layouts[name] as readonly PlanField<N>[]).map((field) => plan[field]));
+    const fields = layouts[name] as readonly PlanField<N>[];
+    return this.words(fields.map((field) => (floats[name].includes(field) ? floatBits(plan[field]) : plan[field])));
   }
 
   /** Lends `work` uninitialised memory. */

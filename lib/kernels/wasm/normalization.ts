@@ -1,7 +1,7 @@
 import { sizeOf } from '../../tensor/shape.js';
 import { type View, viewSize } from '../../tensor/view.js';
 import type { ChannelStats, FusedKernels, NormSettings, QuantGrid } from '../backend.js';
-import { elementJob, floatBits, type Machine } from './machine.js';
+import { elementJob, type Machine } from './machine.js';
 
 /** Elements whose share of the scale gradient is summed apart, as in assembly/quantize.ts. */
 const PART = 16384;
@@ -47,15 +47,16 @@ export function normalizationKernels(
     const at = (view?: View) => (view ? machine.address(view) : 0);
     const gathers = images > 1 && pixels < SMALL_PLANE;
     const grid: QuantGrid = typeof activation === 'string' ? { low: 0, high: 0 } : activation;
-    const words = machine.words([
-      ...[addresses.x, addresses.g ?? 0, addresses.weight, addresses.bias, addresses.scale],
-      ...[at(mean), at(variance), at(addresses.out)],
-      ...[at(addresses.weightGradient), at(addresses.biasGradient), addresses.scaleParts ?? 0],
-      ...[images, channels, pixels, gathers ? 1 : 0],
-      ...[activation === 'none' ? 0 : activation === 'relu' ? 1 : 2, floatBits(epsilon)],
+    const { x, g = 0, weight, bias, scale, scaleParts = 0 } = addresses;
+    const words = machine.plan('Norm', {
+      ...{ x, g, weight, bias, scale, mean: at(mean), variance: at(variance), out: at(addresses.out) },
+      ...{ weightGradient: at(addresses.weightGradient), biasGradient: at(addresses.biasGradient), scaleParts },
+      ...{ images, channels, pixels, gathers: gathers ? 1 : 0, epsilon },
+      activation: activation === 'none' ? 0 : activation === 'relu' ? 1 : 2,
       // A grid that starts above 0 leaves a ReLU nothing to do.
-      ...[grid.relu && grid.low <= 0 ? 1 : 0, floatBits(grid.low), floatBits(grid.high)],
-    ]);
+      rectifies: grid.relu && grid.low <= 0 ? 1 : 0,
+      ...{ low: grid.low, high: grid.high },
+    });
     const size = images * pixels;
     const job = {
       units: size === 0 ? 0 : channels,

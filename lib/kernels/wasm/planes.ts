@@ -54,8 +54,8 @@ function overPlanes(machine: Machine, kernel: PlaneKernel, shape: Shape, address
     pieces: 4,
     scratch: () => width * 4 + 32 + (g === 0 ? 0 : SUMS_BYTES),
   };
-  const words = [x, g, w, machine.address(out), images, channels, height, width, flipped ? 1 : 0];
-  machine.run(kernel, job, machine.words(words));
+  const plan = { x, g, w, out: machine.address(out), images, channels, height, width, flipped: flipped ? 1 : 0 };
+  machine.run(kernel, job, machine.plan('Planes', plan));
   return out;
 }
 

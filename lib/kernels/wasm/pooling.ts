@@ -14,10 +14,13 @@ export function poolingKernels(
   const poolWords = (window: Window, shape: Shape) => {
     const [height, width] = shape.slice(-2);
     const { kernel, stride, padding, dilation } = window;
-    return machine.words([
-      ...[height, width, ...windowExtents(window, height, width)],
-      ...[...kernel, ...stride, ...padding, ...dilation],
-    ]);
+    const [outHeight, outWidth] = windowExtents(window, height, width);
+    return machine.plan('Pool', {
+      ...{ height, width, outHeight, outWidth, top: padding[0], left: padding[1] },
+      ...{ kernelHeight: kernel[0], kernelWidth: kernel[1] },
+      ...{ strideHeight: stride[0], strideWidth: stride[1] },
+      ...{ dilationHeight: dilation[0], dilationWidth: dilation[1] },
+    });
   };
   const isInteger = (x: View) => (x.storage.dtype === 'int32' ? 1 : 0);
   const planesOf = (shape: Shape) => shape[0] * shape[1];

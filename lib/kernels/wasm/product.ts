@@ -30,12 +30,14 @@ function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
   const rows = tall ? batch * m : m;
   const axis = products >= 8 ? 0 : n >= rows ? 2 : 1;
   const units = [products, Math.ceil(rows / ROWS), Math.ceil(n / 8)][axis];
-  const plan = machine.words([
-    ...[rows, n, k],
-    ...[machine.address(a), a.strides[0] * 4, a.strides[1] * 4, a.strides[2] * 4],
-    ...[machine.address(b), b.strides[0] * 4, b.strides[1] * 4, b.strides[2] * 4],
-    ...[machine.address(out), axis, products],
-  ]);
+  const [aBatch, aRow, aColumn] = a.strides.map((stride) => stride * 4);
+  const [bBatch, bRow, bColumn] = b.strides.map((stride) => stride * 4);
+  const plan = machine.plan('Product', {
+    ...{ m: rows, n, k, axis, batch: products },
+    ...{ a: machine.address(a), aBatch, aRow, aColumn },
+    ...{ b: machine.address(b), bBatch, bRow, bColumn },
+    c: machine.address(out),
+  });
   const width = Math.min(NC, Math.ceil(n / 8) * 8);
   const scratch = TILE_BYTES + (MC * KC + width * Math.min(KC, k)) * 4;
   const job = { units, cost: (products * rows * n * k) / RATE / units, scratch: () => scratch };
