@@ -33,6 +33,7 @@ export interface TrainFlags {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly penalty?: number;
+  readonly freezeNorms?: number;
   readonly seed?: number;
   readonly limitBatches?: number;
   readonly initFrom?: string;
@@ -67,6 +68,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--epochs <n>', 'times through the training images', integer(1))
     .option('--batch-size <n>', 'images a step', integer(1))
     .option('--penalty <weight>', `weight λ of the norm penalty (default: ${DEFAULT_PENALTY})`, decimal(0))
+    .option('--freeze-norms <n>', 'batch norms keep their running statistics after n epochs', integer(0))
     .option('--seed <n>', 'seeds weights, order and augmentation (default: 0)', integer(0))
     .option('--limit-batches <n>', 'cut epochs and evaluations to n batches', integer(1))
     .option('--init-from <path>', 'start from a float checkpoint: a safetensors file or a run’s folder')
@@ -122,6 +124,7 @@ export function runConfig(
     epochs: flags.epochs ?? base.epochs,
     batchSize: flags.batchSize ?? base.batchSize,
     penaltyWeight: flags.penalty ?? saved?.penaltyWeight ?? DEFAULT_PENALTY,
+    freezeNorms: flags.freezeNorms ?? saved?.freezeNorms ?? null,
     seed: flags.seed ?? saved?.seed ?? 0,
     limitBatches: flags.limitBatches ?? saved?.limitBatches ?? null,
     start: start(flags, method, initFrom, saved ? saved.start : recipeFor(model, data.dataset.name, initFrom !== null)),

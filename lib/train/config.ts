@@ -89,6 +89,8 @@ const runSchema = z.strictObject({
   /** λ of the regulariser. */
   penaltyWeight: z.number().min(0),
   seed: z.int(),
+  /** Epochs after which batch norms keep their running statistics; null for never. */
+  freezeNorms: z.int().min(0).nullable().default(null),
   /** Batches an epoch (and an evaluation) is cut to; null for all. */
   limitBatches: count.nullable(),
   start: startSchema,

@@ -3,6 +3,7 @@ import { backward, noGrad } from '../autograd/tape.js';
 import { batchCount } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Batch } from '../data/dataset.js';
+import { freezeBatchNorms } from '../nn/layers/batchNorm.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
@@ -82,6 +83,8 @@ export interface FitOptions {
   readonly seed: number;
   /** λ of the regulariser; default that of the papers. */
   readonly penaltyWeight?: number;
+  /** Epochs after which batch norms keep their running statistics and normalise by them; default never. */
+  readonly freezeNorms?: number | null;
   /** Batches an epoch is cut to; default all. */
   readonly limitBatches?: number;
   /** Where to go on; default the beginning. */
@@ -134,6 +137,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       let steps = 0;
       let before = performance.now();
       model.train();
+      if (epoch >= (options.freezeNorms ?? Number.POSITIVE_INFINITY)) freezeBatchNorms(model);
       for await (const batch of upcoming) {
         if (signal?.aborted) return end(true);
         const { loss, penalty } = await trainStep(options, batch);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { glyphs } from '../../lib/data/glyphs.js';
 import '../../lib/kernels/registry.js';
+import { floatLayers } from '../../lib/nn/models/floatLayers.js';
 import { SmallCnn } from '../../lib/nn/models/smallCnn.js';
 import type { Module } from '../../lib/nn/module.js';
 import { SGD } from '../../lib/nn/optim/index.js';
@@ -207,4 +208,32 @@ t.test('timers and signals get their turn', async (t) => {
   await fit(options(zeroLinear(), { dataset: pairs(400), epochs: 2 }));
   clearInterval(timer);
   t.ok(turns > 0);
+});
+
+t.test('batch norms keep their running statistics after the epochs asked for, and still learn γ and β', async (t) => {
+  const make = floatLayers(new Random(3));
+  const model = new SmallCnn(make, { inChannels: 1, imageSize: 16, classes: 10, widths: [2, 3] });
+  const states: Map<string, ArrayLike<number>>[] = [];
+  await fit(
+    options(model, {
+      dataset: glyphs({ length: 8, normalise: false }),
+      batchSize: 4,
+      epochs: 3,
+      freezeNorms: 2,
+      onEpoch: async () => {
+        states.push(new Map([...(await model.stateDict())].map(([name, { data }]) => [name, Array.from(data)])));
+      },
+    }),
+  );
+  const differs = (name: string, a: number, b: number) =>
+    JSON.stringify(states[a].get(name)) !== JSON.stringify(states[b].get(name));
+  const names = [...states[0].keys()];
+  const running = names.filter((name) => /running_(mean|var)$/.test(name));
+  const learned = names.filter((name) => running.some((each) => name === each.replace(/running_\w+$/, 'weight')));
+  t.ok(running.length >= 4 && learned.length >= 2, 'there are batch norms');
+  for (const name of running) {
+    t.ok(differs(name, 0, 1), `${name} moves in the second epoch`);
+    t.notOk(differs(name, 1, 2), `${name} stays in the third`);
+  }
+  for (const name of learned) t.ok(differs(name, 1, 2), `${name} is still trained in the third`);
 });

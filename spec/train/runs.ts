@@ -18,6 +18,7 @@ export function tinyRun(more: Partial<RunConfig> = {}): RunConfig {
     epochs: 2,
     batchSize: 8,
     penaltyWeight: 1e-3,
+    freezeNorms: null,
     seed: 5,
     limitBatches: 5,
     start: { initFrom: null, heInit: false, epInit: true, calibrationSamples: 0, biasCorrection: false },

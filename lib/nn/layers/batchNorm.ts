@@ -105,3 +105,11 @@ export class BatchNorm2d extends Module {
     return add(mul(x, reshape(scale, perChannel)), reshape(shift, perChannel));
   }
 }
+
+/**
+ * Lets every batch norm of a model in training use, and keep, its running statistics, until the next `train()`. Late in
+ * quantized training this takes the noise of small batches away (Krishnamoorthi 2018, arXiv 1806.08342, section 3.2.3).
+ */
+export function freezeBatchNorms(model: Module): void {
+  for (const [, module] of model.namedModules()) if (module instanceof BatchNorm2d) module.train(false);
+}

@@ -91,6 +91,7 @@ export class Session {
       epochs: config.epochs,
       seed: config.seed,
       penaltyWeight: config.penaltyWeight,
+      freezeNorms: config.freezeNorms,
       ...this.#limit(),
       ...(signal ? { signal } : {}),
       onStep: (report) => {
