@@ -17,15 +17,21 @@ import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
 import { reductionKernels } from './reduction.js';
+import { type Choice, Tuner } from './tuner.js';
+import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
 import { weightKernels } from './weights.js';
 import { windowKernels } from './windows.js';
 
 export { GPU_MODES, type GpuMode } from './modes.js';
+export type { Choice } from './tuner.js';
+export { VARIANTS, type Variant, type VariantChoice } from './variants.js';
 
 export interface GpuOptions {
   /** Where kernels run. Nothing else stands in for it. */
   readonly mode: GpuMode;
+  /** How products and convolutions are computed. Default: whichever is fastest, measured at the first use of each. */
+  readonly variant?: VariantChoice;
 }
 
 /** What a gpu backend really runs on. */
@@ -35,6 +41,10 @@ export interface GpuDescription {
   readonly kernels: number;
   /** Arrays alive on the device, those that are being freed not among them. */
   readonly arrays: number;
+  /** The variant of products and convolutions that was demanded, or that they are measured. */
+  readonly variant: VariantChoice;
+  /** What measurements have led to so far. */
+  readonly choices: readonly Choice[];
   /** The WebGPU adapter, and whether it computes on the CPU; absent in other modes. */
   readonly adapter?: AdapterInfo;
   readonly software?: boolean;
@@ -42,19 +52,27 @@ export interface GpuDescription {
 
 export interface GpuBackend extends BackendImplementation {
   describe(): GpuDescription;
+  /** Resolves when all work issued so far is done, and with it the measurements that it began. */
+  finished(): Promise<void>;
+  /** Why nothing here can be relied on any more (a lost device, no memory left); null while all is well. */
+  readonly failure: BackendError | null;
 }
 
 /**
  * Starts the gpu.js backend `gpu:MODE`: one source per kernel, run by WebGPU, WebGL2, WebAssembly or plain JavaScript.
  * @throws BackendError if gpu.js is not installed, or the mode cannot be had here, with the reason
  */
-export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend> {
+export async function createGpuBackend({ mode, variant = 'measured' }: GpuOptions): Promise<GpuBackend> {
   if (!GPU_MODES.includes(mode)) {
     throw new BackendError('gpu', `there is no mode '${mode}'; choose one of ${GPU_MODES.join(', ')}`);
+  }
+  if (variant !== 'measured' && !VARIANTS.includes(variant)) {
+    throw new BackendError('gpu', `there is no variant '${variant}'; choose one of measured, ${VARIANTS.join(', ')}`);
   }
   const gpuJs = await loadGpuJs();
   const { kernelClass, adapter } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
+  const tuner = new Tuner(machine, variant);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
   const { im2col, col2im } = windowKernels(machine);
@@ -71,8 +89,8 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
     im2col,
     ...floatsOnly(machine, {
       col2im,
-      ...productKernels(machine),
-      ...convolutionKernels(machine),
+      ...productKernels(machine, tuner),
+      ...convolutionKernels(machine, tuner),
       ...poolingKernels(machine),
       ...normalizationKernels(machine),
       ...quantizationKernels(machine),
@@ -83,8 +101,17 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
       mode,
       kernels: machine.kernelCount,
       arrays: machine.arrayCount,
+      variant,
+      choices: tuner.choices,
       ...(adapter ? { adapter, software: isSoftware(adapter) } : {}),
     }),
+    async finished() {
+      await tuner.settled();
+      await machine.finished();
+    },
+    get failure() {
+      return machine.failure;
+    },
   };
   machine.device = backend as Device<Block>;
   await probe(machine);

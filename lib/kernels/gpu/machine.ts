@@ -2,11 +2,14 @@ import { BackendError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
+import { inBuffers } from './buffers.js';
 import { type Block, Content } from './content.js';
-import { EXECUTORS, type Executor } from './executor.js';
+import type { Executor } from './executor.js';
 import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
+import { onHost } from './host.js';
 import type { GpuMode } from './modes.js';
-import { address, kernelSource } from './source.js';
+import { address, input, kernelSource } from './source.js';
+import { inTextures } from './textures.js';
 
 /** Indices are float32 in kernels: whole numbers beyond this are not all there. */
 export const MAX_ELEMENTS = 2 ** 24;
@@ -17,8 +20,19 @@ export const MAX_ELEMENTS = 2 ** 24;
  */
 const CACHE_SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
 
+const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
+  webgpu: inBuffers,
+  webgl2: inTextures,
+  webasm: onHost,
+  cpu: onHost,
+};
+
 /** Arrays shorter than this are filled on the host. */
 const SHORT = 256;
+
+/** In a race every contestant runs so often, but not again after so many milliseconds. */
+const RACE_RUNS = 4;
+const RACE_MILLISECONDS = 40;
 
 /** Compiles kernels once per source and result length, runs them, and wraps results as storages of `device`. */
 export class Machine {
@@ -36,7 +50,7 @@ export class Machine {
     this.mode = mode;
     this.#gpu = gpu;
     this.#kernelClass = kernelClass;
-    this.#executor = EXECUTORS[mode];
+    this.#executor = EXECUTORS[mode]();
   }
 
   /** Kernels compiled and not dropped. */
@@ -49,16 +63,26 @@ export class Machine {
     return this.#arrays;
   }
 
-  /** Runs a kernel that returns one number for each of `length` positions. The inputs stay with their holders. */
-  run(source: string, length: number, inputs: readonly Content[], scalars: readonly number[] = []): Content {
+  /**
+   * Runs a kernel that makes `length` numbers, `perThread` in each thread (1, or up to 4 as an array). The inputs stay with
+   * their holders.
+   */
+  run(
+    source: string,
+    length: number,
+    inputs: readonly Content[],
+    scalars: readonly number[] = [],
+    perThread = 1,
+  ): Content {
     if (length === 0) return this.#nothing().hold();
     const lengths = inputs.map((each) => each.length);
-    const kernel = this.#compiled(source, length, lengths);
+    const kernel = this.#compiled(source, length / perThread, lengths);
     const values = inputs.map(({ value }) => value);
     return this.#guard(() => {
-      const value = this.#executor.run(kernel, values, scalars);
+      const value = this.#executor.run(kernel, values, scalars, perThread);
       this.#checkMode(kernel);
-      return this.#content(value, length);
+      const content = this.#content(value, length);
+      return perThread > 1 && this.#executor.piecewise ? this.#flat(content, perThread) : content;
     });
   }
 
@@ -89,6 +113,74 @@ export class Machine {
     return data;
   }
 
+  /**
+   * Runs every contestant a few times, each for itself, with nothing else on the device.
+   * @returns its shortest time, and what it made, which belongs to the caller
+   */
+  async race(contestants: readonly (() => Content)[]): Promise<{ milliseconds: number; content: Content }[]> {
+    const reservation = this.#executor.reserve();
+    try {
+      await reservation.ready;
+      const results: { milliseconds: number; content: Content }[] = [];
+      for (const contestant of contestants) {
+        // The first run compiles.
+        let content = reservation.pass(contestant);
+        await reservation.pass(() => this.#arrived(content));
+        let [best, total] = [Number.POSITIVE_INFINITY, 0];
+        for (let run = 0; run === 0 || (run < RACE_RUNS && total < RACE_MILLISECONDS); run++) {
+          content.release();
+          const start = performance.now();
+          content = reservation.pass(contestant);
+          await reservation.pass(() => this.#arrived(content));
+          const elapsed = performance.now() - start;
+          best = Math.min(best, elapsed);
+          total += elapsed;
+        }
+        results.push({ milliseconds: best, content });
+      }
+      return results;
+    } finally {
+      reservation.end();
+    }
+  }
+
+  /** Resolves when all that was issued before is done. */
+  async finished(): Promise<void> {
+    const reservation = this.#executor.reserve();
+    try {
+      await reservation.ready;
+      await reservation.pass(() => this.#arrived(this.#nothing()));
+    } finally {
+      reservation.end();
+    }
+  }
+
+  /** Whether any two numbers at the same place differ. */
+  async differ(a: Content, b: Content): Promise<boolean> {
+    if (a === b) return false;
+    const source = kernelSource(
+      2,
+      0,
+      `const x = ${input(0)}[this.thread.x];
+const y = ${input(1)}[this.thread.x];
+let v = 1;
+if (x == y || (!(x == x) && !(y == y))) { v = 0; }
+return v;`,
+    );
+    const differences = this.run(source, a.length, [a, b]);
+    const numbers = await this.read(differences, a.length);
+    differences.release();
+    return numbers.includes(1);
+  }
+
+  /** Reads one number of a content, for which all of it must be there. */
+  async #arrived(content: Content): Promise<void> {
+    const one = this.run(kernelSource(1, 0, `return ${input(0)}[0];`), 1, [content]);
+    const arrival = this.read(one, 1);
+    one.release();
+    await arrival;
+  }
+
   get name(): string {
     return `gpu:${this.mode}`;
   }
@@ -107,9 +199,19 @@ export class Machine {
     return contiguousView(storage, shape);
   }
 
+  /** Whether indices into that many numbers are exact. */
+  fits(length: number): boolean {
+    return length <= MAX_ELEMENTS;
+  }
+
+  /** Why nothing here can be relied on any more; null while all is well. */
+  get failure(): BackendError | null {
+    return this.#executor.failure;
+  }
+
   /** @throws BackendError if indices into that many numbers would not be exact */
   checkLength(length: number): void {
-    if (length > MAX_ELEMENTS) {
+    if (!this.fits(length)) {
       throw new BackendError(
         this.name,
         `a tensor of ${length} elements is too large, at most ${MAX_ELEMENTS}; use a smaller batch`,
@@ -166,7 +268,26 @@ export class Machine {
     throw new BackendError(this.name, `a kernel ran as ${kernel.constructor.name} instead: ${reason}`);
   }
 
+  /** The same numbers one by one, where a device keeps those of a thread together. Takes the content over. */
+  #flat(content: Content, perThread: number): Content {
+    const parts = Array.from({ length: perThread - 1 }, (_, n) => `if (part == ${n + 1}) { y = numbers[${n + 1}]; }`);
+    const source = kernelSource(
+      1,
+      0,
+      `const thread = Math.floor((i + 0.5) / ${perThread});
+const part = i - thread * ${perThread};
+const numbers = ${input(0)}[thread];
+let y = numbers[0];
+${parts.join('\n')}
+return y;`,
+    );
+    const flat = this.run(source, content.length, [content]);
+    content.release();
+    return flat;
+  }
+
   #guard<T>(work: () => T): T {
+    if (this.#executor.failure) throw this.#executor.failure;
     try {
       return work();
     } catch (cause) {
