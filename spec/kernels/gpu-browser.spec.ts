@@ -22,6 +22,11 @@ for (const mode of ['webgl2', 'webgpu']) {
     t.same(kernels.failures, []);
     t.ok(kernels.passed > 50, `${kernels.passed} assertions`);
 
+    await t.test('variants give the same bits', async (t) => {
+      const report = await run(`variants('${mode}', '${full ? 'all' : 'few'}')`);
+      t.same(report.failures, []);
+    });
+
     const skip = !full ? 'set A2Q_GPU_SPECS=full' : existsSync(golden) ? false : `no golden files at ${golden}`;
     await t.test('golden files of Brevitas and PyTorch', { skip }, async (t) => {
       const files = readdirSync(golden).filter((name) => name.endsWith('.json'));
@@ -31,3 +36,14 @@ for (const mode of ['webgl2', 'webgpu']) {
     });
   });
 }
+
+await t.test('a lost WebGL context', { skip: noChromium }, async (t) => {
+  const { page, close } = await openPage();
+  t.teardown(close);
+  const lost = 'gpu:webgl2: the device was lost, and all tensors on it; start the backend anew';
+  t.same(
+    await page.evaluate('globalThis.a2qSpecs.loseContext()'),
+    [lost, lost, '9'],
+    'said at once, and mended by a start',
+  );
+});

@@ -1,5 +1,6 @@
-import { BackendError } from '../../tensor/errors.js';
+import type { BackendError } from '../../tensor/errors.js';
 import type { Executor } from './executor.js';
+import { failureOf } from './failure.js';
 import type { DeviceArray, KernelArgument } from './gpujs.js';
 
 /** A WebGPU buffer as gpu.js hands it out, with the fields of it that are used here. */
@@ -35,22 +36,10 @@ function listen(device: GpuDevice, onFailure: (failure: BackendError) => void): 
   const all = new Set([onFailure]);
   listeners.set(device, all);
   const tell = (cause: string) => {
-    for (const each of all) each(described(new Error(cause)));
+    for (const each of all) each(failureOf('gpu:webgpu', cause));
   };
   device.onuncapturederror = ({ error }) => tell(error.message);
-  device.lost.then(({ message, reason }) => tell(`the device was lost: ${message || reason}`));
-}
-
-/** An error of the device as one of ours. */
-function described(cause: unknown): BackendError {
-  if (cause instanceof BackendError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const says = /lost|destroyed/i.test(reason)
-    ? 'the device was lost, and all tensors on it; start the backend anew'
-    : /memory|bytes|too large|exceeds/i.test(reason)
-      ? 'the device has no room; start the backend anew, with a smaller batch'
-      : 'a kernel failed';
-  return new BackendError('gpu:webgpu', `${says} (${reason})`, { cause });
+  device.lost.then(({ message, reason }) => tell(`lost: ${message || reason}`));
 }
 
 /**
@@ -125,7 +114,7 @@ export function inBuffers(): Executor {
         if (failure) throw failure;
         return numbers;
       } catch (cause) {
-        throw failure ?? described(cause);
+        throw failure ?? failureOf('gpu:webgpu', cause);
       } finally {
         waiting.delete(tell);
         release(pending);

@@ -5,6 +5,7 @@ import { contiguousView, type View } from '../../tensor/view.js';
 import { inBuffers } from './buffers.js';
 import { type Block, Content } from './content.js';
 import type { Executor } from './executor.js';
+import { failureOf } from './failure.js';
 import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
 import { onHost } from './host.js';
 import type { GpuMode } from './modes.js';
@@ -107,6 +108,7 @@ export class Machine {
   /** A host copy of `length` numbers. */
   async read(content: Content, length: number): Promise<Float32Array> {
     if (length === 0) return new Float32Array(0);
+    if (this.#executor.failure) throw this.#executor.failure;
     const data = await this.#executor.read(content.value);
     if (data.length !== length)
       throw new BackendError(this.name, `read ${data.length} numbers where ${length} were due`);
@@ -291,9 +293,7 @@ return y;`,
     try {
       return work();
     } catch (cause) {
-      if (cause instanceof BackendError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new BackendError(this.name, `a kernel failed: ${reason}`, { cause });
+      throw failureOf(this.name, cause);
     }
   }
 }

@@ -17,16 +17,17 @@ const OUT_OF_MEMORY = 0x0505;
 export function inTextures(): Executor {
   let failure: BackendError | null = null;
   let context: GlContext | null = null;
-  const fail = (says: string) => {
+  const failed = (says: string): BackendError => {
     failure ??= new BackendError('gpu:webgl2', says);
-    throw failure;
+    return failure;
   };
-  const check = () => {
-    if (failure) throw failure;
-    if (context?.isContextLost()) fail('the context was lost, and all tensors in it; start the backend anew');
+  const check = (): BackendError | null => {
+    if (failure === null && context?.isContextLost()) {
+      return failed('the device was lost, and all tensors on it; start the backend anew');
+    }
+    return failure;
   };
   const call = (kernel: CompiledKernel, ...args: readonly KernelArgument[]): DeviceArray => {
-    check();
     const result = kernel(...args) as DeviceArray;
     context ??= (kernel.kernel as { context?: GlContext }).context ?? null;
     return result;
@@ -35,16 +36,18 @@ export function inTextures(): Executor {
     resident: true,
     piecewise: true,
     get failure() {
-      return failure;
+      return check();
     },
     run: (kernel, values, scalars) => call(kernel, ...(values as DeviceArray[]), ...scalars),
     upload: (kernel, data) => call(kernel, data),
     async read(value) {
-      check();
       const numbers = Float32Array.from(await (value as DeviceArray).toArray());
-      check();
-      if (context?.getError() === OUT_OF_MEMORY)
-        fail('the device has no room; start the backend anew, with a smaller batch');
+      // What a lost context gives is not what was there.
+      const lost = check();
+      if (lost) throw lost;
+      if (context?.getError() === OUT_OF_MEMORY) {
+        throw failed('the device has no room; start the backend anew, with a smaller batch');
+      }
       return numbers;
     },
     free: (value) => (value as DeviceArray).delete(),
