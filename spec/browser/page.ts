@@ -12,6 +12,7 @@ import { deviceConformance } from '../kernels/conformance/device.js';
 import { edgeConformance } from '../kernels/conformance/edges.js';
 import { Subject } from '../kernels/conformance/subject.js';
 import { conformance } from '../kernels/conformance.js';
+import { trainSteps } from '../kernels/gpu/steps.js';
 import { type Extent, sameBits } from '../kernels/gpu/variants.js';
 
 /** What a page found: how many assertions passed, the first that did not, and what ran. */
@@ -125,4 +126,4 @@ async function loseContext(): Promise<string[]> {
   return says;
 }
 
-Object.assign(globalThis, { a2qSpecs: { kernels, golden, variants, loseContext } });
+Object.assign(globalThis, { a2qSpecs: { kernels, golden, variants, loseContext, trainSteps } });

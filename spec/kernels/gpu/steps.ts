@@ -58,3 +58,22 @@ export async function trainSteps(
   model.dispose();
   optimizer.dispose();
 }
+
+/** What is wrong with samples that should show a flat memory: a line each. `rss` is the device's process, in bytes. */
+export function growth(samples: readonly (MemorySample & { readonly rss: number })[]): string[] {
+  const [first, ...rest] = samples;
+  const problems: string[] = [];
+  for (const { step, arrays, storages, kernels, loss } of rest) {
+    if (arrays !== first.arrays) problems.push(`step ${step}: ${arrays} arrays, ${first.arrays} at step ${first.step}`);
+    if (storages !== first.storages) problems.push(`step ${step}: ${storages} tensors, ${first.storages} at first`);
+    if (kernels !== first.kernels) problems.push(`step ${step}: ${kernels} kernels, ${first.kernels} at first`);
+    if (!Number.isFinite(loss)) problems.push(`step ${step}: the loss is ${loss}`);
+  }
+  // The first sample is from before pools and caches have their size.
+  const [start, end] = [rest[0].rss, samples[samples.length - 1].rss];
+  if (end - start > MOST_GROWTH) problems.push(`the process grew by ${((end - start) / 2 ** 20).toFixed(0)} MiB`);
+  return problems;
+}
+
+/** A process may grow by so many bytes: a leak of one array of 64 KiB in each of 2,000 steps would be 125 MiB. */
+const MOST_GROWTH = 48 * 2 ** 20;
