@@ -1,5 +1,6 @@
 import type { BackendError } from '../../tensor/errors.js';
 import type { CompiledKernel } from './gpujs.js';
+import type { AdapterInfo } from './webgpu.js';
 
 /** How values live and kernels are called in a mode. What a value is, is the executor's own affair. */
 export interface Executor {
@@ -9,6 +10,8 @@ export interface Executor {
   readonly piecewise: boolean;
   /** Why nothing here can be relied on any more; null while all is well. */
   readonly failure: BackendError | null;
+  /** What computes, where only the device itself can tell. */
+  readonly adapter?: AdapterInfo | undefined;
   /** Runs a kernel on values and then scalars; `perThread` numbers come from each thread. */
   run(kernel: CompiledKernel, values: readonly unknown[], scalars: readonly number[], perThread: number): unknown;
   /** Runs an identity kernel on a host array, which it does not keep. */

@@ -45,7 +45,7 @@ export interface GpuDescription {
   readonly variant: VariantChoice;
   /** What measurements have led to so far. */
   readonly choices: readonly Choice[];
-  /** The WebGPU adapter, and whether it computes on the CPU; absent in other modes. */
+  /** The adapter of WebGPU or WebGL2, and whether it computes on the CPU; absent in other modes, and where it is not told. */
   readonly adapter?: AdapterInfo;
   readonly software?: boolean;
 }
@@ -70,7 +70,7 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
     throw new BackendError('gpu', `there is no variant '${variant}'; choose one of measured, ${VARIANTS.join(', ')}`);
   }
   const gpuJs = await loadGpuJs();
-  const { kernelClass, adapter } = await available(gpuJs, mode);
+  const { kernelClass, adapter: found } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
   const tuner = new Tuner(machine, variant);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
@@ -115,6 +115,7 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   };
   machine.device = backend as Device<Block>;
   await probe(machine);
+  const adapter = found ?? machine.adapter;
   return backend;
 }
 
@@ -148,7 +149,22 @@ async function available(gpuJs: GpuJs, mode: GpuMode): Promise<{ kernelClass: Ke
         throw new BackendError('gpu:webasm', 'WebAssembly is not to be had here');
       return { kernelClass: gpuJs.WebAssemblyKernel };
     case 'cpu':
+      if (!runsStrings()) {
+        throw new BackendError(
+          'gpu:cpu',
+          "this page's content security policy forbids code from strings (unsafe-eval); choose another backend",
+        );
+      }
       return { kernelClass: gpuJs.CPUKernel };
+  }
+}
+
+/** Whether code may be made from strings here. */
+function runsStrings(): boolean {
+  try {
+    return new Function('return true')() as boolean;
+  } catch {
+    return false;
   }
 }
 

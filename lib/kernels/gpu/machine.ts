@@ -11,6 +11,7 @@ import { onHost } from './host.js';
 import type { GpuMode } from './modes.js';
 import { address, input, kernelSource } from './source.js';
 import { inTextures } from './textures.js';
+import type { AdapterInfo } from './webgpu.js';
 
 /** Indices are float32 in kernels: whole numbers beyond this are not all there. */
 export const MAX_ELEMENTS = 2 ** 24;
@@ -28,6 +29,9 @@ const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
   cpu: onHost,
 };
 
+/** With fewer kernels than that in the cache, what is full is full of something else. */
+const FEWEST = 8;
+
 /** Arrays shorter than this are filled on the host. */
 const SHORT = 256;
 
@@ -43,6 +47,7 @@ export class Machine {
   #kernelClass: KernelClass;
   #executor: Executor;
   #kernels = new Map<string, CompiledKernel>();
+  #cacheSize: number;
   #empty: Content | null = null;
   #arrays = 0;
 
@@ -52,6 +57,7 @@ export class Machine {
     this.#gpu = gpu;
     this.#kernelClass = kernelClass;
     this.#executor = EXECUTORS[mode]();
+    this.#cacheSize = CACHE_SIZE[mode];
   }
 
   /** Kernels compiled and not dropped. */
@@ -77,11 +83,15 @@ export class Machine {
   ): Content {
     if (length === 0) return this.#nothing().hold();
     const lengths = inputs.map((each) => each.length);
-    const kernel = this.#compiled(source, length / perThread, lengths);
     const values = inputs.map(({ value }) => value);
-    return this.#guard(() => {
+    const call = () => {
+      const kernel = this.#compiled(source, length / perThread, lengths);
       const value = this.#executor.run(kernel, values, scalars, perThread);
       this.#checkMode(kernel);
+      return value;
+    };
+    return this.#guard(() => {
+      const value = this.#makingRoom(call);
       const content = this.#content(value, length);
       return perThread > 1 && this.#executor.piecewise ? this.#flat(content, perThread) : content;
     });
@@ -211,6 +221,11 @@ return v;`,
     return this.#executor.failure;
   }
 
+  /** What computes, where only the device itself can tell. */
+  get adapter(): AdapterInfo | undefined {
+    return this.#executor.adapter;
+  }
+
   /** @throws BackendError if indices into that many numbers would not be exact */
   checkLength(length: number): void {
     if (!this.fits(length)) {
@@ -255,12 +270,30 @@ return v;`,
       }),
     );
     this.#kernels.set(key, made);
-    if (this.#kernels.size > CACHE_SIZE[this.mode]) {
-      const [[oldest, kernel]] = this.#kernels;
-      this.#kernels.delete(oldest);
+    this.#dropOldest(this.#cacheSize);
+    return made;
+  }
+
+  /** Keeps the `count` kernels used last. */
+  #dropOldest(count: number): void {
+    for (const [key, kernel] of this.#kernels) {
+      if (this.#kernels.size <= count) return;
+      this.#kernels.delete(key);
       kernel.destroy();
     }
-    return made;
+  }
+
+  /** Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then on. */
+  #makingRoom<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      const few = this.#kernels.size < FEWEST;
+      if (this.mode !== 'webasm' || few || !/memory/i.test(String(cause))) throw cause;
+      this.#cacheSize = this.#kernels.size >> 1;
+      this.#dropOldest(0);
+      return this.#makingRoom(call);
+    }
   }
 
   /** gpu.js moves a kernel it cannot compile to plain JavaScript; here that is an error. */

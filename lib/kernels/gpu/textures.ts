@@ -6,6 +6,8 @@ import type { CompiledKernel, DeviceArray, KernelArgument } from './gpujs.js';
 interface GlContext {
   isContextLost(): boolean;
   getError(): number;
+  getExtension(name: 'WEBGL_debug_renderer_info'): { readonly UNMASKED_RENDERER_WEBGL: number } | null;
+  getParameter(name: number): unknown;
 }
 
 const OUT_OF_MEMORY = 0x0505;
@@ -37,6 +39,10 @@ export function inTextures(): Executor {
     piecewise: true,
     get failure() {
       return check();
+    },
+    get adapter() {
+      const extension = context?.getExtension('WEBGL_debug_renderer_info');
+      return extension ? { description: String(context?.getParameter(extension.UNMASKED_RENDERER_WEBGL)) } : undefined;
     },
     run: (kernel, values, scalars) => call(kernel, ...(values as DeviceArray[]), ...scalars),
     upload: (kernel, data) => call(kernel, data),

@@ -37,6 +37,15 @@ t.test('plain JavaScript runs the same sources', async (t) => {
   arraysEqual(t, await numbers(backend, backend.unary('relu', x)), [0, 0, 0, 0.5, 3], 'relu');
   const sum = backend.reduce('sum', x, [0]);
   arraysEqual(t, await numbers(backend, sum), [1], 'sum');
+  // Rows too long for one stage, in the kernel that has most variables of its own: ‖v‖₁ = 300 r, so q = trunc(v·r/‖v‖₁) = v.
+  const rows = place(
+    backend,
+    [1, 300],
+    Float32Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? 1 : -1)),
+  );
+  const [ones, norm] = [place(backend, [1, 1], Float32Array.of(1)), place(backend, [1, 1], Float32Array.of(300))];
+  const slopes = backend.boundWeightsGrad(rows, rows, norm, ones, { limit: 7, centred: false });
+  arraysEqual(t, await numbers(backend, slopes.scale), [300], 'Σ g·q of 300 weights');
 });
 
 t.test('indices are exact: awkward divisors, long arrays', async (t) => {

@@ -5,6 +5,7 @@ import { growth, type MemorySample, trainSteps } from './steps.js';
 
 /** Steps of training on gpu:webgpu in this process, which is the device's too. Run by `gpu-memory.spec.ts`. */
 const steps = Number(process.argv[2]);
+t.setTimeout(3_600_000);
 
 const refused = await startBackend('gpu:webgpu').then(
   () => false as const,
