@@ -65,6 +65,7 @@ async function run(mode: string, accumulatorBits: number, steps: number): Promis
 
 function begin(): void {
   error.hidden = true;
+  error.textContent = '';
   find<HTMLElement>('#proof').hidden = true;
   ran.textContent = 'nothing yet';
   adapter.textContent = '–';

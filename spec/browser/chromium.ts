@@ -17,6 +17,12 @@ export const noChromium: string | false = existsSync(EXECUTABLE)
   ? false
   : `no browser at ${EXECUTABLE} (set A2Q_CHROMIUM)`;
 
+/** Headless Chromium with its software GPU. */
+export function launch(): Promise<Browser> {
+  const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
+  return chromium.launch({ executablePath: EXECUTABLE, args });
+}
+
 /** A page in headless Chromium. */
 export interface OpenPage {
   readonly page: Page;
@@ -49,8 +55,7 @@ export async function openPage(): Promise<OpenPage> {
     await rm(folder, { recursive: true });
   };
   try {
-    const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args });
+    browser = await launch();
     const page = await browser.newPage();
     await page.goto(url);
     await page.waitForFunction('globalThis.a2qSpecs');
