@@ -17,6 +17,7 @@ import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
 import { reductionKernels } from './reduction.js';
+import { selectionKernels } from './selection.js';
 import { type Choice, Tuner } from './tuner.js';
 import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
@@ -94,6 +95,7 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
       ...poolingKernels(machine),
       ...normalizationKernels(machine),
       ...quantizationKernels(machine),
+      ...selectionKernels(machine),
       ...weightKernels(machine),
       ...optimizerKernels(machine),
     }),
