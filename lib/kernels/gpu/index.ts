@@ -2,7 +2,7 @@ import { BackendError } from '../../tensor/errors.js';
 import { type Device, hostArray, type TypedArray } from '../../tensor/storage.js';
 import type { View } from '../../tensor/view.js';
 import type { BackendImplementation } from '../backend.js';
-import { Block } from './content.js';
+import { Block, type Content } from './content.js';
 import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
@@ -16,6 +16,7 @@ import { join, split } from './planes.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
+import { differ, finish, race } from './race.js';
 import { reductionKernels } from './reduction.js';
 import { selectionKernels } from './selection.js';
 import { type Choice, Tuner } from './tuner.js';
@@ -73,7 +74,11 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   const gpuJs = await loadGpuJs();
   const { kernelClass, adapter: found } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
-  const tuner = new Tuner(machine, variant);
+  const referee = {
+    race: (contestants: readonly (() => Content)[]) => race(machine, contestants),
+    differ: (a: Content, b: Content) => differ(machine, a, b),
+  };
+  const tuner = new Tuner(referee, variant);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
   const { im2col, col2im } = windowKernels(machine);
@@ -109,7 +114,7 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
     }),
     async finished() {
       await tuner.settled();
-      await machine.finished();
+      await finish(machine);
     },
     get failure() {
       return machine.failure;

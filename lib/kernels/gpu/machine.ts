@@ -4,23 +4,15 @@ import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import { inBuffers } from './buffers.js';
 import { type Block, Content } from './content.js';
-import type { Executor } from './executor.js';
+import type { Executor, Reservation } from './executor.js';
 import { failureOf } from './failure.js';
 import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
 import { onHost } from './host.js';
+import { KernelCache, MAX_ELEMENTS } from './kernelCache.js';
 import type { GpuMode } from './modes.js';
 import { address, input, kernelSource } from './source.js';
 import { inTextures } from './textures.js';
 import type { AdapterInfo } from './webgpu.js';
-
-/** Indices are float32 in kernels: whole numbers beyond this are not all there. */
-export const MAX_ELEMENTS = 2 ** 24;
-
-/**
- * Compiled kernels kept. In WebAssembly each holds a memory with a large reservation of address space; WebGL kernels own
- * the textures they made and are never dropped.
- */
-const CACHE_SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
 
 const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
   webgpu: inBuffers,
@@ -29,35 +21,25 @@ const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
   cpu: onHost,
 };
 
-/** With fewer kernels than that in the cache, what is full is full of something else. */
-const FEWEST = 8;
-
 /** Arrays shorter than this are filled on the host. */
 const SHORT = 256;
-
-/** In a race every contestant runs so often, but not again after so many milliseconds. */
-const RACE_RUNS = 4;
-const RACE_MILLISECONDS = 40;
 
 /** Compiles kernels once per source and result length, runs them, and wraps results as storages of `device`. */
 export class Machine {
   readonly mode: GpuMode;
   device!: Device<Block>;
-  #gpu: Gpu;
   #kernelClass: KernelClass;
   #executor: Executor;
-  #kernels = new Map<string, CompiledKernel>();
-  #cacheSize: number;
+  #kernels: KernelCache;
   #empty: Content | null = null;
   #arrays = 0;
 
   /** Kernels of any other class than `kernelClass` are refused. */
   constructor(mode: GpuMode, gpu: Gpu, kernelClass: KernelClass) {
     this.mode = mode;
-    this.#gpu = gpu;
     this.#kernelClass = kernelClass;
     this.#executor = EXECUTORS[mode]();
-    this.#cacheSize = CACHE_SIZE[mode];
+    this.#kernels = new KernelCache(gpu, mode, this.#executor.resident);
   }
 
   /** Kernels compiled and not dropped. */
@@ -125,72 +107,9 @@ export class Machine {
     return data;
   }
 
-  /**
-   * Runs every contestant a few times, each for itself, with nothing else on the device.
-   * @returns its shortest time, and what it made, which belongs to the caller
-   */
-  async race(contestants: readonly (() => Content)[]): Promise<{ milliseconds: number; content: Content }[]> {
-    const reservation = this.#executor.reserve();
-    try {
-      await reservation.ready;
-      const results: { milliseconds: number; content: Content }[] = [];
-      for (const contestant of contestants) {
-        // The first run compiles.
-        let content = reservation.pass(contestant);
-        await reservation.pass(() => this.#arrived(content));
-        let [best, total] = [Number.POSITIVE_INFINITY, 0];
-        for (let run = 0; run === 0 || (run < RACE_RUNS && total < RACE_MILLISECONDS); run++) {
-          content.release();
-          const start = performance.now();
-          content = reservation.pass(contestant);
-          await reservation.pass(() => this.#arrived(content));
-          const elapsed = performance.now() - start;
-          best = Math.min(best, elapsed);
-          total += elapsed;
-        }
-        results.push({ milliseconds: best, content });
-      }
-      return results;
-    } finally {
-      reservation.end();
-    }
-  }
-
-  /** Resolves when all that was issued before is done. */
-  async finished(): Promise<void> {
-    const reservation = this.#executor.reserve();
-    try {
-      await reservation.ready;
-      await reservation.pass(() => this.#arrived(this.#nothing()));
-    } finally {
-      reservation.end();
-    }
-  }
-
-  /** Whether any two numbers at the same place differ. */
-  async differ(a: Content, b: Content): Promise<boolean> {
-    if (a === b) return false;
-    const source = kernelSource(
-      2,
-      0,
-      `const x = ${input(0)}[this.thread.x];
-const y = ${input(1)}[this.thread.x];
-let v = 1;
-if (x == y || (!(x == x) && !(y == y))) { v = 0; }
-return v;`,
-    );
-    const differences = this.run(source, a.length, [a, b]);
-    const numbers = await this.read(differences, a.length);
-    differences.release();
-    return numbers.includes(1);
-  }
-
-  /** Reads one number of a content, for which all of it must be there. */
-  async #arrived(content: Content): Promise<void> {
-    const one = this.run(kernelSource(1, 0, `return ${input(0)}[0];`), 1, [content]);
-    const arrival = this.read(one, 1);
-    one.release();
-    await arrival;
+  /** The device for oneself, for a while. */
+  reserve(): Reservation {
+    return this.#executor.reserve();
   }
 
   get name(): string {
@@ -250,37 +169,8 @@ return v;`,
     });
   }
 
-  /** gpu.js fixes the sizes of a kernel's arrays at its first call, so they are part of what tells kernels apart. */
   #compiled(source: string, length: number, inputs: readonly number[]): CompiledKernel {
-    const key = `${length} ${inputs} ${source}`;
-    const known = this.#kernels.get(key);
-    if (known) {
-      this.#kernels.delete(key);
-      this.#kernels.set(key, known);
-      return known;
-    }
-    const made = this.#guard(() =>
-      this.#gpu.createKernel(source, {
-        output: [length],
-        precision: 'single',
-        tactic: 'precision',
-        pipeline: this.#executor.resident,
-        immutable: this.#executor.resident,
-        loopMaxIterations: MAX_ELEMENTS,
-      }),
-    );
-    this.#kernels.set(key, made);
-    this.#dropOldest(this.#cacheSize);
-    return made;
-  }
-
-  /** Keeps the `count` kernels used last. */
-  #dropOldest(count: number): void {
-    for (const [key, kernel] of this.#kernels) {
-      if (this.#kernels.size <= count) return;
-      this.#kernels.delete(key);
-      kernel.destroy();
-    }
+    return this.#guard(() => this.#kernels.get(source, length, inputs));
   }
 
   /** Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then on. */
@@ -288,10 +178,7 @@ return v;`,
     try {
       return call();
     } catch (cause) {
-      const few = this.#kernels.size < FEWEST;
-      if (this.mode !== 'webasm' || few || !/memory/i.test(String(cause))) throw cause;
-      this.#cacheSize = this.#kernels.size >> 1;
-      this.#dropOldest(0);
+      if (this.mode !== 'webasm' || !/memory/i.test(String(cause)) || !this.#kernels.halve()) throw cause;
       return this.#makingRoom(call);
     }
   }

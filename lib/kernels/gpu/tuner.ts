@@ -1,5 +1,5 @@
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
+import type { Lap } from './race.js';
 import type { Variant, VariantChoice } from './variants.js';
 
 /** One way to compute an op; the content it makes belongs to the caller. */
@@ -17,6 +17,12 @@ export interface Choice {
   readonly times: Readonly<Partial<Record<Variant, number>>> | null;
   /** Why the fastest was not taken, or nothing could be measured. */
   readonly note?: string;
+}
+
+/** Who times contestants, and compares what they made. */
+export interface Referee {
+  race(contestants: readonly (() => Content)[]): Promise<readonly Lap[]>;
+  differ(a: Content, b: Content): Promise<boolean>;
 }
 
 /** Multiplications of an op that is not worth more than one kernel: what is called once costs more than it does. */
@@ -39,13 +45,15 @@ export function available(
  * fastest: where variants differ in so much as a bit, the preferred one stays.
  */
 export class Tuner {
-  readonly #machine: Machine;
+  readonly #race: Referee['race'];
+  readonly #differ: Referee['differ'];
   readonly #policy: VariantChoice;
   readonly #choices = new Map<string, Choice>();
   readonly #measuring = new Set<Promise<void>>();
 
-  constructor(machine: Machine, policy: VariantChoice) {
-    this.#machine = machine;
+  constructor({ race, differ }: Referee, policy: VariantChoice) {
+    this.#race = race;
+    this.#differ = differ;
     this.#policy = policy;
   }
 
@@ -93,17 +101,21 @@ export class Tuner {
   }
 
   async #measure(op: string, preferred: Candidate, contestants: readonly Candidate[]): Promise<void> {
-    const races = await this.#machine.race(contestants.map(({ run }) => run));
-    const standard = races[contestants.indexOf(preferred)].content;
+    const laps = await this.#race(contestants.map(({ run }) => run));
+    const standard = laps[contestants.indexOf(preferred)].content;
     const times: Partial<Record<Variant, number>> = {};
     let best = preferred.variant;
     let differing: Variant | null = null;
-    for (const [i, { variant }] of contestants.entries()) {
-      times[variant] = races[i].milliseconds;
-      if (await this.#machine.differ(races[i].content, standard)) differing = variant;
-      else if (races[i].milliseconds < (times[best] ?? Number.POSITIVE_INFINITY)) best = variant;
+    try {
+      for (const [i, { variant }] of contestants.entries()) {
+        const { content, milliseconds } = laps[i];
+        times[variant] = milliseconds;
+        if (await this.#differ(content, standard)) differing = variant;
+        else if (milliseconds < (times[best] ?? Number.POSITIVE_INFINITY)) best = variant;
+      }
+    } finally {
+      for (const { content } of laps) content.release();
     }
-    for (const { content } of races) content.release();
     const note = differing && `${differing} differs in last bits here, so ${preferred.variant} stays`;
     this.#choices.set(op, note ? { op, variant: preferred.variant, times, note } : { op, variant: best, times });
   }

@@ -1,7 +1,6 @@
 import t from 'tap';
 import { Content } from '../../../lib/kernels/gpu/content.js';
-import type { Machine } from '../../../lib/kernels/gpu/machine.js';
-import { available, type Candidate, Tuner } from '../../../lib/kernels/gpu/tuner.js';
+import { available, type Candidate, type Referee, Tuner } from '../../../lib/kernels/gpu/tuner.js';
 import type { Variant } from '../../../lib/kernels/gpu/variants.js';
 
 const LARGE = 2 ** 23;
@@ -18,10 +17,10 @@ function counter() {
   return { alive, make };
 }
 
-/** A machine that races without a device: every variant takes the time told, and gives the number told. */
-function fakeMachine(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
+/** A race without a device: every variant takes the time told, and gives the number told. */
+function fakeReferee(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
   const raced: string[][] = [];
-  const machine = {
+  const referee: Referee = {
     async race(contestants: readonly (() => Content)[]) {
       const results = contestants.map((run) => run());
       raced.push(results.map(({ value }) => String(value).split(' ')[0]));
@@ -31,8 +30,8 @@ function fakeMachine(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
       }));
     },
     differ: async (a: Content, b: Content) => String(a.value).split(' ')[1] !== String(b.value).split(' ')[1],
-  } as unknown as Machine;
-  return { machine, raced };
+  };
+  return { referee, raced };
 }
 
 function candidates(make: (value: unknown) => Content, numbers: Readonly<Partial<Record<Variant, string>>> = {}) {
@@ -51,8 +50,8 @@ const taken = (content: Content): string => {
 
 t.test('the fastest is taken from its measurement on, and nothing is measured twice', async (t) => {
   const { alive, make } = counter();
-  const { machine, raced } = fakeMachine({ row: 3, square: 2, plain: 1 });
-  const tuner = new Tuner(machine, 'measured');
+  const { referee, raced } = fakeReferee({ row: 3, square: 2, plain: 1 });
+  const tuner = new Tuner(referee, 'measured');
   const input = make('input');
   const run = () => taken(tuner.run('op', LARGE, [input], candidates(make)));
   t.equal(run(), 'row', 'the preferred one, while measuring');
@@ -68,8 +67,8 @@ t.test('the fastest is taken from its measurement on, and nothing is measured tw
 
 t.test('small ops may be best plain; trifles always are', async (t) => {
   const { make } = counter();
-  const { machine, raced } = fakeMachine({ row: 3, square: 2, plain: 1 });
-  const tuner = new Tuner(machine, 'measured');
+  const { referee, raced } = fakeReferee({ row: 3, square: 2, plain: 1 });
+  const tuner = new Tuner(referee, 'measured');
   t.equal(taken(tuner.run('small', 2 ** 20, [], candidates(make))), 'row');
   await tuner.settled();
   t.equal(taken(tuner.run('small', 2 ** 20, [], candidates(make))), 'plain');
@@ -79,7 +78,7 @@ t.test('small ops may be best plain; trifles always are', async (t) => {
 
 t.test('where bits differ the preferred one stays: numbers never depend on what is fastest', async (t) => {
   const { alive, make } = counter();
-  const tuner = new Tuner(fakeMachine({ row: 3, square: 2 }).machine, 'measured');
+  const tuner = new Tuner(fakeReferee({ row: 3, square: 2 }).referee, 'measured');
   const run = () => taken(tuner.run('op', LARGE, [], candidates(make, { square: 'other' })));
   run();
   await tuner.settled();
@@ -90,8 +89,9 @@ t.test('where bits differ the preferred one stays: numbers never depend on what 
 
 t.test('a failed measurement is said, and the preferred one stays', async (t) => {
   const { alive, make } = counter();
-  const machine = { race: () => Promise.reject(new Error('no room')) } as unknown as Machine;
-  const tuner = new Tuner(machine, 'measured');
+  const { referee: sound } = fakeReferee({});
+  const referee: Referee = { ...sound, race: () => Promise.reject(new Error('no room')) };
+  const tuner = new Tuner(referee, 'measured');
   const input = make('input');
   const run = () => taken(tuner.run('op', LARGE, [input], candidates(make)));
   run();
@@ -104,14 +104,14 @@ t.test('a failed measurement is said, and the preferred one stays', async (t) =>
 
 t.test('a variant can be demanded; ops that lack it run plain', async (t) => {
   const { make } = counter();
-  const { machine, raced } = fakeMachine({});
+  const { referee, raced } = fakeReferee({});
   for (const [policy, want] of [
     ['plain', 'plain'],
     ['square', 'square'],
     ['column', 'plain'],
     ['channels', 'plain'],
   ] as const) {
-    const tuner = new Tuner(machine, policy);
+    const tuner = new Tuner(referee, policy);
     t.equal(taken(tuner.run('op', LARGE, [], candidates(make))), want);
     await tuner.settled();
   }
