@@ -32,6 +32,11 @@ export interface Comparison extends Setting {
   /** Most bytes of tensors alive in a training step, ours and theirs where that is ours too. */
   readonly peakBytes?: number;
   readonly theirsPeakBytes?: number;
+  /** Of GPU backends: what computes, and whether that is the CPU; arithmetic in 10⁹ operations a second. */
+  readonly adapter?: string;
+  readonly software?: boolean;
+  readonly gflops?: number;
+  readonly theirsGflops?: number;
 }
 
 /** What a comparison says beside the times. */

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { BackendError } from '../lib/tensor/errors.js';
 import { type Comparison, comparisonTable } from './comparison.js';
 import { CONV_DUELS, fight, MATMUL_DUELS } from './duels.js';
+import { gpuMain } from './gpu/main.js';
 import { type Name, type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { type OurEngine, type OurOptions, ourEngine } from './ours.js';
 import { sunk } from './race.js';
@@ -37,6 +38,8 @@ async function started(options: OurOptions): Promise<OurEngine> {
 }
 
 async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'gpu') return gpuMain(rest);
   const options = await parseOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(`${USAGE}\n`);

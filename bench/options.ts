@@ -17,7 +17,8 @@ export const USAGE = `usage: npm run bench -- NAME… [options]
   --simd KIND       ${SIMD.join(', ')}; default auto: relaxed where the engine has it
   --winograd TILE   ${WINOGRAD_CHOICES.join(', ')}; default f4, as in training
   --rounds N        timed runs of each contestant, in place of each comparison's own fixed count
-  --torch FILE      step: times written by bench/torch/steps.py, to compare with`;
+  --torch FILE      step: times written by bench/torch/steps.py, to compare with
+gpu.js backends have a benchmark of their own: npm run bench -- gpu --help`;
 
 /** Bad usage: exit code 2. */
 export class UsageError extends Error {}

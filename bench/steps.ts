@@ -26,19 +26,26 @@ export interface Step {
   dispose(): void;
 }
 
-/** A step of a paper model on random data: ESPCN batch 8 of 3×64×64 (×2), CIFAR ResNet18 batch 16, MobileNetV1 batch 32. */
-export function makeStep(model: StepModel, method: Method, accumulatorBits = 13): Step {
+/** Images of a step's batch. */
+export const STEP_BATCHES: Readonly<Record<StepModel, number>> = { espcn: 8, resnet18: 16, mobilenetv1: 32 };
+
+/** A step of a paper model on random data: ESPCN on images of 3×64×64 (×2), CIFAR ResNet18 and MobileNetV1. */
+export function makeStep(
+  model: StepModel,
+  method: Method,
+  accumulatorBits = 13,
+  batch: number = STEP_BATCHES[model],
+): Step {
   const random = new Random(1);
   const make = layerPolicy({ method, weightBits: 4, actBits: 4, accumulatorBits, random, collectStatsSteps: 1 });
   const name = `${model} ${method === 'float' ? 'float' : `${method} W4A4`} step`;
   if (model === 'espcn') {
     const network = new Espcn(make, { scale: 2 });
-    const x = uniform([8, 3, 64, 64], random);
-    const target = uniform([8, 3, 128, 128], random);
+    const x = uniform([batch, 3, 64, 64], random);
+    const target = uniform([batch, 3, 128, 128], random);
     const optimizer = new Adam(network.parameters(), { learningRate: 1e-4 });
     return step(name, network, optimizer, [x, target], () => mse(network.forward(x), target));
   }
-  const batch = model === 'resnet18' ? 16 : 32;
   const network = model === 'resnet18' ? new ResNet18(make, { classes: 10 }) : new MobileNetV1(make, { classes: 10 });
   const x = uniform([batch, 3, 32, 32], random, -1, 1);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);

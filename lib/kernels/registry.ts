@@ -45,7 +45,7 @@ let current: { readonly backend: Backend; readonly description: BackendDescripti
  * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend` first
  */
 export function backendNamed(name: string): Backend {
-  const known = instances.get(name);
+  const known = working(name);
   if (known) return known;
   if (GPU_BACKEND_NAMES.includes(name)) {
     throw new BackendError('backend', `'${name}' starts asynchronously; await startBackend('${name}') first`);
@@ -59,16 +59,22 @@ export function backendNamed(name: string): Backend {
 
 /**
  * As `backendNamed`, and also for backends that take time to start: `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`, `gpu:cpu`.
- * Nothing else runs in place of the one asked for.
+ * Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
  *
  * @throws BackendError if there is none of that name, or it cannot run here, with the reason
  */
 export async function startBackend(name: string): Promise<Backend> {
   const mode = GPU_MODES[GPU_BACKEND_NAMES.indexOf(name)];
-  if (mode === undefined || instances.has(name)) return backendNamed(name);
+  if (mode === undefined || working(name)) return backendNamed(name);
   const pending = starting.get(name) ?? startGpu(name, mode);
   starting.set(name, pending);
   return pending;
+}
+
+/** The backend of that name if it was started and has not failed since, as one does that loses its device. */
+function working(name: string): Backend | undefined {
+  const known = instances.get(name);
+  return known && 'failure' in known && known.failure !== null ? undefined : known;
 }
 
 async function startGpu(name: string, mode: GpuMode): Promise<Backend> {

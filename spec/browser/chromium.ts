@@ -17,11 +17,23 @@ export const noChromium: string | false = existsSync(EXECUTABLE)
   ? false
   : `no browser at ${EXECUTABLE} (set A2Q_CHROMIUM)`;
 
-/**
- * Bundles `page.ts`, minified as a production build is, serves it on this machine only, and opens it in headless Chromium.
- * `close` ends the browser and the server and removes the bundle.
- */
-export async function openPage(): Promise<{ page: Page; close: () => Promise<void> }> {
+/** Headless Chromium with its software GPU. */
+export function launch(): Promise<Browser> {
+  const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
+  return chromium.launch({ executablePath: EXECUTABLE, args });
+}
+
+/** A page in headless Chromium. */
+export interface OpenPage {
+  readonly page: Page;
+  /** Memory of the process that drives the GPU, in bytes. */
+  gpuProcessBytes(): Promise<number>;
+  /** Ends the browser and the server and removes the bundle. */
+  close(): Promise<void>;
+}
+
+/** Bundles `page.ts`, minified as a production build is, serves it on this machine only, and opens it. */
+export async function openPage(): Promise<OpenPage> {
   const folder = await mkdtemp(join(tmpdir(), 'a2q-page-'));
   const entryPoints = [fileURLToPath(new URL('./page.js', import.meta.url))];
   await build({ entryPoints, outdir: folder, bundle: true, format: 'esm', splitting: true, minify: true });
@@ -43,16 +55,24 @@ export async function openPage(): Promise<{ page: Page; close: () => Promise<voi
     await rm(folder, { recursive: true });
   };
   try {
-    const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args });
+    browser = await launch();
     const page = await browser.newPage();
     await page.goto(url);
     await page.waitForFunction('globalThis.a2qSpecs');
-    return { page, close };
+    return { page, close, gpuProcessBytes: () => gpuProcessBytes(browser as Browser) };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function gpuProcessBytes(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const gpu = processInfo.find(({ type }) => type === 'GPU');
+  const resident = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${gpu?.id}/status`, 'utf8'))?.[1];
+  return 1024 * Number(resident);
 }
 
 async function listen(server: Server): Promise<string> {

@@ -1,6 +1,10 @@
 import type { Test } from 'tap';
-import type { GpuBackend } from '../../lib/kernels/gpu/index.js';
+import type { Backend } from '../../lib/kernels/backend.js';
+import { completeBackend } from '../../lib/kernels/defaults.js';
+import type { Block } from '../../lib/kernels/gpu/content.js';
+import { createGpuBackend, type GpuBackend, type GpuMode, VARIANTS } from '../../lib/kernels/gpu/index.js';
 import { setBackend, startBackend } from '../../lib/kernels/registry.js';
+import type { View } from '../../lib/tensor/view.js';
 import { checkGolden } from '../conformance/checks.js';
 import type { Json } from '../conformance/golden.js';
 import { Report } from '../conformance/report.js';
@@ -8,6 +12,8 @@ import { deviceConformance } from '../kernels/conformance/device.js';
 import { edgeConformance } from '../kernels/conformance/edges.js';
 import { Subject } from '../kernels/conformance/subject.js';
 import { conformance } from '../kernels/conformance.js';
+import { trainSteps } from '../kernels/gpu/steps.js';
+import { type Extent, sameBits } from '../kernels/gpu/variants.js';
 
 /** What a page found: how many assertions passed, the first that did not, and what ran. */
 export interface PageReport {
@@ -89,4 +95,35 @@ async function golden(name: string, files: readonly string[]): Promise<PageRepor
   return { passed: report.passed, failures, description };
 }
 
-Object.assign(globalThis, { a2qSpecs: { kernels, golden } });
+/** Variants of products and convolutions against the plain ones. */
+async function variants(mode: GpuMode, extent: Extent): Promise<PageReport> {
+  const [plain, ...others] = await Promise.all(VARIANTS.map((variant) => createGpuBackend({ mode, variant })));
+  await sameBits(new PageTest(mode) as unknown as Test, completeBackend(plain), others.map(completeBackend), extent);
+  return { passed: PageTest.passed, failures: PageTest.failures.slice(0, 20), description: plain.describe() };
+}
+
+/** What a WebGL backend says when its context is lost under it, to a read, to a kernel, and once it is started anew. */
+async function loseContext(): Promise<string[]> {
+  const says: string[] = [];
+  const tell = (error: unknown) => says.push((error as Error).message);
+  const start = async () => {
+    const backend = await startBackend('gpu:webgl2');
+    return { backend, x: backend.fill([1000], 3, 'float32') };
+  };
+  const read = (backend: Backend, { storage }: View) => backend.read(storage.handle, storage.length, 'float32');
+  const { backend, x } = await start();
+  const squares = backend.unary('square', x);
+  const texture = (x.storage.handle as Block).content?.value as { context: WebGL2RenderingContext };
+  texture.context.getExtension('WEBGL_lose_context')?.loseContext();
+  await read(backend, squares).then((numbers) => says.push(`${numbers[0]}`), tell);
+  try {
+    backend.unary('exp', x);
+  } catch (error) {
+    tell(error);
+  }
+  const again = await start();
+  says.push(`${(await read(again.backend, again.backend.unary('square', again.x)))[999]}`);
+  return says;
+}
+
+Object.assign(globalThis, { a2qSpecs: { kernels, golden, variants, loseContext, trainSteps } });

@@ -3,7 +3,7 @@ import t from 'tap';
 import { noChromium, openPage } from '../browser/chromium.js';
 import type { PageReport } from '../browser/page.js';
 
-/** Memory and edges on each run; with A2Q_GPU_SPECS=full the whole suite and every golden file, which takes minutes. */
+/** Memory, edges, variants and every golden file on each run; with A2Q_GPU_SPECS=full the whole kernel conformance. */
 const full = process.env['A2Q_GPU_SPECS'] === 'full';
 const golden = process.env['A2Q_GOLDEN_DIR'] ?? '../shared/golden';
 
@@ -22,7 +22,14 @@ for (const mode of ['webgl2', 'webgpu']) {
     t.same(kernels.failures, []);
     t.ok(kernels.passed > 50, `${kernels.passed} assertions`);
 
-    const skip = !full ? 'set A2Q_GPU_SPECS=full' : existsSync(golden) ? false : `no golden files at ${golden}`;
+    await t.test('variants give the same bits', async (t) => {
+      const report = await run(`variants('${mode}', '${full ? 'all' : 'few'}')`);
+      t.same(report.failures, []);
+    });
+
+    if (!full)
+      t.comment('skipped: the rest of the kernel conformance, which takes minutes here; set A2Q_GPU_SPECS=full');
+    const skip = existsSync(golden) ? false : `no golden files at ${golden}`;
     await t.test('golden files of Brevitas and PyTorch', { skip }, async (t) => {
       const files = readdirSync(golden).filter((name) => name.endsWith('.json'));
       const report = await run(`golden('gpu:${mode}', ${JSON.stringify(files)})`);
@@ -31,3 +38,14 @@ for (const mode of ['webgl2', 'webgpu']) {
     });
   });
 }
+
+await t.test('a lost WebGL context', { skip: noChromium }, async (t) => {
+  const { page, close } = await openPage();
+  t.teardown(close);
+  const lost = 'gpu:webgl2: the device was lost, and all tensors on it; start the backend anew';
+  t.same(
+    await page.evaluate('globalThis.a2qSpecs.loseContext()'),
+    [lost, lost, '9'],
+    'said at once, and mended by a start',
+  );
+});

@@ -1,35 +1,33 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
-import { type FusedKernels, windowExtents } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import { type ConvGeometry, type FusedKernels, windowExtents } from '../backend.js';
 import type { Content } from './content.js';
+import { type Correlation, correlate } from './correlation.js';
 import type { Machine } from './machine.js';
 import { type Operand, operand, whole } from './map.js';
+import { multiply } from './product.js';
 import { reduceTerms } from './reduction.js';
-import { address, coordinates, divide, input, kernelSource, times } from './source.js';
-import { inputPosition, outputPosition, within } from './windows.js';
+import { address, coordinates, input, kernelSource, loop } from './source.js';
+import { available, type Tuner } from './tuner.js';
+import { TILES } from './variants.js';
+import { plainWeightGradient, tiledWeightGradient } from './weightGradient.js';
+import { channelIn, groupOf, inputPosition, outputPosition, within } from './windows.js';
 
 /**
- * Direct convolution, one dot product per thread, for any stride, padding, dilation and number of groups (depthwise
- * included). Sums go channel by channel or row by row into a total, so that long ones do not drift.
+ * Direct convolution for any stride, padding, dilation and number of groups (depthwise included), and its gradients. Sums
+ * go channel by channel or row by row into a total, so that long ones do not drift. A convolution of single pixels is a
+ * product of matrices.
  */
-
-/** Aim for this many partial weight gradients: enough threads for small kernels, little memory for large ones. */
-const PARTIALS = 2 ** 19;
-
-/** A loop over `name` below `count`. */
-function loop(name: string, count: number, body: string): string {
-  return `for (let ${name} = 0; ${name} < ${count}; ${name}++) {\n${body}\n}`;
-}
-
-export function convolutionKernels(machine: Machine) {
+export function convolutionKernels(machine: Machine, tuner: Tuner) {
   const zeros = (shape: Shape) => machine.result(machine.filled(sizeOf(shape), 0), shape);
 
-  const run = (source: string, shape: Shape, inputs: readonly Operand[]): Content => {
-    machine.checkLength(sizeOf(shape));
-    return machine.run(
-      source,
-      sizeOf(shape),
-      inputs.map(({ content }) => content),
-    );
+  /** Runs one of the variants of a convolution or of its input gradient. */
+  const walk = (op: string, correlation: Correlation, plain: () => Content, work: number): View => {
+    machine.checkLength(sizeOf(correlation.shape));
+    const tiled = TILES.map((tile) => ({ variant: tile.variant, run: correlate(machine, correlation, tile) }));
+    const inputs = [correlation.source.content, correlation.weights.content];
+    const content = tuner.run(op, work, inputs, available({ variant: 'plain', run: plain }, ...tiled));
+    return machine.result(content, correlation.shape);
   };
 
   return {
@@ -38,99 +36,138 @@ export function convolutionKernels(machine: Machine) {
       const [outputs, perGroup, kh, kw] = w.shape;
       const shape = [images, outputs, ...windowExtents({ ...geometry, kernel: [kh, kw] }, height, width)];
       if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) return zeros(shape);
-      const [from, weights] = [operand(machine, x), operand(machine, w)];
-      const { code, at } = coordinates('i', shape, 'c');
-      const [image, output, oy, ox] = at;
-      const group = groupOf(output, outputs / geometry.groups, geometry.groups);
-      const channel = channelIn(group.name, perGroup, 'k');
-      const product = `part = part + ${input(0)}[${address(from, [image, channel, 'y', 'x'])}] * ${input(1)}[${address(weights, [output, 'k', 'ky', 'kx'])}];`;
-      const row = loop(
-        'kx',
-        kw,
-        `const x = ${inputPosition(geometry, 1, ox, 'kx')};\nif (${within('x', width)}) {\n${product}\n}`,
-      );
-      const taps = loop(
-        'ky',
-        kh,
-        `const y = ${inputPosition(geometry, 0, oy, 'ky')};\nif (${within('y', height)}) {\n${row}\n}`,
-      );
-      const sum = loop('k', perGroup, `let part = 0;\n${taps}\ns = s + part;`);
-      const source = kernelSource(2, 0, `${code}${group.code}let s = 0;\n${sum}\nreturn s;`);
-      return machine.result(run(source, shape, [from, weights]), shape);
+      const [source, weights] = [operand(machine, x), operand(machine, w)];
+      const pixels = pointwise(geometry, w.shape) ? pixelsOf(source, x.shape) : null;
+      if (pixels) {
+        const matrix = { ...weights, strides: [0, weights.strides[0], weights.strides[1]] };
+        return machine.result(
+          multiply(machine, tuner, [images, outputs, perGroup, height * width], matrix, pixels),
+          shape,
+        );
+      }
+      const channels = [outputs / geometry.groups, perGroup] as const;
+      const correlation: Correlation = {
+        ...{ sourceShape: x.shape, source, shape, kernel: [kh, kw], geometry, channels, backward: false },
+        weights: byGroup(weights, channels[0], [0, 1]),
+      };
+      const op = `conv2d ${described(x.shape, w.shape, geometry)}`;
+      const work = sizeOf(shape) * perGroup * kh * kw;
+      return walk(op, correlation, () => plainForward(machine, correlation, weights), work);
     },
 
     conv2dInputGrad(g, w, inputShape, geometry) {
-      const [, channels, height, width] = inputShape;
+      const [images, , height, width] = inputShape;
       const [outputs, perGroup, kh, kw] = w.shape;
-      const [, , oh, ow] = g.shape;
-      if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0 || height * width * channels === 0) return zeros(inputShape);
-      const [from, weights] = [operand(machine, g), operand(machine, w)];
-      const { code, at } = coordinates('i', inputShape, 'c');
-      const [image, channel, y, x] = at;
-      const { groups } = geometry;
-      const split =
-        groups === 1 || perGroup === 1
-          ? { code: '', group: groups === 1 ? '0' : channel, within: groups === 1 ? channel : '0' }
-          : { code: divide(channel, perGroup, 'group', 'inGroup'), group: 'group', within: 'inGroup' };
-      const output = channelIn(split.group, outputs / groups, 'k');
-      const product = `part = part + ${input(0)}[${address(from, [image, output, 'oy', 'ox'])}] * ${input(1)}[${address(weights, [output, split.within, 'ky', 'kx'])}];`;
-      const row = loop('kx', kw, outputPosition(geometry, 1, ow, x, 'kx', 'ox', product));
-      const taps = loop('ky', kh, outputPosition(geometry, 0, oh, y, 'ky', 'oy', row));
-      const sum = loop('k', outputs / groups, `let part = 0;\n${taps}\ns = s + part;`);
-      const source = kernelSource(2, 0, `${code}${split.code}let s = 0;\n${sum}\nreturn s;`);
-      return machine.result(run(source, inputShape, [from, weights]), inputShape);
+      if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0 || sizeOf(inputShape) === 0) return zeros(inputShape);
+      const [source, weights] = [operand(machine, g), operand(machine, w)];
+      const pixels = pointwise(geometry, w.shape) ? pixelsOf(source, g.shape) : null;
+      if (pixels) {
+        const matrix = { ...weights, strides: [0, weights.strides[1], weights.strides[0]] };
+        const extents = [images, perGroup, outputs, height * width] as const;
+        return machine.result(multiply(machine, tuner, extents, matrix, pixels), inputShape);
+      }
+      const channels = [perGroup, outputs / geometry.groups] as const;
+      const correlation: Correlation = {
+        ...{ sourceShape: g.shape, source, shape: inputShape, kernel: [kh, kw], geometry, channels, backward: true },
+        weights: byGroup(weights, channels[1], [1, 0]),
+      };
+      const op = `conv2dInputGrad ${described(inputShape, w.shape, geometry)}`;
+      const work = sizeOf(g.shape) * perGroup * kh * kw;
+      return walk(op, correlation, () => plainBackward(machine, correlation, weights), work);
     },
 
-    /** In two steps: partial sums over some images each, then over the parts. */
     conv2dWeightGrad(g, x, weightShape, geometry) {
-      const [images, , height, width] = x.shape;
-      const [outputs, perGroup, kh, kw] = weightShape;
-      const [, , oh, ow] = g.shape;
       if (sizeOf(g.shape) === 0 || sizeOf(x.shape) === 0 || sizeOf(weightShape) === 0) return zeros(weightShape);
-      const most = Math.min(images, Math.max(1, Math.floor(PARTIALS / sizeOf(weightShape))));
-      const perPart = Math.ceil(images / most);
-      const parts = Math.ceil(images / perPart);
-      const [gradient, from] = [operand(machine, g), operand(machine, x)];
-      const { code, at } = coordinates('i', [parts, outputs, perGroup, kh, kw], 'c');
-      const [part, output, inGroup, ky, kx] = at;
-      const group = groupOf(output, outputs / geometry.groups, geometry.groups);
-      const channel = channelIn(group.name, perGroup, inGroup);
-      const product = `line = line + ${input(0)}[${address(gradient, ['image', output, 'oy', 'ox'])}] * ${input(1)}[${address(from, ['image', channel, 'y', 'x'])}];`;
-      const row = loop(
-        'ox',
-        ow,
-        `const x = ${inputPosition(geometry, 1, 'ox', kx)};\nif (${within('x', width)}) {\n${product}\n}`,
+      const [gradient, image] = [operand(machine, g), operand(machine, x)];
+      const [outputs, perGroup, kh, kw] = weightShape;
+      const pixels = pointwise(geometry, weightShape) ? pixelsOf(image, x.shape) : null;
+      const slopes = pixels ? pixelsOf(gradient, g.shape) : null;
+      if (pixels && slopes) {
+        const [images, , height, width] = x.shape;
+        const turned = { ...pixels, strides: [pixels.strides[0], pixels.strides[2], pixels.strides[1]] };
+        const products = multiply(machine, tuner, [images, outputs, height * width, perGroup], slopes, turned);
+        return machine.result(sumOfImages(machine, products, [images, outputs, perGroup]), weightShape);
+      }
+      machine.checkLength(sizeOf(weightShape));
+      const problem = { shape: weightShape, gradientShape: g.shape, gradient, imageShape: x.shape, image, geometry };
+      const variants = available(
+        { variant: 'plain', run: () => plainWeightGradient(machine, problem) },
+        { variant: 'row', run: tiledWeightGradient(machine, problem, false) },
+        { variant: 'channels', run: tiledWeightGradient(machine, problem, true) },
       );
-      const inside = `let line = 0;\n${row}\ntotal = total + line;`;
-      const rows = loop(
-        'oy',
-        oh,
-        `const y = ${inputPosition(geometry, 0, 'oy', ky)};\nif (${within('y', height)}) {\n${inside}\n}`,
-      );
-      const perImage = `let total = 0;\n${rows}\ns = s + total;`;
-      const turn = parts * perPart === images ? perImage : `if (image < ${images}) {\n${perImage}\n}`;
-      const sum = loop('turn', perPart, `const image = turn + ${times(part, perPart)};\n${turn}`);
-      const source = kernelSource(2, 0, `${code}${group.code}let s = 0;\n${sum}\nreturn s;`);
-      const shape = [parts, ...weightShape];
-      const partial = run(source, shape, [gradient, from]);
-      if (parts === 1) return machine.result(partial, weightShape);
-      const summed = reduceTerms(machine, 'sum', shape, [whole(partial, shape)], [0]);
-      partial.release();
-      return machine.result(summed, weightShape);
+      const op = `conv2dWeightGrad ${described(x.shape, weightShape, geometry)}`;
+      const work = sizeOf(g.shape) * perGroup * kh * kw;
+      return machine.result(tuner.run(op, work, [gradient.content, image.content], variants), weightShape);
     },
   } satisfies Partial<FusedKernels>;
 }
 
-/** Statements that find the group of an output channel, and the group's name. */
-function groupOf(output: string, perGroup: number, groups: number): { code: string; name: string } {
-  if (groups === 1) return { code: '', name: '0' };
-  if (perGroup === 1) return { code: '', name: output };
-  return { code: divide(output, perGroup, 'group', 'outputInGroup'), name: 'group' };
+/** One dot product a thread. */
+function plainForward(machine: Machine, correlation: Correlation, weights: Operand): Content {
+  const { source, sourceShape, shape, kernel, geometry, channels } = correlation;
+  const [, , height, width] = sourceShape;
+  const { code, at } = coordinates('i', shape, 'c');
+  const [image, output, oy, ox] = at;
+  const { code: split, group } = groupOf(output, channels[0], geometry.groups);
+  const channel = channelIn(group, channels[1], 'k');
+  const product = `part = part + ${input(0)}[${address(source, [image, channel, 'y', 'x'])}] * ${input(1)}[${address(weights, [output, 'k', 'ky', 'kx'])}];`;
+  const inRow = `const x = ${inputPosition(geometry, 1, ox, 'kx')};\nif (${within('x', width)}) {\n${product}\n}`;
+  const row = loop('kx', kernel[1], inRow);
+  const inImage = `const y = ${inputPosition(geometry, 0, oy, 'ky')};\nif (${within('y', height)}) {\n${row}\n}`;
+  const sum = loop('k', channels[1], `let part = 0;\n${loop('ky', kernel[0], inImage)}\ns = s + part;`);
+  const body = `${code}${split}let s = 0;\n${sum}\nreturn s;`;
+  return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
 }
 
-/** The channel `inGroup` of a group of `perGroup`, counted over all groups. */
-function channelIn(group: string, perGroup: number, inGroup: string): string {
-  if (group === '0') return inGroup;
-  const first = times(group, perGroup);
-  return inGroup === '0' ? first : `(${inGroup} + ${first})`;
+/** One dot product a thread, of the outputs that a pixel takes part in. */
+function plainBackward(machine: Machine, correlation: Correlation, weights: Operand): Content {
+  const { source, sourceShape, shape, kernel, geometry, channels } = correlation;
+  const [, , oh, ow] = sourceShape;
+  const { code, at } = coordinates('i', shape, 'c');
+  const [image, channel, y, x] = at;
+  const { code: split, group, within: inGroup } = groupOf(channel, channels[0], geometry.groups);
+  const output = channelIn(group, channels[1], 'k');
+  const product = `part = part + ${input(0)}[${address(source, [image, output, 'oy', 'ox'])}] * ${input(1)}[${address(weights, [output, inGroup, 'ky', 'kx'])}];`;
+  const row = loop('kx', kernel[1], outputPosition(geometry, 1, ow, x, 'kx', 'ox', product));
+  const taps = loop('ky', kernel[0], outputPosition(geometry, 0, oh, y, 'ky', 'oy', row));
+  const sum = loop('k', channels[1], `let part = 0;\n${taps}\ns = s + part;`);
+  const body = `${code}${split}let s = 0;\n${sum}\nreturn s;`;
+  return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
+}
+
+/** Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` tells which is which. */
+function byGroup(weights: Operand, outputsPerGroup: number, [result, source]: readonly [number, number]): Operand {
+  const { strides } = weights;
+  return {
+    ...weights,
+    strides: [outputsPerGroup * strides[0], strides[result], strides[source], strides[2], strides[3]],
+  };
+}
+
+function pointwise({ stride, padding, groups }: ConvGeometry, [, , kh, kw]: Shape): boolean {
+  return groups === 1 && kh === 1 && kw === 1 && stride.join() === '1,1' && padding.join() === '0,0';
+}
+
+/** Images read along `[N, C, H·W]`; null if their memory does not allow that. */
+function pixelsOf(images: Operand, [, , height, width]: Shape): Operand | null {
+  const [n, c, y, x] = images.strides;
+  if (height > 1 && width > 1 && y !== width * x) return null;
+  return { ...images, strides: [n, c, width > 1 ? x : y] };
+}
+
+/** The sum over the first axis. Takes the content over. */
+function sumOfImages(machine: Machine, content: Content, shape: Shape): Content {
+  if (shape[0] === 1) return content;
+  const sum = reduceTerms(machine, 'sum', shape, [whole(content, shape)], [0]);
+  content.release();
+  return sum;
+}
+
+/** What tells one convolution from another, for people too. */
+function described(image: Shape, weights: Shape, { stride, padding, dilation, groups }: ConvGeometry): string {
+  const parts = [`[${image.join(', ')}] * [${weights.join(', ')}]`, `padding ${padding}`];
+  if (stride.join() !== '1,1') parts.push(`stride ${stride}`);
+  if (dilation.join() !== '1,1') parts.push(`dilation ${dilation}`);
+  if (groups !== 1) parts.push(`groups ${groups}`);
+  return parts.join(', ');
 }

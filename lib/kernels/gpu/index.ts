@@ -2,7 +2,7 @@ import { BackendError } from '../../tensor/errors.js';
 import { type Device, hostArray, type TypedArray } from '../../tensor/storage.js';
 import type { View } from '../../tensor/view.js';
 import type { BackendImplementation } from '../backend.js';
-import { Block } from './content.js';
+import { Block, type Content } from './content.js';
 import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
@@ -16,16 +16,24 @@ import { join, split } from './planes.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
+import { differ, finish, race } from './race.js';
 import { reductionKernels } from './reduction.js';
+import { selectionKernels } from './selection.js';
+import { type Choice, Tuner } from './tuner.js';
+import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
 import { weightKernels } from './weights.js';
 import { windowKernels } from './windows.js';
 
 export { GPU_MODES, type GpuMode } from './modes.js';
+export type { Choice } from './tuner.js';
+export { VARIANTS, type Variant, type VariantChoice } from './variants.js';
 
 export interface GpuOptions {
   /** Where kernels run. Nothing else stands in for it. */
   readonly mode: GpuMode;
+  /** How products and convolutions are computed. Default: whichever is fastest, measured at the first use of each. */
+  readonly variant?: VariantChoice;
 }
 
 /** What a gpu backend really runs on. */
@@ -35,26 +43,42 @@ export interface GpuDescription {
   readonly kernels: number;
   /** Arrays alive on the device, those that are being freed not among them. */
   readonly arrays: number;
-  /** The WebGPU adapter, and whether it computes on the CPU; absent in other modes. */
+  /** The variant of products and convolutions that was demanded, or that they are measured. */
+  readonly variant: VariantChoice;
+  /** What measurements have led to so far. */
+  readonly choices: readonly Choice[];
+  /** The adapter of WebGPU or WebGL2, and whether it computes on the CPU; absent in other modes, and where it is not told. */
   readonly adapter?: AdapterInfo;
   readonly software?: boolean;
 }
 
 export interface GpuBackend extends BackendImplementation {
   describe(): GpuDescription;
+  /** Resolves when all work issued so far is done, and with it the measurements that it began. */
+  finished(): Promise<void>;
+  /** Why nothing here can be relied on any more (a lost device, no memory left); null while all is well. */
+  readonly failure: BackendError | null;
 }
 
 /**
  * Starts the gpu.js backend `gpu:MODE`: one source per kernel, run by WebGPU, WebGL2, WebAssembly or plain JavaScript.
  * @throws BackendError if gpu.js is not installed, or the mode cannot be had here, with the reason
  */
-export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend> {
+export async function createGpuBackend({ mode, variant = 'measured' }: GpuOptions): Promise<GpuBackend> {
   if (!GPU_MODES.includes(mode)) {
     throw new BackendError('gpu', `there is no mode '${mode}'; choose one of ${GPU_MODES.join(', ')}`);
   }
+  if (variant !== 'measured' && !VARIANTS.includes(variant)) {
+    throw new BackendError('gpu', `there is no variant '${variant}'; choose one of measured, ${VARIANTS.join(', ')}`);
+  }
   const gpuJs = await loadGpuJs();
-  const { kernelClass, adapter } = await available(gpuJs, mode);
+  const { kernelClass, adapter: found } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
+  const referee = {
+    race: (contestants: readonly (() => Content)[]) => race(machine, contestants),
+    differ: (a: Content, b: Content) => differ(machine, a, b),
+  };
+  const tuner = new Tuner(referee, variant);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
   const { im2col, col2im } = windowKernels(machine);
@@ -71,11 +95,12 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
     im2col,
     ...floatsOnly(machine, {
       col2im,
-      ...productKernels(machine),
-      ...convolutionKernels(machine),
+      ...productKernels(machine, tuner),
+      ...convolutionKernels(machine, tuner),
       ...poolingKernels(machine),
       ...normalizationKernels(machine),
       ...quantizationKernels(machine),
+      ...selectionKernels(machine),
       ...weightKernels(machine),
       ...optimizerKernels(machine),
     }),
@@ -83,11 +108,21 @@ export async function createGpuBackend({ mode }: GpuOptions): Promise<GpuBackend
       mode,
       kernels: machine.kernelCount,
       arrays: machine.arrayCount,
+      variant,
+      choices: tuner.choices,
       ...(adapter ? { adapter, software: isSoftware(adapter) } : {}),
     }),
+    async finished() {
+      await tuner.settled();
+      await finish(machine);
+    },
+    get failure() {
+      return machine.failure;
+    },
   };
   machine.device = backend as Device<Block>;
   await probe(machine);
+  const adapter = found ?? machine.adapter;
   return backend;
 }
 
@@ -121,7 +156,22 @@ async function available(gpuJs: GpuJs, mode: GpuMode): Promise<{ kernelClass: Ke
         throw new BackendError('gpu:webasm', 'WebAssembly is not to be had here');
       return { kernelClass: gpuJs.WebAssemblyKernel };
     case 'cpu':
+      if (!runsStrings()) {
+        throw new BackendError(
+          'gpu:cpu',
+          "this page's content security policy forbids code from strings (unsafe-eval); choose another backend",
+        );
+      }
       return { kernelClass: gpuJs.CPUKernel };
+  }
+}
+
+/** Whether code may be made from strings here. */
+function runsStrings(): boolean {
+  try {
+    return new Function('return true')() as boolean;
+  } catch {
+    return false;
   }
 }
 

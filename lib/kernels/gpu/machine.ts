@@ -2,20 +2,24 @@ import { BackendError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
+import { inBuffers } from './buffers.js';
 import { type Block, Content } from './content.js';
-import { EXECUTORS, type Executor } from './executor.js';
+import type { Executor, Reservation } from './executor.js';
+import { failureOf } from './failure.js';
 import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
+import { onHost } from './host.js';
+import { KernelCache, MAX_ELEMENTS } from './kernelCache.js';
 import type { GpuMode } from './modes.js';
-import { address, kernelSource } from './source.js';
+import { address, input, kernelSource } from './source.js';
+import { inTextures } from './textures.js';
+import type { AdapterInfo } from './webgpu.js';
 
-/** Indices are float32 in kernels: whole numbers beyond this are not all there. */
-export const MAX_ELEMENTS = 2 ** 24;
-
-/**
- * Compiled kernels kept. In WebAssembly each holds a memory with a large reservation of address space; WebGL kernels own
- * the textures they made and are never dropped.
- */
-const CACHE_SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
+const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
+  webgpu: inBuffers,
+  webgl2: inTextures,
+  webasm: onHost,
+  cpu: onHost,
+};
 
 /** Arrays shorter than this are filled on the host. */
 const SHORT = 256;
@@ -24,19 +28,18 @@ const SHORT = 256;
 export class Machine {
   readonly mode: GpuMode;
   device!: Device<Block>;
-  #gpu: Gpu;
   #kernelClass: KernelClass;
   #executor: Executor;
-  #kernels = new Map<string, CompiledKernel>();
+  #kernels: KernelCache;
   #empty: Content | null = null;
   #arrays = 0;
 
   /** Kernels of any other class than `kernelClass` are refused. */
   constructor(mode: GpuMode, gpu: Gpu, kernelClass: KernelClass) {
     this.mode = mode;
-    this.#gpu = gpu;
     this.#kernelClass = kernelClass;
-    this.#executor = EXECUTORS[mode];
+    this.#executor = EXECUTORS[mode]();
+    this.#kernels = new KernelCache(gpu, mode, this.#executor.resident);
   }
 
   /** Kernels compiled and not dropped. */
@@ -49,16 +52,30 @@ export class Machine {
     return this.#arrays;
   }
 
-  /** Runs a kernel that returns one number for each of `length` positions. The inputs stay with their holders. */
-  run(source: string, length: number, inputs: readonly Content[], scalars: readonly number[] = []): Content {
+  /**
+   * Runs a kernel that makes `length` numbers, `perThread` in each thread (1, or up to 4 as an array). The inputs stay with
+   * their holders.
+   */
+  run(
+    source: string,
+    length: number,
+    inputs: readonly Content[],
+    scalars: readonly number[] = [],
+    perThread = 1,
+  ): Content {
     if (length === 0) return this.#nothing().hold();
     const lengths = inputs.map((each) => each.length);
-    const kernel = this.#compiled(source, length, lengths);
     const values = inputs.map(({ value }) => value);
-    return this.#guard(() => {
-      const value = this.#executor.run(kernel, values, scalars);
+    const call = () => {
+      const kernel = this.#compiled(source, length / perThread, lengths);
+      const value = this.#executor.run(kernel, values, scalars, perThread);
       this.#checkMode(kernel);
-      return this.#content(value, length);
+      return value;
+    };
+    return this.#guard(() => {
+      const value = this.#makingRoom(call);
+      const content = this.#content(value, length);
+      return perThread > 1 && this.#executor.piecewise ? this.#flat(content, perThread) : content;
     });
   }
 
@@ -83,10 +100,16 @@ export class Machine {
   /** A host copy of `length` numbers. */
   async read(content: Content, length: number): Promise<Float32Array> {
     if (length === 0) return new Float32Array(0);
+    if (this.#executor.failure) throw this.#executor.failure;
     const data = await this.#executor.read(content.value);
     if (data.length !== length)
       throw new BackendError(this.name, `read ${data.length} numbers where ${length} were due`);
     return data;
+  }
+
+  /** The device for oneself, for a while. */
+  reserve(): Reservation {
+    return this.#executor.reserve();
   }
 
   get name(): string {
@@ -107,9 +130,24 @@ export class Machine {
     return contiguousView(storage, shape);
   }
 
+  /** Whether indices into that many numbers are exact. */
+  fits(length: number): boolean {
+    return length <= MAX_ELEMENTS;
+  }
+
+  /** Why nothing here can be relied on any more; null while all is well. */
+  get failure(): BackendError | null {
+    return this.#executor.failure;
+  }
+
+  /** What computes, where only the device itself can tell. */
+  get adapter(): AdapterInfo | undefined {
+    return this.#executor.adapter;
+  }
+
   /** @throws BackendError if indices into that many numbers would not be exact */
   checkLength(length: number): void {
-    if (length > MAX_ELEMENTS) {
+    if (!this.fits(length)) {
       throw new BackendError(
         this.name,
         `a tensor of ${length} elements is too large, at most ${MAX_ELEMENTS}; use a smaller batch`,
@@ -131,32 +169,18 @@ export class Machine {
     });
   }
 
-  /** gpu.js fixes the sizes of a kernel's arrays at its first call, so they are part of what tells kernels apart. */
   #compiled(source: string, length: number, inputs: readonly number[]): CompiledKernel {
-    const key = `${length} ${inputs} ${source}`;
-    const known = this.#kernels.get(key);
-    if (known) {
-      this.#kernels.delete(key);
-      this.#kernels.set(key, known);
-      return known;
+    return this.#guard(() => this.#kernels.get(source, length, inputs));
+  }
+
+  /** Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then on. */
+  #makingRoom<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      if (this.mode !== 'webasm' || !/memory/i.test(String(cause)) || !this.#kernels.halve()) throw cause;
+      return this.#makingRoom(call);
     }
-    const made = this.#guard(() =>
-      this.#gpu.createKernel(source, {
-        output: [length],
-        precision: 'single',
-        tactic: 'precision',
-        pipeline: this.#executor.resident,
-        immutable: this.#executor.resident,
-        loopMaxIterations: MAX_ELEMENTS,
-      }),
-    );
-    this.#kernels.set(key, made);
-    if (this.#kernels.size > CACHE_SIZE[this.mode]) {
-      const [[oldest, kernel]] = this.#kernels;
-      this.#kernels.delete(oldest);
-      kernel.destroy();
-    }
-    return made;
   }
 
   /** gpu.js moves a kernel it cannot compile to plain JavaScript; here that is an error. */
@@ -166,13 +190,30 @@ export class Machine {
     throw new BackendError(this.name, `a kernel ran as ${kernel.constructor.name} instead: ${reason}`);
   }
 
+  /** The same numbers one by one, where a device keeps those of a thread together. Takes the content over. */
+  #flat(content: Content, perThread: number): Content {
+    const parts = Array.from({ length: perThread - 1 }, (_, n) => `if (part == ${n + 1}) { y = numbers[${n + 1}]; }`);
+    const source = kernelSource(
+      1,
+      0,
+      `const thread = Math.floor((i + 0.5) / ${perThread});
+const part = i - thread * ${perThread};
+const numbers = ${input(0)}[thread];
+let y = numbers[0];
+${parts.join('\n')}
+return y;`,
+    );
+    const flat = this.run(source, content.length, [content]);
+    content.release();
+    return flat;
+  }
+
   #guard<T>(work: () => T): T {
+    if (this.#executor.failure) throw this.#executor.failure;
     try {
       return work();
     } catch (cause) {
-      if (cause instanceof BackendError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new BackendError(this.name, `a kernel failed: ${reason}`, { cause });
+      throw failureOf(this.name, cause);
     }
   }
 }

@@ -95,7 +95,7 @@ function stageSource(
 ): string {
   const { code, at } = coordinates('i', outer, 'c');
   const place = extents.map((_, axis) => {
-    if (axes.includes(axis)) return split ? `p` : `r${axis}`;
+    if (axes.includes(axis)) return split ? 'along' : `r${axis}`;
     return at[kept.indexOf(axis)];
   });
   const values = accesses.map((_, n) => `x${n}`);
@@ -105,7 +105,7 @@ function stageSource(
   let inner = `${load(place)}\n${term(values)}\n${combine}`;
   if (split) {
     const start = `${at[at.length - 1]} * ${split.size}`;
-    inner = `const p = r${split.axis} + ${start};\nif (p < ${extents[split.axis]}) {\n${inner}\n}`;
+    inner = `const along = r${split.axis} + ${start};\nif (along < ${extents[split.axis]}) {\n${inner}\n}`;
   }
   for (const axis of [...axes].reverse()) {
     const extent = split ? split.size : extents[axis];

@@ -84,3 +84,14 @@ export function literal(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be written into a kernel`);
   return value < 0 || Object.is(value, -0) ? `(${value})` : `${value}`;
 }
+
+/** A name plus a whole number. */
+export function shifted(name: string, offset: number): string {
+  if (offset === 0) return name;
+  return offset > 0 ? `${name} + ${offset}` : `${name} - ${-offset}`;
+}
+
+/** A loop over `name` below `count`. */
+export function loop(name: string, count: number, body: string): string {
+  return `for (let ${name} = 0; ${name} < ${count}; ${name}++) {\n${body}\n}`;
+}

@@ -48,6 +48,24 @@ ${body}
 }`;
 }
 
+/** Statements that split a channel into its group and its place there, and the names of both. */
+export function groupOf(
+  channel: string,
+  perGroup: number,
+  groups: number,
+): { code: string; group: string; within: string } {
+  if (groups === 1) return { code: '', group: '0', within: channel };
+  if (perGroup === 1) return { code: '', group: channel, within: '0' };
+  return { code: divide(channel, perGroup, 'group', 'inGroup'), group: 'group', within: 'inGroup' };
+}
+
+/** The channel `inGroup` of a group of `perGroup`, counted over all groups. */
+export function channelIn(group: string, perGroup: number, inGroup: string): string {
+  if (group === '0') return inGroup;
+  const first = times(group, perGroup);
+  return inGroup === '0' ? first : `(${inGroup} + ${first})`;
+}
+
 /** Windows of an image as columns, and columns added back into an image. */
 export function windowKernels(machine: Machine) {
   return {

@@ -4,6 +4,7 @@ import { Content } from '../../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, type GpuMode } from '../../../lib/kernels/gpu/index.js';
 import { backendNamed, GPU_BACKEND_NAMES, startBackend } from '../../../lib/kernels/registry.js';
 import { BackendError, TapeError } from '../../../lib/tensor/errors.js';
+import { Random } from '../../../lib/tensor/random.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View, viewTranspose } from '../../../lib/tensor/view.js';
 import { arraysEqual } from '../../helpers.js';
@@ -37,6 +38,15 @@ t.test('plain JavaScript runs the same sources', async (t) => {
   arraysEqual(t, await numbers(backend, backend.unary('relu', x)), [0, 0, 0, 0.5, 3], 'relu');
   const sum = backend.reduce('sum', x, [0]);
   arraysEqual(t, await numbers(backend, sum), [1], 'sum');
+  // Rows too long for one stage, in the kernel that has most variables of its own: ‖v‖₁ = 300 r, so q = trunc(v·r/‖v‖₁) = v.
+  const rows = place(
+    backend,
+    [1, 300],
+    Float32Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? 1 : -1)),
+  );
+  const [ones, norm] = [place(backend, [1, 1], Float32Array.of(1)), place(backend, [1, 1], Float32Array.of(300))];
+  const slopes = backend.boundWeightsGrad(rows, rows, norm, ones, { limit: 7, centred: false });
+  arraysEqual(t, await numbers(backend, slopes.scale), [300], 'Σ g·q of 300 weights');
 });
 
 t.test('indices are exact: awkward divisors, long arrays', async (t) => {
@@ -124,4 +134,29 @@ t.test('exponentials are the nearest float32, or its neighbour where two are as 
     const worst = inputs.reduce((most, x, i) => Math.max(most, Math.abs(got[i] / exact(x) - 1)), 0);
     t.ok(worst < 6.6e-8, `${op}: relative error at most ${worst}`);
   }
+});
+
+t.test('order statistics are searched bit by bit: any rank, zeros, denormals, infinities, ties', async (t) => {
+  const random = new Random(9);
+  const spread = Array.from({ length: 30 }, () => random.uniform(-1, 1) * 2 ** random.uniform(-140, 127));
+  const edges = [0, -0, 0, 1.1754944e-38, -1.1754944e-38, 3.4028235e38, -3.4028235e38, 1e-45, -3e-42, 5e-40];
+  const ends = [Infinity, -Infinity, Infinity, -Infinity, Infinity, 2, 2, 2, -7, -7];
+  const data = Float32Array.from([...spread, ...edges, ...ends]);
+  const sorted = [...data].sort((a, b) => a - b);
+  const backend = await startBackend('gpu:webasm');
+  const x = place(backend, [5, 10], data);
+  const g = place(backend, [], Float32Array.of(3));
+  const before = describe(backend).arrays;
+  for (let k = 1; k <= data.length; k++) {
+    const { value, index } = backend.kthSmallest(x, k);
+    const want = sorted[k - 1];
+    t.equal((await numbers(backend, value))[0] + 0, want + 0, `the ${k}-th of 50 is ${want}`);
+    const position = data.indexOf(want);
+    t.equal((await numbers(backend, index))[0], position, `at ${position}`);
+    const slopes = backend.kthSmallestGrad(g, x, k);
+    const expected = Float32Array.from(data, (_, i) => (i === position ? 3 : 0));
+    arraysEqual(t, await numbers(backend, slopes), expected, 'its gradient');
+    dispose(value, index, slopes);
+  }
+  t.equal(describe(backend).arrays, before, 'nothing stays on the device');
 });

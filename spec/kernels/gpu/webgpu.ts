@@ -1,20 +1,24 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import type { Backend } from '../../../lib/kernels/backend.js';
-import type { GpuBackend } from '../../../lib/kernels/gpu/index.js';
+import { completeBackend } from '../../../lib/kernels/defaults.js';
+import type { Block, Content } from '../../../lib/kernels/gpu/content.js';
+import { createGpuBackend, type GpuBackend, VARIANTS } from '../../../lib/kernels/gpu/index.js';
 import { setBackend, startBackend } from '../../../lib/kernels/registry.js';
 import { BackendError } from '../../../lib/tensor/errors.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
-import { contiguousView } from '../../../lib/tensor/view.js';
+import { contiguousView, type View } from '../../../lib/tensor/view.js';
 import { runConformance } from '../../conformance/main.js';
 import { deviceConformance } from '../conformance/device.js';
 import { edgeConformance } from '../conformance/edges.js';
 import { Subject } from '../conformance/subject.js';
 import { conformance } from '../conformance.js';
+import { sameBits } from './variants.js';
 
 /**
- * What gpu:webgpu must pass, run in a process of its own whose environment names the driver. With A2Q_GPU_SPECS=full that
- * is the whole kernel conformance and every golden file, which takes minutes on a software adapter.
+ * What gpu:webgpu must pass, run in a process of its own whose environment names the driver: memory and edges, every golden
+ * file with its training runs, variants, failures. With A2Q_GPU_SPECS=full also the rest of the kernel conformance, which
+ * takes minutes on a software adapter.
  */
 
 const golden = process.env['A2Q_GOLDEN_DIR'] ?? '../shared/golden';
@@ -42,11 +46,12 @@ if (typeof backend === 'string') {
   if (full) {
     await conformance(t, backend);
   } else {
+    t.comment('skipped: the rest of the kernel conformance, which takes minutes here; set A2Q_GPU_SPECS=full');
     await t.test('memory', (t) => deviceConformance(t, backend));
     await t.test('edges', (t) => edgeConformance(t, new Subject(backend, 'float32')));
   }
 
-  const skip = !full ? 'set A2Q_GPU_SPECS=full' : existsSync(golden) ? false : `no golden files at ${golden}`;
+  const skip = existsSync(golden) ? false : `no golden files at ${golden}`;
   await t.test('golden files of Brevitas and PyTorch', { skip }, async (t) => {
     setBackend(backend);
     const report = await runConformance(golden);
@@ -73,4 +78,72 @@ if (typeof backend === 'string') {
     dispose({ storage: parameter.storage });
     t.equal(describe().arrays, before);
   });
+
+  await t.test('variants give the same bits', async (t) => {
+    const [plain, ...others] = await Promise.all(
+      VARIANTS.map((variant) => createGpuBackend({ mode: 'webgpu', variant })),
+    );
+    await sameBits(t, completeBackend(plain), others.map(completeBackend), full ? 'all' : 'few');
+  });
+
+  const deviceOf = async (on: Backend): Promise<GpuDevice> => {
+    const { storage } = on.fill([1], 1, 'float32');
+    const { buffer } = ((storage.handle as Block).content as Content).value as {
+      buffer: Promise<{ context: { device: GpuDevice } }>;
+    };
+    const { device } = (await buffer).context;
+    storage.dispose();
+    return device;
+  };
+  const read = ({ storage }: View) => storage.device.read(storage.handle, storage.length, 'float32');
+
+  for (const [name, harm, message] of [
+    ['no memory left', exhaust, /the device has no room; start the backend anew, with a smaller batch \(/],
+    [
+      'a lost device',
+      async (device: GpuDevice) => device.destroy(),
+      /the device was lost, and all tensors on it; start/,
+    ],
+  ] as const) {
+    await t.test(`${name}: what is under way and what comes after fails, and a new start mends it`, async (t) => {
+      const hurt = (await startBackend('gpu:webgpu')) as Backend & GpuBackend;
+      t.equal(hurt.failure, null);
+      const x = hurt.fill([1000], 3, 'float32');
+      const squares = hurt.unary('square', x);
+      const ready = await deviceOf(hurt);
+      const pending = read(squares).catch((error: unknown) => error);
+      await harm(ready);
+      const outcome = await pending;
+      t.ok(outcome instanceof BackendError || (outcome as Float32Array)[0] === 9, 'either done before, or failed');
+      await t.rejects(read(squares), { name: 'BackendError', message });
+      t.throws(() => hurt.unary('exp', x), { name: 'BackendError', message });
+      t.throws(() => hurt.fill([4], 1, 'float32'), { name: 'BackendError', message });
+      t.match(hurt.failure, { name: 'BackendError', message });
+      const anew = await startBackend('gpu:webgpu');
+      t.not(anew, hurt);
+      const nine = anew.unary('square', anew.fill([1000], 3, 'float32'));
+      t.equal((await read(nine))[999], 9);
+    });
+  }
+}
+
+/** The part of a `GPUDevice` that does harm. */
+interface GpuDevice {
+  readonly limits: { readonly maxBufferSize: number };
+  createBuffer(settings: { readonly size: number; readonly usage: number }): { destroy(): void };
+  destroy(): void;
+}
+
+/** Asks for the largest buffers there can be until the device refuses, at most a terabyte of them, untouched. */
+async function exhaust(device: GpuDevice): Promise<void> {
+  const buffers: { destroy(): void }[] = [];
+  let refused = false;
+  (device as unknown as EventTarget).addEventListener('uncapturederror', () => {
+    refused = true;
+  });
+  while (!refused && buffers.length < 1024) {
+    buffers.push(device.createBuffer({ size: device.limits.maxBufferSize, usage: 0x80 }));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  for (const buffer of buffers) buffer.destroy();
 }

@@ -1,0 +1,82 @@
+import type { Content } from './content.js';
+import type { Machine } from './machine.js';
+import { whole } from './map.js';
+import { reduceTerms } from './reduction.js';
+import { input, kernelSource } from './source.js';
+
+/** Every contestant runs at least twice, and more often while all of that is short. */
+const RUNS = [2, 8] as const;
+const MILLISECONDS = 100;
+
+/** What a contestant made, and its shortest time. */
+export interface Lap {
+  readonly content: Content;
+  readonly milliseconds: number;
+}
+
+/**
+ * Runs the contestants turn by turn, a few times, with nothing else on the device. What they made belongs to the caller.
+ */
+export async function race(machine: Machine, contestants: readonly (() => Content)[]): Promise<Lap[]> {
+  const { ready, pass, end } = machine.reserve();
+  const timed = async (contestant: () => Content): Promise<Lap> => {
+    const start = performance.now();
+    const content = pass(contestant);
+    await pass(() => arrival(machine, content));
+    return { content, milliseconds: performance.now() - start };
+  };
+  const best: Lap[] = [];
+  try {
+    await ready;
+    // The first run compiles, so it does not count.
+    for (const contestant of contestants) best.push({ ...(await timed(contestant)), milliseconds: Infinity });
+    let total = 0;
+    for (let run = 0; run < RUNS[0] || (run < RUNS[1] && total < MILLISECONDS); run++) {
+      for (const [i, contestant] of contestants.entries()) {
+        const { content, milliseconds } = await timed(contestant);
+        best[i].content.release();
+        best[i] = { content, milliseconds: Math.min(milliseconds, best[i].milliseconds) };
+        total += milliseconds;
+      }
+    }
+    return best;
+  } catch (error) {
+    for (const { content } of best) content.release();
+    throw error;
+  } finally {
+    end();
+  }
+}
+
+/** Resolves when all that was issued before is done. */
+export async function finish(machine: Machine): Promise<void> {
+  const { ready, pass, end } = machine.reserve();
+  try {
+    await ready;
+    const last = pass(() => machine.upload(Float32Array.of(0)));
+    await pass(() => arrival(machine, last));
+    last.release();
+  } finally {
+    end();
+  }
+}
+
+/** Whether any two numbers at the same place differ; NaN is the same as NaN. */
+export async function differ(machine: Machine, a: Content, b: Content): Promise<boolean> {
+  if (a === b) return false;
+  const operands = [a, b].map((each) => whole(each, [each.length]));
+  const term = ([x, y]: readonly string[]) =>
+    `let v = 1;\nif (${x} == ${y} || (!(${x} == ${x}) && !(${y} == ${y}))) { v = 0; }`;
+  const count = reduceTerms(machine, 'sum', [a.length], operands, [0], { term });
+  const [differences] = await machine.read(count, 1);
+  count.release();
+  return differences > 0;
+}
+
+/** Reads one number of a content, for which all of it must be there. */
+async function arrival(machine: Machine, content: Content): Promise<void> {
+  const one = machine.run(kernelSource(1, 0, `return ${input(0)}[0];`), 1, [content]);
+  const reading = machine.read(one, 1);
+  one.release();
+  await reading;
+}
