@@ -19,7 +19,7 @@ export const noChromium: string | false = existsSync(EXECUTABLE)
 
 /** Headless Chromium with its software GPU. */
 export function launch(): Promise<Browser> {
-  const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
+  const args = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu', '--js-flags=--expose-gc'];
   return chromium.launch({ executablePath: EXECUTABLE, args });
 }
 

@@ -10,7 +10,12 @@ const steps = Number(process.env['A2Q_GPU_STEPS'] ?? 50);
 t.setTimeout(7_200_000);
 
 const script = fileURLToPath(new URL('./gpu/memory.js', import.meta.url));
-await t.spawn(process.execPath, [script, `${steps}`], { env: withDriver(), timeout: 3_600_000 }, 'gpu:webgpu in Node');
+await t.spawn(
+  process.execPath,
+  ['--expose-gc', script, `${steps}`],
+  { env: withDriver(), timeout: 3_600_000 },
+  'gpu:webgpu in Node',
+);
 
 for (const mode of ['webgl2', 'webgpu']) {
   await t.test(
