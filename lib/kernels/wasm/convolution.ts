@@ -3,12 +3,14 @@ import type { View } from '../../tensor/view.js';
 import type { ConvGeometry, FusedKernels } from '../backend.js';
 import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
+import { FILTER_GROWTH, fitsPairs, fitsWinogradPairs, withPairs } from './pairs.js';
 import {
   type ImageTensor,
   imageTensor,
   isAdjacent3x3,
   kernelTaps,
   layOut,
+  type Operand,
   type Plan,
   RATE,
   type Sliding,
@@ -16,7 +18,7 @@ import {
 } from './plan.js';
 import { planeForward, planeInputGradient, planeKind, planeWeightGradient } from './planes.js';
 import { weightGradient } from './weightgrad.js';
-import { suitsWinograd, winograd } from './winograd.js';
+import { FEWEST_CHANNELS, suitsWinograd, winograd } from './winograd.js';
 
 /** Pixels a block of narrow images should have together, for whole tiles. */
 const BLOCK_PIXELS = 64;
@@ -57,7 +59,7 @@ interface Filters {
 }
 
 function forward(machine: Machine, x: View, w: View, geometry: ConvGeometry): View {
-  const { stride, padding, dilation, groups } = geometry;
+  const { stride, padding, dilation } = geometry;
   const [outputs, , kh, kw] = w.shape;
   const extent = (axis: 0 | 1, size: number, kernel: number) =>
     Math.floor((size + 2 * padding[axis] - dilation[axis] * (kernel - 1) - 1) / stride[axis]) + 1;
@@ -71,30 +73,64 @@ function forward(machine: Machine, x: View, w: View, geometry: ConvGeometry): Vi
     channels: x.shape[1],
     rows: outputs,
   };
+  if (forwardOnPairs(machine, x, w, kind, geometry, out)) return out;
   if (suitsWinograd(machine.winograd, kind, geometry)) {
     const [o, c, r, s] = w.strides.map((stride) => stride * 4);
-    winograd(machine, machine.winograd, x, { address: machine.address(w), strides: [o, c, r, s] }, padding, out);
+    const filters = { address: machine.address(w), strides: [o, c, r, s] as const };
+    machine.dense([x], (address) => winograd(machine, machine.winograd, { ...x, address }, filters, padding, out));
     return out;
   }
-  slide(
-    machine,
-    {
-      source: imageTensor(machine.address(x), x, groups),
-      out: imageTensor(machine.address(out), out, groups),
-      taps: kernelTaps(w, geometry),
-      top: padding[0],
-      left: padding[1],
-      rowStep: stride[0],
-      step: stride[1],
-    },
-    {
-      address: machine.address(w),
-      group: (outputs / groups) * w.strides[0] * 4,
-      row: w.strides[0] * 4,
-      channel: w.strides[1] * 4,
-    },
-  );
+  slideForward(machine, machine.operand(x), machine.operand(w), geometry, out);
   return out;
+}
+
+/** By exact products of integers, if both operands lie on grids that allow it and the shape gains by it. */
+function forwardOnPairs(
+  machine: Machine,
+  x: View,
+  w: View,
+  kind: Parameters<typeof suitsWinograd>[1],
+  geometry: ConvGeometry,
+  out: View,
+): boolean {
+  const grids = [machine.grids.of(x), machine.grids.of(w)] as const;
+  const [gridX, gridW] = grids;
+  if (!gridX || !gridW || geometry.groups !== 1) return false;
+  if (kind.channels < FEWEST_CHANNELS || kind.rows < FEWEST_CHANNELS) return false;
+  const terms = sizeOf(w.shape) / kind.rows;
+  const [left, right] = [
+    { view: x, grid: gridX },
+    { view: w, grid: gridW },
+  ];
+  if (suitsWinograd('f4', kind, geometry)) {
+    if (fitsWinogradPairs(gridX, gridW, terms)) {
+      return withPairs(machine, left, right, FILTER_GROWTH, (px, pw, scales) =>
+        winograd(machine, 'f4', px, { address: pw.address, strides: [0, 0, 0, 0] }, geometry.padding, out, scales),
+      );
+    }
+    // In floats, with four times fewer products.
+    if (machine.winograd === 'f4') return false;
+  }
+  if (!fitsPairs(gridX, gridW, terms)) return false;
+  return withPairs(machine, left, right, 1, (px, pw, scales) => slideForward(machine, px, pw, geometry, out, scales));
+}
+
+/** Without filtering; where operands are pairs of integers, `scales` is the address of each output channel's. */
+function slideForward(machine: Machine, x: Operand, w: Operand, geometry: ConvGeometry, out: View, scales = 0): void {
+  const { stride, padding, groups } = geometry;
+  const sliding = {
+    source: imageTensor(x, groups),
+    out: imageTensor(machine.operand(out), groups),
+    taps: kernelTaps(w, geometry),
+    top: padding[0],
+    left: padding[1],
+    rowStep: stride[0],
+    step: stride[1],
+    scales,
+  };
+  const [outer, inner] = w.strides;
+  const filters = { address: w.address, group: (w.shape[0] / groups) * outer * 4, row: outer * 4, channel: inner * 4 };
+  slide(machine, sliding, filters);
 }
 
 /** One stride phase along an axis: which pixels it covers and how far back each tap looks in the output gradient. */
@@ -140,11 +176,12 @@ function inputGradient(machine: Machine, g: View, w: View, inputShape: Shape, ge
     // The filters seen from behind: axes swapped, taps from the last to the first.
     const [o, c, r, s] = w.strides.map((stride) => stride * 4);
     const filters = { address: machine.address(w) + 2 * (r + s), strides: [c, o, -r, -s] as const };
-    winograd(machine, machine.winograd, g, filters, [2 - padding[0], 2 - padding[1]], out);
+    const around = [2 - padding[0], 2 - padding[1]] as const;
+    machine.dense([g], (address) => winograd(machine, machine.winograd, { ...g, address }, filters, around, out));
     return out;
   }
-  const source = imageTensor(machine.address(g), g, groups);
-  const target = imageTensor(machine.address(out), out, groups);
+  const source = imageTensor(machine.operand(g), groups);
+  const target = imageTensor(machine.operand(out), groups);
   const filters = {
     address: machine.address(w),
     group: (w.shape[0] / groups) * w.strides[0] * 4,
@@ -190,7 +227,7 @@ function zeros(machine: Machine, out: View): View {
 /** Runs one sliding product by the kernel that suits its shape. */
 function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
   const { source, out } = sliding;
-  if (source.channels === 1 && out.channels <= 2) slideDepthwise(machine, sliding, filters);
+  if (source.channels === 1 && out.channels <= 2 && !sliding.scales) slideDepthwise(machine, sliding, filters);
   else if (isPointwise(sliding)) slidePoints(machine, sliding, filters);
   else {
     const panels = Math.ceil(out.channels / ROWS);

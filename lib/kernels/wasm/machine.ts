@@ -5,6 +5,8 @@ import { contiguousView, type View } from '../../tensor/view.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import { floats, type Kernels, layouts } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
+import { Grids } from './pairs.js';
+import type { Operand } from './plan.js';
 import type { AnyKernel } from './team.js';
 import { canThread, Threads } from './threads.js';
 import type { WinogradChoice } from './winograd.js';
@@ -66,6 +68,8 @@ export class Machine {
   readonly winograd: WinogradChoice;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
+  /** Tensors known to lie on grids. */
+  readonly grids = new Grids();
   readonly #numbers: ReadonlyMap<string, number>;
   readonly #kernels: readonly AnyKernel[];
   readonly #team: Threads | null;
@@ -142,6 +146,11 @@ export class Machine {
   /** Address of a view's first element. */
   address(view: View): number {
     return (view.storage.handle as Block).address + view.offset * 4;
+  }
+
+  /** A view with the address of its first element. */
+  operand(view: View): Operand {
+    return { address: this.address(view), shape: view.shape, strides: view.strides };
   }
 
   /** A fresh contiguous result. */

@@ -74,6 +74,7 @@ export function normalizationKernels(
         const s = scale ? machine.address(scale) : 0;
         overChannels('normActivate', { x: from, weight: w, bias: b, scale: s, out }, settings, stats);
       });
+      if (scale && typeof settings.activation !== 'string') noteGrid(machine, out, scale, settings.activation);
       return out;
     },
 
@@ -133,11 +134,18 @@ export function normalizationKernels(
           to,
         );
       });
+      noteGrid(machine, out, scale, grid);
       return out;
     },
 
     fakeQuantizeGrad: (g, x, scale, grid) => fakeQuantizeGradient(machine, g, x, scale, grid),
   };
+}
+
+/** Remembers the grid a quantizer has put a tensor on. */
+function noteGrid(machine: Machine, out: View, scale: View, { low, high }: QuantGrid): void {
+  const scales = Float32Array.of(machine.floats[machine.address(scale) / 4]);
+  machine.grids.note(out, { scales, most: Math.max(Math.abs(low), Math.abs(high)) });
 }
 
 /** What a value is raised to before it is quantized. */

@@ -1,5 +1,4 @@
 import type { Shape } from '../../tensor/shape.js';
-import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import { cacheLines, type PlanOf } from './machine.js';
 
@@ -10,6 +9,13 @@ export const RATE = 17;
 
 /** A convolution plan while it is put together; `Plan` in assembly/window.ts says what each field is. */
 export type Plan = { -readonly [K in keyof PlanOf<'Plan'>]: number };
+
+/** A tensor in memory that need not be a view: packed values, say. Strides in elements. */
+export interface Operand {
+  readonly address: number;
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+}
 
 /** A tensor `[N, C, H, W]` as convolution walks it: address, byte strides and extents, channels split into groups. */
 export interface ImageTensor {
@@ -24,10 +30,10 @@ export interface ImageTensor {
   readonly strides: readonly [number, number, number, number];
 }
 
-/** Describes a view. */
-export function imageTensor(address: number, view: View, groups: number): ImageTensor {
-  const [images, channels, height, width] = view.shape;
-  const [n, c, h, w] = view.strides.map((stride) => stride * 4);
+/** Its channels split into groups. */
+export function imageTensor({ address, shape, strides }: Operand, groups: number): ImageTensor {
+  const [images, channels, height, width] = shape;
+  const [n, c, h, w] = strides.map((stride) => stride * 4);
   return {
     address,
     images,
@@ -75,6 +81,8 @@ export interface Sliding {
   /** Rows and columns the window moves by. */
   readonly rowStep: number;
   readonly step: number;
+  /** Address of the scales of pairs of integers; 0 where source and weights are floats. */
+  readonly scales?: number;
 }
 
 /** A plan without buffers, and the byte offset of each tap in a padded plane. */
@@ -107,6 +115,7 @@ export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: n
     taps: taps.length,
     tapOffsets: 0,
     offsets: 0,
+    scales: sliding.scales ?? 0,
     weights: 0,
     weightGroup: 0,
     rows: out.channels,

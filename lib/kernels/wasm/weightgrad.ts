@@ -39,8 +39,8 @@ export function weightGradient(machine: Machine, g: View, x: View, weightShape: 
 function depthwise(machine: Machine, g: View, x: View, result: View, geometry: ConvGeometry): void {
   const { groups, stride, padding } = geometry;
   const { plan, tapOffsets } = layOut({
-    source: imageTensor(machine.address(x), x, groups),
-    out: imageTensor(machine.address(g), g, groups),
+    source: imageTensor(machine.operand(x), groups),
+    out: imageTensor(machine.operand(g), groups),
     taps: kernelTaps({ shape: result.shape, strides: contiguousStrides(result.shape) }, geometry),
     top: padding[0],
     left: padding[1],

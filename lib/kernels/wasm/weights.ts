@@ -16,6 +16,11 @@ export function weightKernels(
       machine.dense([w, d, t], (from, fromD, fromT) => {
         const job = { units: channels, cost: length * 0.7 + 50, scratch: () => 64 };
         machine.run('a2qWeights', job, from, fromD, fromT, ...settings(length, bound), machine.address(out));
+        machine.borrow(channels * 4, (scales) => {
+          machine.run('powerScale', { units: channels, cost: 10 }, fromD, 1, scales);
+          const start = scales / 4;
+          machine.grids.note(out, { scales: machine.floats.slice(start, start + channels), most: bound.limit });
+        });
       });
       return out;
     },

@@ -1,3 +1,4 @@
+import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../backend.js';
 import {
@@ -13,7 +14,7 @@ import {
   WEIGHT_BYTES,
 } from './assembly/blocking.js';
 import { cacheLines, type Job, type Machine, type PlanOf } from './machine.js';
-import { spread } from './plan.js';
+import { type Operand, spread } from './plan.js';
 
 /**
  * Minimal filtering for 3 × 3 convolutions with stride 1: `f2` needs 2.25 times fewer multiplications and is as accurate as
@@ -29,7 +30,7 @@ const FEW_TILES = 64;
 /** Tiles of a block of a segment of the weight gradient. */
 const GRADIENT_BLOCK = 64;
 /** Fewest channels on either side for which transforms pay. */
-const FEWEST_CHANNELS = 8;
+export const FEWEST_CHANNELS = 8;
 /** Least saving of multiplications, after tiles that stick out of the image. */
 const LEAST_SAVING = 1.4;
 /** Most bytes that transforms of all tiles may take. */
@@ -102,8 +103,8 @@ function gradientStrides(channels: number, rows: number) {
 }
 
 /** A contiguous tensor as `Picture` in assembly/tiling.ts, zeros of `padding` (negative crops) before it. */
-function picture(machine: Machine, view: View, address: number, padding: readonly [number, number]): number {
-  const [, channels, height, width] = view.shape;
+function picture(machine: Machine, { address, shape }: Operand, padding: readonly [number, number]): number {
+  const [, channels, height, width] = shape;
   const row = width * 4;
   const channel = height * row;
   const [top, left] = padding;
@@ -121,14 +122,14 @@ function picture(machine: Machine, view: View, address: number, padding: readonl
 }
 
 /** How many tiles cover images of `view`'s extents. */
-function cut(view: View, edge: number): { across: number; down: number; tiles: number } {
-  const across = Math.ceil(view.shape[3] / edge);
-  const down = Math.ceil(view.shape[2] / edge);
-  return { across, down, tiles: view.shape[0] * across * down };
+function cut({ shape }: { readonly shape: Shape }, edge: number): { across: number; down: number; tiles: number } {
+  const across = Math.ceil(shape[3] / edge);
+  const down = Math.ceil(shape[2] / edge);
+  return { across, down, tiles: shape[0] * across * down };
 }
 
 const EMPTY: PlanOf<'Tiling'> = {
-  ...{ edge: 0, across: 0, down: 0, tiles: 0, block: 0, input: 0, output: 0, filters: 0 },
+  ...{ scales: 0, edge: 0, across: 0, down: 0, tiles: 0, block: 0, input: 0, output: 0, filters: 0 },
   ...{ weights: 0, weightRow: 0, weightChannel: 0, weightDown: 0, weightAcross: 0 },
   ...{ patches: 0, patchStep: 0, patchTile: 0, gradients: 0, gradientStep: 0, gradientTile: 0 },
   ...{ segment: 0, sums: 0, sumStep: 0, sumRow: 0 },
@@ -140,14 +141,18 @@ export interface TileFilters {
   readonly strides: readonly [number, number, number, number];
 }
 
-/** `out = x * filters`, zeros of `padding` (negative crops) before x. */
+/**
+ * `out = x * filters`, zeros of `padding` (negative crops) before x, which is contiguous. Where x and filters are pairs of
+ * integers, `scales` is the address of each output channel's.
+ */
 export function winograd(
   machine: Machine,
   choice: WinogradChoice,
-  x: View,
+  x: Operand,
   filters: TileFilters,
   padding: readonly [number, number],
   out: View,
+  scales = 0,
 ): void {
   const edge = choice === 'f4' ? 4 : 2;
   const channels = x.shape[1];
@@ -165,39 +170,37 @@ export function winograd(
   const results = LINES_BYTES + TILE_BLOCK * 12;
   const products = frequencies * (ROWS * block * 4 + 16);
   const [weightRow, weightChannel, weightDown, weightAcross] = filters.strides;
-  machine.dense([x], (address) =>
-    machine.borrow(few ? patchBytes : filterBytes, (buffer) => {
-      const words = machine.plan('Tiling', {
-        ...EMPTY,
-        ...{ edge, across, down, tiles, block, filters: buffer, patches: buffer, patchStep },
-        ...{ weights: filters.address, weightRow, weightChannel, weightDown, weightAcross },
-        input: picture(machine, x, address, padding),
-        output: picture(machine, out, machine.address(out), [0, 0]),
-      });
-      const work = (frequencies * channels * rows * block * blocks) / RATE;
-      const transforming = channels * ROWS * 25;
-      const job = (units: number, scratch: (units: number) => number): Job => ({
-        ...{ units, pieces: 4, cost: work / units, scratch },
-      });
-      if (few) {
-        const part = frequencies * (DEPTH * PANEL_BYTES + 64) + FILTER_BYTES;
-        machine.run('winogradPatches', { units: channels, pieces: 4, cost: tiles * 25, scratch: () => columns }, words);
-        machine.run(
-          'winogradProducts',
-          job(panels, (units) => results + part + units * products),
-          words,
-        );
-      } else {
-        const filtering = { units: panels, pieces: 4, cost: transforming, scratch: () => FILTER_BYTES };
-        machine.run('winogradFilters', filtering, words);
-        machine.run(
-          'winograd',
-          job(blocks, () => patchBytes + Math.max(columns, results + products)),
-          words,
-        );
-      }
-    }),
-  );
+  machine.borrow(few ? patchBytes : filterBytes, (buffer) => {
+    const words = machine.plan('Tiling', {
+      ...EMPTY,
+      ...{ scales, edge, across, down, tiles, block, filters: buffer, patches: buffer, patchStep },
+      ...{ weights: filters.address, weightRow, weightChannel, weightDown, weightAcross },
+      input: picture(machine, x, padding),
+      output: picture(machine, machine.operand(out), [0, 0]),
+    });
+    const work = (frequencies * channels * rows * block * blocks) / RATE;
+    const transforming = channels * ROWS * 25;
+    const job = (units: number, scratch: (units: number) => number): Job => ({
+      ...{ units, pieces: 4, cost: work / units, scratch },
+    });
+    if (few) {
+      const part = frequencies * (DEPTH * PANEL_BYTES + 64) + FILTER_BYTES;
+      machine.run('winogradPatches', { units: channels, pieces: 4, cost: tiles * 25, scratch: () => columns }, words);
+      machine.run(
+        'winogradProducts',
+        job(panels, (units) => results + part + units * products),
+        words,
+      );
+    } else {
+      const filtering = { units: panels, pieces: 4, cost: transforming, scratch: () => FILTER_BYTES };
+      machine.run('winogradFilters', filtering, words);
+      machine.run(
+        'winograd',
+        job(blocks, () => patchBytes + Math.max(columns, results + products)),
+        words,
+      );
+    }
+  });
 }
 
 /** Gradient `out [O, C, 3, 3]` of a convolution to its weights. */
@@ -229,8 +232,8 @@ export function winogradWeightGradient(
         ...{ edge: 4, across, down, tiles, block, segment, patchStep, gradientStep, ...strides },
         ...{ patches: buffer, gradients: buffer + 36 * patchStep },
         sums: buffer + (way === 'segments' ? 0 : transformed),
-        input: picture(machine, x, address, padding),
-        output: picture(machine, g, gradient, [0, 0]),
+        input: picture(machine, { ...x, address }, padding),
+        output: picture(machine, { ...g, address: gradient }, [0, 0]),
       });
       const result = machine.address(out);
       if (way === 'segments') {

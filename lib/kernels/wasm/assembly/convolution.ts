@@ -1,6 +1,7 @@
 /** Convolution forward, and (with flipped weights, one plan per stride phase) its gradient to the input. */
 import { PANEL_BYTES, PIXELS, ROWS, THIN, TILE_BYTES } from './blocking';
-import { microStrided, microTable, microTable3 } from './micro';
+import { microStrided, microTable, microTable3, microTablePairs } from './micro';
+import { scaleTile } from './pairs';
 import { padChannels, Plan } from './window';
 
 /** Tiles of eight pixels done with one panel of weights before the next panel. */
@@ -52,7 +53,10 @@ function directBand(p: Plan, image: i32, band: i32, group: i32, scratch: usize, 
           const tile = inPlace ? to + ((<usize>x) << 2) : scratch;
           const stride = inPlace ? p.outChannel : columns << 2;
           if (isThin) microTable3(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
-          else microTable(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
+          else if (p.scales) {
+            microTablePairs(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
+            scaleTile(tile, stride, p.scales + (<usize>i << 2));
+          } else microTable(depth, panel, PANEL_BYTES, from, p.offsets, tile, stride, 0);
           if (!inPlace) storePixels(p, scratch, stride, to + x * p.outColumn, min(ROWS, p.rows - i), width);
         }
         panel += <usize>depth * PANEL_BYTES;
@@ -146,12 +150,14 @@ function multiplyPixels(
       const window = packed + t * tileBytes;
       const at = to + (<usize>t << 5);
       const columns = min(8, pixels - t * 8);
-      if (rows == ROWS && columns == 8 && isRun(at)) {
-        microStrided<f32>(depth, panel, PANEL_BYTES, window, 32, load<usize>(at) + offset, p.outChannel, 0);
-      } else {
-        microStrided<f32>(depth, panel, PANEL_BYTES, window, 32, tile, 32, 0);
-        scatterTile(tile, at, offset, p.outChannel, rows, columns);
-      }
+      const inPlace = rows == ROWS && columns == 8 && isRun(at);
+      const result = inPlace ? load<usize>(at) + offset : tile;
+      const stride = inPlace ? p.outChannel : 32;
+      if (p.scales) {
+        microStrided<i16>(depth, panel, PANEL_BYTES, window, 32, result, stride, 0);
+        scaleTile(result, stride, p.scales + (<usize>i << 2));
+      } else microStrided<f32>(depth, panel, PANEL_BYTES, window, 32, result, stride, 0);
+      if (!inPlace) scatterTile(tile, at, offset, p.outChannel, rows, columns);
     }
     panel += <usize>depth * PANEL_BYTES;
   }

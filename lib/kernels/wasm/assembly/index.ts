@@ -6,6 +6,7 @@ export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from '.
 export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
 export { convolve, pointwise } from './convolution';
+export { packPairs } from './pairs';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
 export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
 export {
@@ -22,4 +23,4 @@ export { powerScale, powerScaleGradient } from './scale';
 export { kthSmallest, kthSmallestGradient } from './select';
 export { a2qPenalty, a2qPenaltyGradient, a2qWeights, a2qWeightsGradient } from './weights';
 // Not for the host: exported to keep them from being inlined, see there.
-export { microTable, microTable3 } from './micro';
+export { microTable, microTable3, microTablePairs } from './micro';

@@ -3,7 +3,14 @@
  * alone and rolled, and is kept from being inlined (exported, or called from several places), because the compilers in
  * use spill otherwise.
  */
-import { maddOf, madd } from './simd';
+import { madd, maddOf } from './simd';
+
+/** Sums of products of T: pairs of int16 add up in int32. */
+@inline
+function addSums<T>(a: v128, b: v128): v128 {
+  if (isFloat<T>()) return f32x4.add(a, b);
+  else return i32x4.add(a, b);
+}
 
 /**
  * c (5 × 8, rows `ldc` bytes apart) = or += aᵀ·b: row k of a are five adjacent values, of b eight; rows lie `lda` and `ldb`
@@ -45,20 +52,20 @@ export function microStrided<T>(
     from += ldb;
   }
   if (add) {
-    v128.store(c, v128.add<T>(v128.load(c), c00));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c01), 16);
+    v128.store(c, addSums<T>(v128.load(c), c00));
+    v128.store(c, addSums<T>(v128.load(c, 16), c01), 16);
     c += ldc;
-    v128.store(c, v128.add<T>(v128.load(c), c10));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c11), 16);
+    v128.store(c, addSums<T>(v128.load(c), c10));
+    v128.store(c, addSums<T>(v128.load(c, 16), c11), 16);
     c += ldc;
-    v128.store(c, v128.add<T>(v128.load(c), c20));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c21), 16);
+    v128.store(c, addSums<T>(v128.load(c), c20));
+    v128.store(c, addSums<T>(v128.load(c, 16), c21), 16);
     c += ldc;
-    v128.store(c, v128.add<T>(v128.load(c), c30));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c31), 16);
+    v128.store(c, addSums<T>(v128.load(c), c30));
+    v128.store(c, addSums<T>(v128.load(c, 16), c31), 16);
     c += ldc;
-    v128.store(c, v128.add<T>(v128.load(c), c40));
-    v128.store(c, v128.add<T>(v128.load(c, 16), c41), 16);
+    v128.store(c, addSums<T>(v128.load(c), c40));
+    v128.store(c, addSums<T>(v128.load(c, 16), c41), 16);
     return;
   }
   v128.store(c, c00);
@@ -77,8 +84,9 @@ export function microStrided<T>(
   v128.store(c, c41, 16);
 }
 
-/** As `microStrided`, but row k of b are the eight floats at `b + offsets[k]`: windows read in place. */
-export function microTable(
+/** As `microStrided`, but row k of b are the eight values at `b + offsets[k]`: windows read in place. */
+@inline
+function microTableOf<T>(
   k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
 ): void {
   let c00 = i32x4.splat(0);
@@ -96,38 +104,38 @@ export function microTable(
     const b0 = v128.load(from);
     const b1 = v128.load(from, 16);
     let s = v128.load32_splat(a);
-    c00 = madd(s, b0, c00);
-    c01 = madd(s, b1, c01);
+    c00 = maddOf<T>(s, b0, c00);
+    c01 = maddOf<T>(s, b1, c01);
     s = v128.load32_splat(a, 4);
-    c10 = madd(s, b0, c10);
-    c11 = madd(s, b1, c11);
+    c10 = maddOf<T>(s, b0, c10);
+    c11 = maddOf<T>(s, b1, c11);
     s = v128.load32_splat(a, 8);
-    c20 = madd(s, b0, c20);
-    c21 = madd(s, b1, c21);
+    c20 = maddOf<T>(s, b0, c20);
+    c21 = maddOf<T>(s, b1, c21);
     s = v128.load32_splat(a, 12);
-    c30 = madd(s, b0, c30);
-    c31 = madd(s, b1, c31);
+    c30 = maddOf<T>(s, b0, c30);
+    c31 = maddOf<T>(s, b1, c31);
     s = v128.load32_splat(a, 16);
-    c40 = madd(s, b0, c40);
-    c41 = madd(s, b1, c41);
+    c40 = maddOf<T>(s, b0, c40);
+    c41 = maddOf<T>(s, b1, c41);
     a += lda;
     offsets += 4;
   }
   if (add) {
-    v128.store(c, f32x4.add(v128.load(c), c00));
-    v128.store(c, f32x4.add(v128.load(c, 16), c01), 16);
+    v128.store(c, addSums<T>(v128.load(c), c00));
+    v128.store(c, addSums<T>(v128.load(c, 16), c01), 16);
     c += ldc;
-    v128.store(c, f32x4.add(v128.load(c), c10));
-    v128.store(c, f32x4.add(v128.load(c, 16), c11), 16);
+    v128.store(c, addSums<T>(v128.load(c), c10));
+    v128.store(c, addSums<T>(v128.load(c, 16), c11), 16);
     c += ldc;
-    v128.store(c, f32x4.add(v128.load(c), c20));
-    v128.store(c, f32x4.add(v128.load(c, 16), c21), 16);
+    v128.store(c, addSums<T>(v128.load(c), c20));
+    v128.store(c, addSums<T>(v128.load(c, 16), c21), 16);
     c += ldc;
-    v128.store(c, f32x4.add(v128.load(c), c30));
-    v128.store(c, f32x4.add(v128.load(c, 16), c31), 16);
+    v128.store(c, addSums<T>(v128.load(c), c30));
+    v128.store(c, addSums<T>(v128.load(c, 16), c31), 16);
     c += ldc;
-    v128.store(c, f32x4.add(v128.load(c), c40));
-    v128.store(c, f32x4.add(v128.load(c, 16), c41), 16);
+    v128.store(c, addSums<T>(v128.load(c), c40));
+    v128.store(c, addSums<T>(v128.load(c, 16), c41), 16);
     return;
   }
   v128.store(c, c00);
@@ -144,6 +152,19 @@ export function microTable(
   c += ldc;
   v128.store(c, c40);
   v128.store(c, c41, 16);
+}
+
+export function microTable(
+  k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
+): void {
+  microTableOf<f32>(k, a, lda, b, offsets, c, ldc, add);
+}
+
+/** On pairs of int16, to int32. */
+export function microTablePairs(
+  k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
+): void {
+  microTableOf<i16>(k, a, lda, b, offsets, c, ldc, add);
 }
 
 /**

@@ -3,26 +3,31 @@
  * F(2×2) with 4 × 4 patches. Columns come first, on whole rows of an image at once, into *lines* (one for each vertical
  * frequency); then rows, four lines' tiles at a time, one in each lane. Frequencies are numbered row-major; `step` is the
  * distance in bytes between them.
+ *
+ * F(4×4) is as exact as its numbers: on int16 (T = i16: two channels in each word, values up to 327, filters times 24², which
+ * makes their transform integers) and int32 sums nothing is rounded.
  */
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
+/** k·v; of int32 for powers of two only. */
 @inline
-function times(k: f32, v: v128): v128 {
-  return f32x4.mul(f32x4.splat(k), v);
+function times<T>(k: T, v: v128): v128 {
+  if (isFloat<T>() || sizeof<T>() == 2) return v128.mul<T>(v128.splat<T>(k), v);
+  else return v128.shl<T>(v, <i32>ctz<T>(k));
 }
 
 @inline
-function add(a: v128, b: v128): v128 {
-  return f32x4.add(a, b);
+function add<T>(a: v128, b: v128): v128 {
+  return v128.add<T>(a, b);
 }
 
 @inline
-function sub(a: v128, b: v128): v128 {
-  return f32x4.sub(a, b);
+function sub<T>(a: v128, b: v128): v128 {
+  return v128.sub<T>(a, b);
 }
 
 /** Bᵀ of F(4×4) on columns: `bytes` of six rows, to six lines `line` bytes apart. */
-export function patchColumns4(
+export function patchColumns4<T>(
   r0: usize, r1: usize, r2: usize, r3: usize, r4: usize, r5: usize, bytes: usize, to: usize, line: usize,
 ): void {
   for (let i: usize = 0; i < bytes; i += 16) {
@@ -33,21 +38,21 @@ export function patchColumns4(
     const d4 = v128.load(r4 + i);
     const d5 = v128.load(r5 + i);
     let at = to + i;
-    v128.store(at, add(sub(times(4, d0), times(5, d2)), d4));
-    const even = sub(d4, times(4, d2));
-    const odd = sub(d3, times(4, d1));
+    v128.store(at, add<T>(sub<T>(times<T>(4, d0), times<T>(5, d2)), d4));
+    const even = sub<T>(d4, times<T>(4, d2));
+    const odd = sub<T>(d3, times<T>(4, d1));
     at += line;
-    v128.store(at, add(even, odd));
+    v128.store(at, add<T>(even, odd));
     at += line;
-    v128.store(at, sub(even, odd));
-    const less = sub(d4, d2);
-    const twice = times(2, sub(d3, d1));
+    v128.store(at, sub<T>(even, odd));
+    const less = sub<T>(d4, d2);
+    const twice = times<T>(2, sub<T>(d3, d1));
     at += line;
-    v128.store(at, add(less, twice));
+    v128.store(at, add<T>(less, twice));
     at += line;
-    v128.store(at, sub(less, twice));
+    v128.store(at, sub<T>(less, twice));
     at += line;
-    v128.store(at, add(sub(times(4, d1), times(5, d3)), d5));
+    v128.store(at, add<T>(sub<T>(times<T>(4, d1), times<T>(5, d3)), d5));
   }
 }
 
@@ -59,13 +64,13 @@ export function patchColumns2(
     const d1 = v128.load(r1 + i);
     const d2 = v128.load(r2 + i);
     let at = to + i;
-    v128.store(at, sub(v128.load(r0 + i), d2));
+    v128.store(at, sub<f32>(v128.load(r0 + i), d2));
     at += line;
-    v128.store(at, add(d1, d2));
+    v128.store(at, add<f32>(d1, d2));
     at += line;
-    v128.store(at, sub(d2, d1));
+    v128.store(at, sub<f32>(d2, d1));
     at += line;
-    v128.store(at, sub(d1, v128.load(r3 + i)));
+    v128.store(at, sub<f32>(d1, v128.load(r3 + i)));
   }
 }
 
@@ -80,25 +85,25 @@ export function gradientColumns4(
     const y3 = v128.load(r3 + i);
     let at = to + i;
     v128.store(at, y0);
-    const even = add(y0, y2);
-    const odd = add(y1, y3);
+    const even = add<f32>(y0, y2);
+    const odd = add<f32>(y1, y3);
     at += line;
-    v128.store(at, add(even, odd));
+    v128.store(at, add<f32>(even, odd));
     at += line;
-    v128.store(at, sub(even, odd));
-    const far = add(y0, times(4, y2));
-    const wide = add(times(2, y1), times(8, y3));
+    v128.store(at, sub<f32>(even, odd));
+    const far = add<f32>(y0, times<f32>(4, y2));
+    const wide = add<f32>(times<f32>(2, y1), times<f32>(8, y3));
     at += line;
-    v128.store(at, add(far, wide));
+    v128.store(at, add<f32>(far, wide));
     at += line;
-    v128.store(at, sub(far, wide));
+    v128.store(at, sub<f32>(far, wide));
     at += line;
     v128.store(at, y3);
   }
 }
 
 /** B of F(4×4) on rows: six floats at each of four places, in each of six lines, to 36 vectors. */
-export function patchRows4(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
+export function patchRows4<T>(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
   for (const end = a + 6 * line; a < end; a += line) {
     const a0 = v128.load(a);
     const b0 = v128.load(b);
@@ -116,21 +121,21 @@ export function patchRows4(a: usize, b: usize, c: usize, d: usize, line: usize, 
     const x3 = joinHigh(AB, CD);
     const x4 = joinLow(rest, REST);
     const x5 = joinHigh(rest, REST);
-    v128.store(to, add(sub(times(4, x0), times(5, x2)), x4));
+    v128.store(to, add<T>(sub<T>(times<T>(4, x0), times<T>(5, x2)), x4));
     to += step;
-    const even = sub(x4, times(4, x2));
-    const odd = sub(x3, times(4, x1));
-    v128.store(to, add(even, odd));
+    const even = sub<T>(x4, times<T>(4, x2));
+    const odd = sub<T>(x3, times<T>(4, x1));
+    v128.store(to, add<T>(even, odd));
     to += step;
-    v128.store(to, sub(even, odd));
+    v128.store(to, sub<T>(even, odd));
     to += step;
-    const less = sub(x4, x2);
-    const twice = times(2, sub(x3, x1));
-    v128.store(to, add(less, twice));
+    const less = sub<T>(x4, x2);
+    const twice = times<T>(2, sub<T>(x3, x1));
+    v128.store(to, add<T>(less, twice));
     to += step;
-    v128.store(to, sub(less, twice));
+    v128.store(to, sub<T>(less, twice));
     to += step;
-    v128.store(to, add(sub(times(4, x1), times(5, x3)), x5));
+    v128.store(to, add<T>(sub<T>(times<T>(4, x1), times<T>(5, x3)), x5));
     to += step;
     b += line;
     c += line;
@@ -151,13 +156,13 @@ export function patchRows2(a: usize, b: usize, c: usize, d: usize, line: usize, 
     const CD = interleaveHigh(c0, d0);
     const x1 = joinHigh(ab, cd);
     const x2 = joinLow(AB, CD);
-    v128.store(to, sub(joinLow(ab, cd), x2));
+    v128.store(to, sub<f32>(joinLow(ab, cd), x2));
     to += step;
-    v128.store(to, add(x1, x2));
+    v128.store(to, add<f32>(x1, x2));
     to += step;
-    v128.store(to, sub(x2, x1));
+    v128.store(to, sub<f32>(x2, x1));
     to += step;
-    v128.store(to, sub(x1, joinHigh(AB, CD)));
+    v128.store(to, sub<f32>(x1, joinHigh(AB, CD)));
     to += step;
     b += line;
     c += line;
@@ -182,17 +187,17 @@ export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usiz
     const y3 = joinHigh(AB, CD);
     v128.store(to, y0);
     to += step;
-    const even = add(y0, y2);
-    const odd = add(y1, y3);
-    v128.store(to, add(even, odd));
+    const even = add<f32>(y0, y2);
+    const odd = add<f32>(y1, y3);
+    v128.store(to, add<f32>(even, odd));
     to += step;
-    v128.store(to, sub(even, odd));
+    v128.store(to, sub<f32>(even, odd));
     to += step;
-    const far = add(y0, times(4, y2));
-    const wide = add(times(2, y1), times(8, y3));
-    v128.store(to, add(far, wide));
+    const far = add<f32>(y0, times<f32>(4, y2));
+    const wide = add<f32>(times<f32>(2, y1), times<f32>(8, y3));
+    v128.store(to, add<f32>(far, wide));
     to += step;
-    v128.store(to, sub(far, wide));
+    v128.store(to, sub<f32>(far, wide));
     to += step;
     v128.store(to, y3);
     to += step;
@@ -203,7 +208,7 @@ export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usiz
 }
 
 /** Aᵀ of F(4×4) on columns: 36 vectors to four lines of six, 96 bytes apart. */
-export function resultColumns4(from: usize, step: usize, to: usize): void {
+export function resultColumns4<T>(from: usize, step: usize, to: usize): void {
   const row = 6 * step;
   for (const end = to + 96; to < end; to += 16) {
     let at = from;
@@ -218,33 +223,40 @@ export function resultColumns4(from: usize, step: usize, to: usize): void {
     const m4 = v128.load(at);
     at += row;
     const m5 = v128.load(at);
-    const s = add(m1, m2);
-    const t = add(m3, m4);
-    const u = sub(m1, m2);
-    const v = sub(m3, m4);
-    v128.store(to, add(add(m0, s), t));
-    v128.store(to, add(u, times(2, v)), 96);
-    v128.store(to, add(s, times(4, t)), 192);
-    v128.store(to, add(add(u, times(8, v)), m5), 288);
+    const s = add<T>(m1, m2);
+    const t = add<T>(m3, m4);
+    const u = sub<T>(m1, m2);
+    const v = sub<T>(m3, m4);
+    v128.store(to, add<T>(add<T>(m0, s), t));
+    v128.store(to, add<T>(u, times<T>(2, v)), 96);
+    v128.store(to, add<T>(s, times<T>(4, t)), 192);
+    v128.store(to, add<T>(add<T>(u, times<T>(8, v)), m5), 288);
     from += step;
   }
 }
 
-/** A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places. */
+/** A sum as a float; of int32 times `scale`. */
 @inline
-export function resultRow4(line: usize, a: usize, b: usize, c: usize, d: usize): void {
+function toFloat<T>(v: v128, scale: v128): v128 {
+  if (isFloat<T>()) return v;
+  else return f32x4.mul(f32x4.convert_i32x4_s(v), scale);
+}
+
+/** A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places; of int32 times `scale`. */
+@inline
+export function resultRow4<T>(line: usize, scale: v128, a: usize, b: usize, c: usize, d: usize): void {
   const m1 = v128.load(line, 16);
   const m2 = v128.load(line, 32);
   const m3 = v128.load(line, 48);
   const m4 = v128.load(line, 64);
-  const s = add(m1, m2);
-  const t = add(m3, m4);
-  const u = sub(m1, m2);
-  const v = sub(m3, m4);
-  const y0 = add(add(v128.load(line), s), t);
-  const y1 = add(u, times(2, v));
-  const y2 = add(s, times(4, t));
-  const y3 = add(add(u, times(8, v)), v128.load(line, 80));
+  const s = add<T>(m1, m2);
+  const t = add<T>(m3, m4);
+  const u = sub<T>(m1, m2);
+  const v = sub<T>(m3, m4);
+  const y0 = toFloat<T>(add<T>(add<T>(v128.load(line), s), t), scale);
+  const y1 = toFloat<T>(add<T>(u, times<T>(2, v)), scale);
+  const y2 = toFloat<T>(add<T>(s, times<T>(4, t)), scale);
+  const y3 = toFloat<T>(add<T>(add<T>(u, times<T>(8, v)), v128.load(line, 80)), scale);
   const ab = interleaveLow(y0, y1);
   const cd = interleaveLow(y2, y3);
   const AB = interleaveHigh(y0, y1);
@@ -261,8 +273,8 @@ export function resultColumns2(from: usize, step: usize, to: usize): void {
   for (const end = to + 64; to < end; to += 16) {
     const m1 = v128.load(from + row);
     const m2 = v128.load(from + 2 * row);
-    v128.store(to, add(add(v128.load(from), m1), m2));
-    v128.store(to, sub(sub(m1, m2), v128.load(from + 3 * row)), 64);
+    v128.store(to, add<f32>(add<f32>(v128.load(from), m1), m2));
+    v128.store(to, sub<f32>(sub<f32>(m1, m2), v128.load(from + 3 * row)), 64);
     from += step;
   }
 }
@@ -272,8 +284,8 @@ export function resultColumns2(from: usize, step: usize, to: usize): void {
 export function resultRow2(line: usize, a: usize, b: usize, c: usize, d: usize): void {
   const m1 = v128.load(line, 16);
   const m2 = v128.load(line, 32);
-  const y0 = add(add(v128.load(line), m1), m2);
-  const y1 = sub(sub(m1, m2), v128.load(line, 48));
+  const y0 = add<f32>(add<f32>(v128.load(line), m1), m2);
+  const y1 = sub<f32>(sub<f32>(m1, m2), v128.load(line, 48));
   const ab = interleaveLow(y0, y1);
   const cd = interleaveHigh(y0, y1);
   v128.store64_lane(a, ab, 0);
@@ -288,16 +300,34 @@ function filterLine4(from: usize, by: usize, to: usize, step: usize): void {
   const w0 = v128.load(from);
   const w1 = v128.load(from + by);
   const w2 = v128.load(from + 2 * by);
-  v128.store(to, times(0.25, w0));
-  const ends = times(-1.0 / 6.0, add(w0, w2));
-  const middle = times(1.0 / 6.0, w1);
-  v128.store(to + step, sub(ends, middle));
-  v128.store(to + 2 * step, add(ends, middle));
-  const outer = add(times(1.0 / 24.0, w0), times(1.0 / 6.0, w2));
-  const inner = times(1.0 / 12.0, w1);
-  v128.store(to + 3 * step, add(outer, inner));
-  v128.store(to + 4 * step, sub(outer, inner));
+  v128.store(to, times<f32>(0.25, w0));
+  const ends = times<f32>(-1.0 / 6.0, add<f32>(w0, w2));
+  const middle = times<f32>(1.0 / 6.0, w1);
+  v128.store(to + step, sub<f32>(ends, middle));
+  v128.store(to + 2 * step, add<f32>(ends, middle));
+  const outer = add<f32>(times<f32>(1.0 / 24.0, w0), times<f32>(1.0 / 6.0, w2));
+  const inner = times<f32>(1.0 / 12.0, w1);
+  v128.store(to + 3 * step, add<f32>(outer, inner));
+  v128.store(to + 4 * step, sub<f32>(outer, inner));
   v128.store(to + 5 * step, w2);
+}
+
+/** 24·G of F(4×4), which takes integers to integers. */
+@inline
+function filterLineWhole(from: usize, by: usize, to: usize, step: usize): void {
+  const w0 = v128.load(from);
+  const w1 = v128.load(from + by);
+  const w2 = v128.load(from + 2 * by);
+  v128.store(to, times<f32>(6, w0));
+  const ends = times<f32>(-4, add<f32>(w0, w2));
+  const middle = times<f32>(4, w1);
+  v128.store(to + step, sub<f32>(ends, middle));
+  v128.store(to + 2 * step, add<f32>(ends, middle));
+  const outer = add<f32>(w0, times<f32>(4, w2));
+  const inner = times<f32>(2, w1);
+  v128.store(to + 3 * step, add<f32>(outer, inner));
+  v128.store(to + 4 * step, sub<f32>(outer, inner));
+  v128.store(to + 5 * step, times<f32>(24, w2));
 }
 
 @inline
@@ -306,16 +336,19 @@ function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
   const w1 = v128.load(from + by);
   const w2 = v128.load(from + 2 * by);
   v128.store(to, w0);
-  const ends = times(0.5, add(w0, w2));
-  const middle = times(0.5, w1);
-  v128.store(to + step, add(ends, middle));
-  v128.store(to + 2 * step, sub(ends, middle));
+  const ends = times<f32>(0.5, add<f32>(w0, w2));
+  const middle = times<f32>(0.5, w1);
+  v128.store(to + step, add<f32>(ends, middle));
+  v128.store(to + 2 * step, sub<f32>(ends, middle));
   v128.store(to + 3 * step, w2);
 }
 
-/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. */
-export function transformFilters(edge: i32, from: usize, work: usize, to: usize): void {
-  if (edge == 4) {
+/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. T = i16: times 24². */
+export function transformFilters<T>(edge: i32, from: usize, work: usize, to: usize): void {
+  if (!isFloat<T>()) {
+    for (let s: usize = 0; s < 48; s += 16) filterLineWhole(from + s, 48, work + s, 48);
+    for (let y: usize = 0; y < 6; y++) filterLineWhole(work + y * 48, 16, to + y * 96, 16);
+  } else if (edge == 4) {
     for (let s: usize = 0; s < 48; s += 16) filterLine4(from + s, 48, work + s, 48);
     for (let y: usize = 0; y < 6; y++) filterLine4(work + y * 48, 16, to + y * 96, 16);
   } else {
@@ -331,11 +364,11 @@ function weightLine4(from: usize, by: usize, to: usize, step: usize): void {
   const s2 = v128.load(from + 2 * by);
   const s3 = v128.load(from + 3 * by);
   const s4 = v128.load(from + 4 * by);
-  const near = times(1.0 / 6.0, add(s1, s2));
-  const far = add(s3, s4);
-  v128.store(to, add(sub(times(0.25, v128.load(from)), near), times(1.0 / 24.0, far)));
-  v128.store(to + step, add(times(1.0 / 6.0, sub(s2, s1)), times(1.0 / 12.0, sub(s3, s4))));
-  v128.store(to + 2 * step, add(sub(times(1.0 / 6.0, far), near), v128.load(from + 5 * by)));
+  const near = times<f32>(1.0 / 6.0, add<f32>(s1, s2));
+  const far = add<f32>(s3, s4);
+  v128.store(to, add<f32>(sub<f32>(times<f32>(0.25, v128.load(from)), near), times<f32>(1.0 / 24.0, far)));
+  v128.store(to + step, add<f32>(times<f32>(1.0 / 6.0, sub<f32>(s2, s1)), times<f32>(1.0 / 12.0, sub<f32>(s3, s4))));
+  v128.store(to + 2 * step, add<f32>(sub<f32>(times<f32>(1.0 / 6.0, far), near), v128.load(from + 5 * by)));
 }
 
 /** Gᵀ·s·G of four sums in lanes: 36 vectors `step` bytes apart to nine at `to`; `work` takes 18 vectors. */

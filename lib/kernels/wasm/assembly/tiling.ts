@@ -20,6 +20,8 @@ export class Picture {
 /** Tiles are numbered by image, row, column. */
 @unmanaged
 export class Tiling {
+  /** Where operands are pairs of integers: the scale of each output channel over 24²; 0 where they are floats. */
+  scales: usize = 0;
   /** Pixels along the edge of a tile: 4 or 2. */
   edge: i32 = 0;
   across: i32 = 0;
@@ -31,7 +33,7 @@ export class Tiling {
   input: usize = 0;
   /** What is written, or whose gradient is read: a `Picture`. */
   output: usize = 0;
-  /** Filters; byte strides of output, input, row and column. */
+  /** Filters; byte strides of output, input, row and column. Pairs: `[output][pair][3][3]`, the strides unused. */
   weights: usize = 0;
   weightRow: i32 = 0;
   weightChannel: i32 = 0;
@@ -88,7 +90,7 @@ function rowAt(p: Picture, plane: usize, y: i32, zeros: usize): usize {
  * Columns of one channel's tiles `first … first + count`, transformed into lines TRANSFORM_LINE apart. `zeros` is a line of
  * zeros, less than as many bytes.
  */
-export function transformColumns(
+export function transformColumns<T>(
   t: Tiling, p: Picture, kind: i32, channel: i32, first: i32, count: i32, zeros: usize, lines: usize,
 ): void {
   const perImage = t.across * t.down;
@@ -114,7 +116,7 @@ export function transformColumns(
       else if (t.edge == 2) patchColumns2(r0, r1, r2, r3, bytes, to, TRANSFORM_LINE);
       else {
         const r4 = rowAt(p, plane, y + 4, zeros);
-        patchColumns4(r0, r1, r2, r3, r4, rowAt(p, plane, y + 5, zeros), bytes, to, TRANSFORM_LINE);
+        patchColumns4<T>(r0, r1, r2, r3, r4, rowAt(p, plane, y + 5, zeros), bytes, to, TRANSFORM_LINE);
       }
     }
     for (let f: usize = 0; f < <usize>frequencies; f++) {

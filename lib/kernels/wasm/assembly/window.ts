@@ -35,6 +35,8 @@ export class Plan {
   taps: i32 = 0;
   tapOffsets: usize = 0;
   offsets: usize = 0;
+  /** Where operands are pairs of integers: the scale of each output channel, in whole panels; 0 where they are floats. */
+  scales: usize = 0;
   /** Packed weights, their bytes per group, and output channels of a group. */
   weights: usize = 0;
   weightGroup: i32 = 0;

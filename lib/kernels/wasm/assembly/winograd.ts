@@ -1,4 +1,7 @@
-/** 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. */
+/**
+ * 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. T is what is
+ * multiplied: f32, or i16 for pairs of integers, where "channel" means a pair and everything is exact but the last scaling.
+ */
 import { DEPTH, FILTER_BYTES, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
 import { microStrided } from './micro';
 import { fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow, storeLanes } from './simd';
@@ -8,12 +11,17 @@ import { listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 /** Panels `begin … end` of all transformed filters, into `Tiling.filters`. Scratch: FILTER_BYTES. */
 export function winogradFilters(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
+  if (t.scales) transformPanels<i16>(begin, end, scratch, t);
+  else transformPanels<f32>(begin, end, scratch, t);
+}
+
+function transformPanels<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
   const rows = changetype<Picture>(t.output).channels;
   const channels = changetype<Picture>(t.input).channels;
   const step = <usize>((rows + ROWS - 1) / ROWS) * channels * PANEL_BYTES;
   for (let panel = begin; panel < end; panel++) {
     const to = t.filters + (<usize>panel * channels) * PANEL_BYTES;
-    transformPanel(t, panel * ROWS, rows, 0, channels, to, step, scratch);
+    transformPanel<T>(t, panel * ROWS, rows, 0, channels, to, step, scratch);
   }
 }
 
@@ -21,25 +29,32 @@ export function winogradFilters(begin: i32, end: i32, scratch: usize, tiling: us
  * Filters of ROWS outputs and channels `from … end` as `[frequency][channel][ROWS]`, frequencies `step` bytes apart. Scratch: 36
  * floats of four channels as taps and at work, and as many results of ROWS outputs.
  */
-function transformPanel(
+function transformPanel<T>(
   t: Tiling, first: i32, rows: i32, from: i32, end: i32, out: usize, step: usize, scratch: usize,
 ): void {
   const work = scratch + 144;
   const results = work + 288;
   const frequencies = (t.edge + 2) * (t.edge + 2);
-  for (let c = from; c < end; c += 4) {
-    const lanes = min(4, end - c);
+  const atOnce = isFloat<T>() ? 4 : 2;
+  for (let c = from; c < end; c += atOnce) {
+    const lanes = min(atOnce, end - c);
     for (let i = 0; i < ROWS; i++) {
       const to = results + <usize>i * 576;
       if (first + i < rows) {
-        const w = t.weights + (first + i) * t.weightRow + c * t.weightChannel;
-        loadFilters(w, t.weightChannel, t.weightDown, t.weightAcross, lanes, scratch);
-        transformFilters(t.edge, scratch, work, to);
+        if (isFloat<T>()) {
+          const w = t.weights + (first + i) * t.weightRow + c * t.weightChannel;
+          loadFilters(w, t.weightChannel, t.weightDown, t.weightAcross, lanes, scratch);
+        } else {
+          const pairs = changetype<Picture>(t.input).channels;
+          loadPairs(t.weights + <usize>((first + i) * pairs + c) * 36, lanes, scratch);
+        }
+        transformFilters<T>(t.edge, scratch, work, to);
       } else fillWords(to, i32x4.splat(0), 144);
     }
     let to = out + <usize>(c - from) * PANEL_BYTES;
     for (let f = 0; f < frequencies; f++) {
-      storeFilters(results + (<usize>f << 4), lanes, to);
+      if (isFloat<T>()) storeFilters(results + (<usize>f << 4), lanes, to);
+      else storePairs(results + (<usize>f << 4), lanes, to);
       to += step;
     }
   }
@@ -57,6 +72,31 @@ function loadFilters(w: usize, channelStride: i32, down: i32, across: i32, lanes
       tap += 48;
     }
     w += channelStride;
+  }
+}
+
+/** Nine taps of one or two pairs of channels, as floats, a channel in each lane. */
+function loadPairs(w: usize, pairs: i32, to: usize): void {
+  for (let tap = 0; tap < 9; tap++) {
+    store<f32>(to, <f32>load<i16>(w));
+    store<f32>(to, <f32>load<i16>(w, 2), 4);
+    if (pairs > 1) {
+      store<f32>(to, <f32>load<i16>(w, 36), 8);
+      store<f32>(to, <f32>load<i16>(w, 38), 12);
+    }
+    w += 4;
+    to += 16;
+  }
+}
+
+/** One frequency of ROWS outputs and one or two pairs of channels, whole numbers, as pairs `[pair][ROWS]`. */
+function storePairs(from: usize, pairs: i32, to: usize): void {
+  for (let i: usize = 0; i < <usize>PANEL_BYTES; i += 4) {
+    const whole = i32x4.trunc_sat_f32x4_s(v128.load(from));
+    const both = i16x8.narrow_i32x4_s(whole, whole);
+    v128.store32_lane(to + i, both, 0);
+    if (pairs > 1) v128.store32_lane(to + i, both, 1, PANEL_BYTES);
+    from += 576;
   }
 }
 
@@ -87,6 +127,11 @@ function storeFilters(from: usize, lanes: i32, to: usize): void {
 /** Blocks `begin … end` of tiles, all channels. Scratch: the patches of a block, then as the two halves need. */
 export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
+  if (t.scales) filterBlocks<i16>(begin, end, scratch, t);
+  else filterBlocks<f32>(begin, end, scratch, t);
+}
+
+function filterBlocks<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
   const rows = changetype<Picture>(t.output).channels;
   const channels = changetype<Picture>(t.input).channels;
   const panels = (rows + ROWS - 1) / ROWS;
@@ -94,19 +139,21 @@ export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): v
   const filterStep = <usize>(panels * channels) * PANEL_BYTES;
   const products = rest + LINES_BYTES + TILE_BLOCK * 12;
   for (let unit = begin; unit < end; unit++) {
-    transformBlock(t, unit, 0, channels, scratch, rest);
+    transformBlock<T>(t, unit, 0, channels, scratch, rest);
     listTargets(t, unit, rest + LINES_BYTES);
     for (let panel = 0; panel < panels; panel++) {
       const filters = t.filters + (<usize>panel * channels) * PANEL_BYTES;
-      multiplyPanel(t, unit, channels, channels, filters, filterStep, scratch, products, false);
-      storePanel(t, unit, panel, products, rest);
+      multiplyPanel<T>(t, unit, channels, channels, filters, filterStep, scratch, products, false);
+      storePanel<T>(t, unit, panel, products, rest);
     }
   }
 }
 
 /** The first half for few tiles: channels `begin … end` of the only block. */
 export function winogradPatches(begin: i32, end: i32, scratch: usize, tiling: usize): void {
-  transformBlock(changetype<Tiling>(tiling), 0, begin, end, changetype<Tiling>(tiling).patches, scratch);
+  const t = changetype<Tiling>(tiling);
+  if (t.scales) transformBlock<i16>(t, 0, begin, end, t.patches, scratch);
+  else transformBlock<f32>(t, 0, begin, end, t.patches, scratch);
 }
 
 /**
@@ -116,6 +163,11 @@ export function winogradPatches(begin: i32, end: i32, scratch: usize, tiling: us
  */
 export function winogradProducts(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
+  if (t.scales) multiplyFew<i16>(begin, end, scratch, t);
+  else multiplyFew<f32>(begin, end, scratch, t);
+}
+
+function multiplyFew<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
   const rows = changetype<Picture>(t.output).channels;
   const channels = changetype<Picture>(t.input).channels;
   const frequencies = (t.edge + 2) * (t.edge + 2);
@@ -128,13 +180,13 @@ export function winogradProducts(begin: i32, end: i32, scratch: usize, tiling: u
   for (let c = 0; c < channels; c += DEPTH) {
     const depth = min(DEPTH, channels - c);
     for (let panel = begin; panel < end; panel++) {
-      transformPanel(t, panel * ROWS, rows, c, c + depth, filters, filterStep, work);
+      transformPanel<T>(t, panel * ROWS, rows, c, c + depth, filters, filterStep, work);
       const to = products + (panel - begin) * panelBytes;
-      multiplyPanel(t, 0, depth, channels, filters, filterStep, t.patches + (<usize>c << 5), to, c > 0);
+      multiplyPanel<T>(t, 0, depth, channels, filters, filterStep, t.patches + (<usize>c << 5), to, c > 0);
     }
   }
   for (let panel = begin; panel < end; panel++) {
-    storePanel(t, 0, panel, products + (panel - begin) * panelBytes, scratch);
+    storePanel<T>(t, 0, panel, products + (panel - begin) * panelBytes, scratch);
   }
 }
 
@@ -145,7 +197,7 @@ function productStep(t: Tiling): usize {
 }
 
 /** Transformed patches `[frequency][group of eight tiles][channel][8]`. Scratch: offsets of tiles, zeros, lines. */
-function transformBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usize, scratch: usize): void {
+function transformBlock<T>(t: Tiling, unit: i32, begin: i32, end: i32, patches: usize, scratch: usize): void {
   const p = changetype<Picture>(t.input);
   const first = unit * t.block;
   const count = min(t.block, t.tiles - first);
@@ -157,7 +209,7 @@ function transformBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usi
   for (let i = count; i < groups * 4; i++) store<i32>(offsets + (<usize>i << 2), 0);
   fillWords(zeros, i32x4.splat(0), TRANSFORM_LINE >> 2);
   for (let c = begin; c < end; c++) {
-    transformColumns(t, p, PATCH, c, first, count, zeros, lines);
+    transformColumns<T>(t, p, PATCH, c, first, count, zeros, lines);
     for (let g = 0; g < groups; g++) {
       const at = offsets + (<usize>g << 4);
       const to = patches + ((<usize>(g >> 1) * p.channels + c) << 5) + (<usize>(g & 1) << 4);
@@ -165,14 +217,14 @@ function transformBlock(t: Tiling, unit: i32, begin: i32, end: i32, patches: usi
       const p1 = lines + load<usize>(at, 4);
       const p2 = lines + load<usize>(at, 8);
       const p3 = lines + load<usize>(at, 12);
-      if (t.edge == 4) patchRows4(p0, p1, p2, p3, TRANSFORM_LINE, to, t.patchStep);
+      if (t.edge == 4) patchRows4<T>(p0, p1, p2, p3, TRANSFORM_LINE, to, t.patchStep);
       else patchRows2(p0, p1, p2, p3, TRANSFORM_LINE, to, t.patchStep);
     }
   }
 }
 
 /** Products `[frequency][ROWS][tile]` of one panel, along `depth` of the channels whose patches begin at `patches`. */
-function multiplyPanel(
+function multiplyPanel<T>(
   t: Tiling, unit: i32, depth: i32, channels: i32, filters: usize, filterStep: usize, patches: usize, products: usize, add: bool,
 ): void {
   const count = min(t.block, t.tiles - unit * t.block);
@@ -180,7 +232,7 @@ function multiplyPanel(
   for (let f = 0; f < (t.edge + 2) * (t.edge + 2); f++) {
     let tile = patches;
     for (let g: usize = 0; g < <usize>count << 2; g += 32) {
-      microStrided<f32>(depth, filters, PANEL_BYTES, tile, 32, products + g, rowStep, <i32>add);
+      microStrided<T>(depth, filters, PANEL_BYTES, tile, 32, products + g, rowStep, <i32>add);
       tile += <usize>channels << 5;
     }
     filters += filterStep;
@@ -190,15 +242,16 @@ function multiplyPanel(
 }
 
 /** Results of one panel from its products. Scratch: work, targets of the tiles. */
-function storePanel(t: Tiling, unit: i32, panel: i32, products: usize, scratch: usize): void {
+function storePanel<T>(t: Tiling, unit: i32, panel: i32, products: usize, scratch: usize): void {
   const p = changetype<Picture>(t.output);
   const count = min(t.block, t.tiles - unit * t.block);
   const targets = scratch + LINES_BYTES;
   for (let i = 0; i < min(ROWS, p.channels - panel * ROWS); i++) {
-    const channel = (panel * ROWS + i) * p.channel;
+    const row = panel * ROWS + i;
+    const scale = isFloat<T>() ? f32x4.splat(1) : v128.load32_splat(t.scales + (<usize>row << 2));
     for (let g = 0; g < count; g += 4) {
       const from = products + (<usize>(i * t.block + g) << 2);
-      storeResults(t, from, productStep(t), scratch, targets + g * 12, min(4, count - g), channel);
+      storeResults<T>(t, from, productStep(t), scale, scratch, targets + g * 12, min(4, count - g), row * p.channel);
     }
   }
 }
@@ -220,11 +273,14 @@ function listTargets(t: Tiling, unit: i32, to: usize): void {
 }
 
 /** Up to four tiles of one output channel, clipped at the edges of the image. */
-function storeResults(
-  t: Tiling, from: usize, step: usize, work: usize, targets: usize, count: i32, channel: usize,
+function storeResults<T>(
+  t: Tiling, from: usize, step: usize, scale: v128, work: usize, targets: usize, count: i32, channel: usize,
 ): void {
   const row = changetype<Picture>(t.output).row;
-  if (t.edge == 4) resultColumns4(from, step, work);
+  if (t.edge == 4) {
+    if (isFloat<T>()) resultColumns4<f32>(from, step, work);
+    else resultColumns4<i32>(from, step, work);
+  }
   else resultColumns2(from, step, work);
   const edge = t.edge;
   const whole = count == 4 && isWhole(targets, edge) && isWhole(targets + 12, edge)
@@ -235,7 +291,7 @@ function storeResults(
     let c = load<usize>(targets, 24) + channel;
     let d = load<usize>(targets, 36) + channel;
     for (let y = 0; y < edge; y++) {
-      if (edge == 4) resultRow4(work + <usize>y * 96, a, b, c, d);
+      if (edge == 4) resultLine<T>(work + <usize>y * 96, scale, a, b, c, d);
       else resultRow2(work + <usize>y * 64, a, b, c, d);
       a += row;
       b += row;
@@ -246,7 +302,7 @@ function storeResults(
   }
   const tile = work + 384;
   for (let y = 0; y < edge; y++) {
-    if (edge == 4) resultRow4(work + <usize>y * 96, tile, tile + 16, tile + 32, tile + 48);
+    if (edge == 4) resultLine<T>(work + <usize>y * 96, scale, tile, tile + 16, tile + 32, tile + 48);
     else resultRow2(work + <usize>y * 64, tile, tile + 16, tile + 32, tile + 48);
     for (let i = 0; i < count; i++) {
       const at = targets + i * 12;
@@ -258,6 +314,12 @@ function storeResults(
       else storeLanes(to, v, width);
     }
   }
+}
+
+@inline
+function resultLine<T>(line: usize, scale: v128, a: usize, b: usize, c: usize, d: usize): void {
+  if (isFloat<T>()) resultRow4<f32>(line, scale, a, b, c, d);
+  else resultRow4<i32>(line, scale, a, b, c, d);
 }
 
 /** Whether a tile lies in the image with all its pixels. */

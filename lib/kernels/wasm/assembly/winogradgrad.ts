@@ -41,13 +41,13 @@ function transformChunk(
   fillWords(zeros, i32x4.splat(0), TRANSFORM_LINE >> 2);
   for (let c = 0; c < p.channels; c += 4) {
     for (let i = 0; i < 4; i++) {
-      transformColumns(t, p, kind, min(c + i, p.channels - 1), first, count, zeros, lines + i * next);
+      transformColumns<f32>(t, p, kind, min(c + i, p.channels - 1), first, count, zeros, lines + i * next);
     }
     let at = to + (<usize>c << 2);
     for (let i = 0; i < count; i++) {
       const a = lines + load<usize>(offsets + (<usize>i << 2));
       const b = a + next;
-      if (kind == PATCH) patchRows4(a, b, b + next, b + 2 * next, TRANSFORM_LINE, at, step);
+      if (kind == PATCH) patchRows4<f32>(a, b, b + next, b + 2 * next, TRANSFORM_LINE, at, step);
       else gradientRows4(a, b, b + next, b + 2 * next, TRANSFORM_LINE, at, step);
       at += tileStride;
     }
