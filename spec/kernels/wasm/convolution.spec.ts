@@ -129,3 +129,109 @@ for (const simd of ['plain', 'relaxed'] as const) {
     }
   });
 }
+
+/** Convolutions whose operands both lie on grids: around the sizes of tiles and pairs, filtered, strided, 1 × 1. */
+const quantizedSample: fc.Arbitrary<Sample> = fc
+  .record({
+    images: fc.integer({ min: 1, max: 3 }),
+    channels: fc.constantFrom(8, 9, 17, 66, 131),
+    outputs: fc.constantFrom(8, 10, 13),
+    size: pair(3, 18),
+    kernel: fc.constantFrom(1, 3, 3, 5),
+    stride: fc.constantFrom(1, 1, 2),
+    padding: fc.integer({ min: 1, max: 2 }),
+  })
+  .map(({ images, channels, outputs, size, kernel, stride, padding }) => ({
+    x: [images, channels, ...size],
+    w: [outputs, channels, kernel, kernel],
+    geometry: { stride: [stride, stride], padding: [padding, padding], dilation: [1, 1], groups: 1 },
+  }));
+
+/** Operands made by the backend's own quantizers, as they are in training, and their scales. */
+function quantized(backend: WasmBackend, { x, w }: Sample, seed: number) {
+  const random = new Random(seed);
+  const draw = (shape: readonly number[], low: number, high: number): View => {
+    const data = Float32Array.from({ length: count(shape) }, () => random.uniform(low, high));
+    return contiguousView(Storage.alloc(backend, data.length, 'float32', data), shape);
+  };
+  const scale = draw([], 0.05, 0.1);
+  const logs = draw([w[0]], -6, -4);
+  const norms = Math.log2(count(w) / w[0]);
+  const bound = { limit: 7, budget: 1e6, centred: true };
+  return {
+    x: backend.fakeQuantize!(draw(x, -0.5, 2), scale, { low: 0, high: 15, relu: false }),
+    w: backend.a2qWeights!(draw(w, -1, 1), logs, draw([w[0]], norms - 4, norms), bound),
+    scales: [scale, backend.powerScale!(logs, 1)].map((view) => hostData(backend, view)),
+  };
+}
+
+function hostData(backend: WasmBackend, { storage }: View): Float32Array {
+  return Float32Array.from(backend.host!(storage.handle, storage.length, 'float32'));
+}
+
+t.test('a convolution of quantized operands is exact on every path, but for its scaling', async (t) => {
+  const backends = await Promise.all(
+    PATHS.map(({ options }) => loadWasmBackend({ ...options, relaxedSimd: hasRelaxedSimd() })),
+  );
+  const holds = (sample: Sample) => {
+    const results = backends.map((backend) =>
+      scope(() => {
+        const { x, w, scales } = quantized(backend, sample, 5);
+        const y = backend.conv2d!(x, w, sample.geometry);
+        return { x: hostData(backend, x), w: hostData(backend, w), scales, y: hostData(backend, y), shape: y.shape };
+      }),
+    );
+    const [{ x, w, scales, y, shape }] = results;
+    for (const [i, other] of results.entries()) {
+      if (!Buffer.from(other.y.buffer).equals(Buffer.from(y.buffer))) throw new Error(`${PATHS[i].name}: other bits`);
+    }
+    const [[scaleX], scalesW] = scales;
+    const row = w.length / sample.w[0];
+    const integersX = x.map((value) => Math.round(value / scaleX));
+    const integersW = w.map((value, i) => Math.round(value / scalesW[Math.floor(i / row)]));
+    const sums = conv2d(numberArray(sample.x, integersX), numberArray(sample.w, integersW), sample.geometry).data;
+    const plane = shape[2] * shape[3];
+    for (const [i, sum] of sums.entries()) {
+      const want = sum * scaleX * scalesW[Math.floor(i / plane) % sample.w[0]];
+      // Two roundings: of the product of the scales, and of the product with it.
+      if (!(Math.abs(y[i] - want) <= Math.abs(want) * 2 ** -23)) {
+        throw new Error(`${y[i]} instead of ${want} in ${JSON.stringify(sample)}`);
+      }
+    }
+  };
+  fc.assert(fc.property(quantizedSample, holds), { numRuns: 60, seed: 13, endOnFailure: true });
+  for (const [i, backend] of backends.entries()) {
+    t.equal(backend.describe().usedBytes, 0, `${PATHS[i].name}: nothing stays allocated`);
+    backend.close();
+  }
+});
+
+t.test('values that have left their grid are seen', async (t) => {
+  const sample: Sample = {
+    x: [2, 9, 6, 7],
+    w: [10, 9, 3, 3],
+    geometry: { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 },
+  };
+  const backend = await loadWasmBackend();
+  for (const [what, value] of [
+    ['between two integers', 0.01],
+    ['too large an integer', 16],
+    ['no number', Number.NaN],
+    ['infinite', Number.POSITIVE_INFINITY],
+  ] as const) {
+    scope(() => {
+      const { x, w } = quantized(backend, sample, 6);
+      const changed = hostData(backend, x);
+      const scale = changed.find((v) => v > 0)!;
+      changed[changed.length - 1] = value === 16 ? 16 * Math.fround(scale) : value;
+      backend.upload(x.storage.handle, changed);
+      const y = hostData(backend, backend.conv2d!(x, w, sample.geometry));
+      const want = conv2d(numberArray(sample.x, changed), numberArray(sample.w, hostData(backend, w)), sample.geometry);
+      const wrong = want.data.findIndex((v, i) =>
+        Number.isFinite(v) ? Math.abs(y[i] - v) > 1e-4 * (1 + Math.abs(v)) : Number.isFinite(y[i]),
+      );
+      t.equal(wrong, -1, what);
+    });
+  }
+  backend.close();
+});
