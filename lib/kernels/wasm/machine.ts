@@ -160,21 +160,34 @@ export class Machine {
 
   /** Writes integers where kernels can read them; valid during the calls that follow at once. */
   words(values: readonly number[]): number {
-    const bytes = values.length * 4;
-    if (bytes > WORDS_END - WORDS_START) {
-      throw new BackendError('wasm', `a kernel's description takes ${bytes} bytes; is the window that large?`);
-    }
-    if (this.#nextWord + bytes > WORDS_END) this.#nextWord = WORDS_START;
-    const address = this.#nextWord;
+    const address = this.#roomFor(values.length);
     this.integers.set(values, address / 4);
-    this.#nextWord += bytes;
     return address;
   }
 
   /** Writes a plan as the kernels of that name read it, f32 fields as floats; valid as `words` are. */
   plan<N extends PlanName>(name: N, plan: PlanOf<N>): number {
     const fields = layouts[name] as readonly PlanField<N>[];
-    return this.words(fields.map((field) => (floats[name].includes(field) ? floatBits(plan[field]) : plan[field])));
+    const address = this.#roomFor(fields.length);
+    const { integers } = this;
+    const start = address / 4;
+    for (let i = 0; i < fields.length; i++) integers[start + i] = plan[fields[i]];
+    for (const field of floats[name] as readonly PlanField<N>[]) {
+      this.floats[start + fields.indexOf(field)] = plan[field];
+    }
+    return address;
+  }
+
+  /** Room for words that need not last. */
+  #roomFor(count: number): number {
+    const bytes = count * 4;
+    if (bytes > WORDS_END - WORDS_START) {
+      throw new BackendError('wasm', `a kernel's description takes ${bytes} bytes; is the window that large?`);
+    }
+    if (this.#nextWord + bytes > WORDS_END) this.#nextWord = WORDS_START;
+    const address = this.#nextWord;
+    this.#nextWord += bytes;
+    return address;
   }
 
   /** Lends `work` uninitialised memory. */
