@@ -22,6 +22,8 @@ export interface Measurement {
   /** Installed version of each peer; null where there is none. */
   readonly versions: Readonly<Record<string, string | null>>;
   readonly torch: readonly TorchStep[];
+  /** The same with vectors of at most 256 bits, on x86: what a processor without AVX-512 would have PyTorch do. */
+  readonly torchAvx2?: readonly TorchStep[];
   readonly comparisons: readonly Comparison[];
   /** Comparisons that could not take place, each with the reason. */
   readonly skipped: readonly string[];
@@ -36,6 +38,15 @@ export interface MeasureOptions {
   readonly rounds: number | null;
 }
 
+/** Keeps the libraries under PyTorch from using AVX-512. */
+const AVX2_ONLY = {
+  ATEN_CPU_CAPABILITY: 'avx2',
+  DNNL_MAX_CPU_ISA: 'AVX2',
+  ONEDNN_MAX_CPU_ISA: 'AVX2',
+  MKL_ENABLE_INSTRUCTIONS: 'AVX2',
+  OPENBLAS_CORETYPE: 'Haswell',
+};
+
 const TORCH_SCRIPT = join('bench', 'torch', 'steps.py');
 
 /**
@@ -47,6 +58,8 @@ export async function measure({ threads, python, rounds }: MeasureOptions): Prom
   const counts = rounds === null ? [] : ['--rounds', String(rounds)];
   const skipped: string[] = [];
   const torch = python === null ? [] : await torchSteps(python, threads, counts, skipped);
+  const isX86 = arch() === 'x64' && torch.length > 0 && python !== null;
+  const torchAvx2 = isX86 ? await torchSteps(python, threads, counts, skipped, AVX2_ONLY) : [];
   const folder = await mkdtemp(join(tmpdir(), 'a2q-bench-'));
   const comparisons: Comparison[] = [];
   try {
@@ -75,6 +88,7 @@ export async function measure({ threads, python, rounds }: MeasureOptions): Prom
     load,
     versions: peerVersions(),
     torch,
+    torchAvx2,
     comparisons,
     skipped,
   };
@@ -85,9 +99,10 @@ async function torchSteps(
   threads: number,
   counts: readonly string[],
   skipped: string[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TorchStep[]> {
   const wanted = [...new Set([1, threads])].map(String);
-  const { code, out, notes } = await output(python, [TORCH_SCRIPT, '--threads', ...wanted, ...counts]);
+  const { code, out, notes } = await output(python, [TORCH_SCRIPT, '--threads', ...wanted, ...counts], environment);
   if (code === 0) return parseTorchSteps(out, TORCH_SCRIPT);
   skipped.push(`PyTorch by ${python}: ${notes.trim().split('\n').at(-1) ?? `exit code ${code}`}`);
   return [];
@@ -98,9 +113,13 @@ function jsonLines(text: string): Comparison[] {
 }
 
 /** Runs a program to its end; what it says on standard error is passed on as it comes. */
-function output(program: string, args: readonly string[]): Promise<{ code: number; out: string; notes: string }> {
+function output(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; out: string; notes: string }> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
     let out = '';
     let notes = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

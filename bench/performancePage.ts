@@ -12,7 +12,8 @@ multiplications and additions of the direct algorithm, whatever algorithm ran. A
 
 **Peers.** tfjs-wasm and tfjs-cpu are TensorFlow.js, in its own data layout; jax-js is @jax-js/jax on its wasm backend,
 eager, which is its faster mode here. In Node each of them has one thread. PyTorch, where it is installed, runs its own float steps
-(\`bench/torch/steps.py\`) in a process of its own just before, in the faster of its two memory formats.
+(\`bench/torch/steps.py\`) in a process of its own just before, in the faster of its two memory formats; on x86 also with AVX-512
+denied to it, as on a processor that has none: WebAssembly's vectors have 128 bits, AVX2's 256, AVX-512's 512.
 
 **Training steps** are forward, backward and optimizer, with the accumulator penalty where the method has one: ESPCN ×2, batch
 8 of 3×64×64, Adam; CIFAR ResNet18, batch 16, and MobileNetV1, batch 32, SGD with momentum. A2Q+ is W4A4. Peak is the most
@@ -38,7 +39,8 @@ function section(measurement: Measurement): string {
   const products = comparisons.filter(({ name }) => !name.startsWith('step '));
   if (products.length > 0) lines.push('### Products and convolutions', '', ...productTable(products), '');
   const steps = comparisons.filter(({ name }) => name.startsWith('step '));
-  if (steps.length > 0) lines.push('### Training steps', '', ...stepTable(steps, torch), '');
+  if (steps.length > 0)
+    lines.push('### Training steps', '', ...stepTable(steps, torch, measurement.torchAvx2 ?? []), '');
   if (skipped.length > 0) lines.push('Not measured:', '', ...skipped.map((line) => `- ${line}`), '');
   return lines.join('\n');
 }
@@ -65,23 +67,23 @@ function productTable(comparisons: readonly Comparison[]): string[] {
 }
 
 /** One row a model and number of threads, gathered from the comparisons of its A2Q+ step. */
-function stepTable(steps: readonly Comparison[], torch: Measurement['torch']): string[] {
+function stepTable(steps: readonly Comparison[], ...torch: readonly Measurement['torch'][]): string[] {
   const rows = steps
     .filter(({ theirsName }) => theirsName === 'a2q.js float')
     .map(({ name, threads, ours, theirs, peakBytes, theirsPeakBytes }) => {
       const model = name.split(' ')[1];
-      const other = torch.find((each) => each.model === model && each.threads === threads);
+      const others = torch.map((each) => each.find((step) => step.model === model && step.threads === threads));
       const single = steps.find((each) => {
         return each.name === name && each.threads === threads && each.theirsName === 'a2q.js 1 thread';
       });
       return [
         model,
         String(threads),
-        other ? milliseconds(other.ms_median) : '',
+        ...others.map((other) => (other ? milliseconds(other.ms_median) : '')),
         milliseconds(theirs),
         milliseconds(ours),
         (ours / theirs).toFixed(2),
-        other ? (ours / other.ms_median).toFixed(2) : '',
+        ...others.map((other) => (other ? (ours / other.ms_median).toFixed(2) : '')),
         single ? single.ratio.toFixed(2) : '',
         [theirsPeakBytes, peakBytes].map((bytes) => (bytes === undefined ? '?' : mebibytes(bytes))).join(' / '),
       ];
@@ -90,10 +92,12 @@ function stepTable(steps: readonly Comparison[], torch: Measurement['torch']): s
     'model',
     'threads',
     'PyTorch float ms',
+    'with AVX2 only',
     'our float ms',
     'our A2Q+ ms',
     'A2Q+ ÷ our float',
     'A2Q+ ÷ PyTorch float',
+    'with AVX2 only',
     'speed-up over 1 thread',
     'peak MiB, float / A2Q+',
   ];
