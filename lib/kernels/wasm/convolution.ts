@@ -93,15 +93,13 @@ function forwardOnPairs(
   geometry: ConvGeometry,
   out: View,
 ): boolean {
-  const grids = [machine.grids.of(x), machine.grids.of(w)] as const;
-  const [gridX, gridW] = grids;
+  const gridX = machine.grids.of(x);
+  const gridW = machine.grids.of(w);
   if (!gridX || !gridW || geometry.groups !== 1) return false;
   if (kind.channels < FEWEST_CHANNELS || kind.rows < FEWEST_CHANNELS) return false;
   const terms = sizeOf(w.shape) / kind.rows;
-  const [left, right] = [
-    { view: x, grid: gridX },
-    { view: w, grid: gridW },
-  ];
+  const left = { view: x, grid: gridX };
+  const right = { view: w, grid: gridW };
   if (suitsWinograd('f4', kind, geometry)) {
     if (fitsWinogradPairs(gridX, gridW, terms)) {
       return withPairs(machine, left, right, FILTER_GROWTH, (px, pw, scales) =>

@@ -12,6 +12,77 @@ function addSums<T>(a: v128, b: v128): v128 {
   else return i32x4.add(a, b);
 }
 
+/** Both kinds of rows of b: `next` is their distance, or a list of their offsets. */
+@inline
+function microOf<T>(
+  isTable: bool, k: i32, a: usize, lda: usize, b: usize, next: usize, c: usize, ldc: usize, add: i32,
+): void {
+  let c00 = i32x4.splat(0);
+  let c01 = i32x4.splat(0);
+  let c10 = i32x4.splat(0);
+  let c11 = i32x4.splat(0);
+  let c20 = i32x4.splat(0);
+  let c21 = i32x4.splat(0);
+  let c30 = i32x4.splat(0);
+  let c31 = i32x4.splat(0);
+  let c40 = i32x4.splat(0);
+  let c41 = i32x4.splat(0);
+  for (; k > 0; k--) {
+    const from = isTable ? b + load<usize>(next) : b;
+    const b0 = v128.load(from);
+    const b1 = v128.load(from, 16);
+    let s = v128.load32_splat(a);
+    c00 = maddOf<T>(s, b0, c00);
+    c01 = maddOf<T>(s, b1, c01);
+    s = v128.load32_splat(a, 4);
+    c10 = maddOf<T>(s, b0, c10);
+    c11 = maddOf<T>(s, b1, c11);
+    s = v128.load32_splat(a, 8);
+    c20 = maddOf<T>(s, b0, c20);
+    c21 = maddOf<T>(s, b1, c21);
+    s = v128.load32_splat(a, 12);
+    c30 = maddOf<T>(s, b0, c30);
+    c31 = maddOf<T>(s, b1, c31);
+    s = v128.load32_splat(a, 16);
+    c40 = maddOf<T>(s, b0, c40);
+    c41 = maddOf<T>(s, b1, c41);
+    a += lda;
+    if (isTable) next += 4;
+    else b += next;
+  }
+  if (add) {
+    v128.store(c, addSums<T>(v128.load(c), c00));
+    v128.store(c, addSums<T>(v128.load(c, 16), c01), 16);
+    c += ldc;
+    v128.store(c, addSums<T>(v128.load(c), c10));
+    v128.store(c, addSums<T>(v128.load(c, 16), c11), 16);
+    c += ldc;
+    v128.store(c, addSums<T>(v128.load(c), c20));
+    v128.store(c, addSums<T>(v128.load(c, 16), c21), 16);
+    c += ldc;
+    v128.store(c, addSums<T>(v128.load(c), c30));
+    v128.store(c, addSums<T>(v128.load(c, 16), c31), 16);
+    c += ldc;
+    v128.store(c, addSums<T>(v128.load(c), c40));
+    v128.store(c, addSums<T>(v128.load(c, 16), c41), 16);
+    return;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += ldc;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += ldc;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+  c += ldc;
+  v128.store(c, c40);
+  v128.store(c, c41, 16);
+}
+
 /**
  * c (5 × 8, rows `ldc` bytes apart) = or += aᵀ·b: row k of a are five adjacent values, of b eight; rows lie `lda` and `ldb`
  * bytes apart.
@@ -19,152 +90,21 @@ function addSums<T>(a: v128, b: v128): v128 {
 export function microStrided<T>(
   k: i32, a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, add: i32,
 ): void {
-  let c00 = i32x4.splat(0);
-  let c01 = i32x4.splat(0);
-  let c10 = i32x4.splat(0);
-  let c11 = i32x4.splat(0);
-  let c20 = i32x4.splat(0);
-  let c21 = i32x4.splat(0);
-  let c30 = i32x4.splat(0);
-  let c31 = i32x4.splat(0);
-  let c40 = i32x4.splat(0);
-  let c41 = i32x4.splat(0);
-  let from = b;
-  for (; k > 0; k--) {
-    const b0 = v128.load(from);
-    const b1 = v128.load(from, 16);
-    let s = v128.load32_splat(a);
-    c00 = maddOf<T>(s, b0, c00);
-    c01 = maddOf<T>(s, b1, c01);
-    s = v128.load32_splat(a, 4);
-    c10 = maddOf<T>(s, b0, c10);
-    c11 = maddOf<T>(s, b1, c11);
-    s = v128.load32_splat(a, 8);
-    c20 = maddOf<T>(s, b0, c20);
-    c21 = maddOf<T>(s, b1, c21);
-    s = v128.load32_splat(a, 12);
-    c30 = maddOf<T>(s, b0, c30);
-    c31 = maddOf<T>(s, b1, c31);
-    s = v128.load32_splat(a, 16);
-    c40 = maddOf<T>(s, b0, c40);
-    c41 = maddOf<T>(s, b1, c41);
-    a += lda;
-    from += ldb;
-  }
-  if (add) {
-    v128.store(c, addSums<T>(v128.load(c), c00));
-    v128.store(c, addSums<T>(v128.load(c, 16), c01), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c10));
-    v128.store(c, addSums<T>(v128.load(c, 16), c11), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c20));
-    v128.store(c, addSums<T>(v128.load(c, 16), c21), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c30));
-    v128.store(c, addSums<T>(v128.load(c, 16), c31), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c40));
-    v128.store(c, addSums<T>(v128.load(c, 16), c41), 16);
-    return;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  c += ldc;
-  v128.store(c, c10);
-  v128.store(c, c11, 16);
-  c += ldc;
-  v128.store(c, c20);
-  v128.store(c, c21, 16);
-  c += ldc;
-  v128.store(c, c30);
-  v128.store(c, c31, 16);
-  c += ldc;
-  v128.store(c, c40);
-  v128.store(c, c41, 16);
+  microOf<T>(false, k, a, lda, b, ldb, c, ldc, add);
 }
 
 /** As `microStrided`, but row k of b are the eight values at `b + offsets[k]`: windows read in place. */
-@inline
-function microTableOf<T>(
-  k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
-): void {
-  let c00 = i32x4.splat(0);
-  let c01 = i32x4.splat(0);
-  let c10 = i32x4.splat(0);
-  let c11 = i32x4.splat(0);
-  let c20 = i32x4.splat(0);
-  let c21 = i32x4.splat(0);
-  let c30 = i32x4.splat(0);
-  let c31 = i32x4.splat(0);
-  let c40 = i32x4.splat(0);
-  let c41 = i32x4.splat(0);
-  for (; k > 0; k--) {
-    const from = b + load<usize>(offsets);
-    const b0 = v128.load(from);
-    const b1 = v128.load(from, 16);
-    let s = v128.load32_splat(a);
-    c00 = maddOf<T>(s, b0, c00);
-    c01 = maddOf<T>(s, b1, c01);
-    s = v128.load32_splat(a, 4);
-    c10 = maddOf<T>(s, b0, c10);
-    c11 = maddOf<T>(s, b1, c11);
-    s = v128.load32_splat(a, 8);
-    c20 = maddOf<T>(s, b0, c20);
-    c21 = maddOf<T>(s, b1, c21);
-    s = v128.load32_splat(a, 12);
-    c30 = maddOf<T>(s, b0, c30);
-    c31 = maddOf<T>(s, b1, c31);
-    s = v128.load32_splat(a, 16);
-    c40 = maddOf<T>(s, b0, c40);
-    c41 = maddOf<T>(s, b1, c41);
-    a += lda;
-    offsets += 4;
-  }
-  if (add) {
-    v128.store(c, addSums<T>(v128.load(c), c00));
-    v128.store(c, addSums<T>(v128.load(c, 16), c01), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c10));
-    v128.store(c, addSums<T>(v128.load(c, 16), c11), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c20));
-    v128.store(c, addSums<T>(v128.load(c, 16), c21), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c30));
-    v128.store(c, addSums<T>(v128.load(c, 16), c31), 16);
-    c += ldc;
-    v128.store(c, addSums<T>(v128.load(c), c40));
-    v128.store(c, addSums<T>(v128.load(c, 16), c41), 16);
-    return;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  c += ldc;
-  v128.store(c, c10);
-  v128.store(c, c11, 16);
-  c += ldc;
-  v128.store(c, c20);
-  v128.store(c, c21, 16);
-  c += ldc;
-  v128.store(c, c30);
-  v128.store(c, c31, 16);
-  c += ldc;
-  v128.store(c, c40);
-  v128.store(c, c41, 16);
-}
-
 export function microTable(
   k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
 ): void {
-  microTableOf<f32>(k, a, lda, b, offsets, c, ldc, add);
+  microOf<f32>(true, k, a, lda, b, offsets, c, ldc, add);
 }
 
 /** On pairs of int16, to int32. */
 export function microTablePairs(
   k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
 ): void {
-  microTableOf<i16>(k, a, lda, b, offsets, c, ldc, add);
+  microOf<i16>(true, k, a, lda, b, offsets, c, ldc, add);
 }
 
 /**
