@@ -18,7 +18,7 @@ import {
 } from './plan.js';
 import { planeForward, planeInputGradient, planeKind, planeWeightGradient } from './planes.js';
 import { weightGradient } from './weightgrad.js';
-import { FEWEST_CHANNELS, suitsWinograd, winograd } from './winograd.js';
+import { type ConvolutionKind, FEWEST_CHANNELS, suitsWinograd, winograd } from './winograd.js';
 
 /** Pixels a block of narrow images should have together, for whole tiles. */
 const BLOCK_PIXELS = 64;
@@ -89,7 +89,7 @@ function forwardOnPairs(
   machine: Machine,
   x: View,
   w: View,
-  kind: Parameters<typeof suitsWinograd>[1],
+  kind: ConvolutionKind,
   geometry: ConvGeometry,
   out: View,
 ): boolean {
@@ -225,7 +225,7 @@ function zeros(machine: Machine, out: View): View {
 /** Runs one sliding product by the kernel that suits its shape. */
 function slide(machine: Machine, sliding: Sliding, filters: Filters): void {
   const { source, out } = sliding;
-  if (source.channels === 1 && out.channels <= 2 && !sliding.scales) slideDepthwise(machine, sliding, filters);
+  if (source.channels === 1 && out.channels <= 2) slideDepthwise(machine, sliding, filters);
   else if (isPointwise(sliding)) slidePoints(machine, sliding, filters);
   else {
     const panels = Math.ceil(out.channels / ROWS);

@@ -50,7 +50,7 @@ export function fitsWinogradPairs(x: Grid, w: Grid, terms: number): boolean {
 }
 
 /**
- * Packs contiguous `x [N, C, H, W]` and `w [O, C, kh, kw]` for products of pairs and hands them to `work`, with the address of the
+ * Packs `x [N, C, H, W]` and `w [O, C, kh, kw]` for products of pairs and hands them to `work`, with the address of the
  * scale of each output channel over `divisor`. False, and nothing done, if a value is not on its grid after all.
  */
 export function withPairs(

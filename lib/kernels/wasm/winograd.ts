@@ -43,22 +43,19 @@ const MOST_SEGMENTS = 8;
 /** Estimated multiply-adds a nanosecond. */
 const RATE = 17;
 
+/** What decides how a convolution runs: its kernel, the extents of its result, channels read and written. */
+export interface ConvolutionKind {
+  readonly kernel: readonly number[];
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly channels: number;
+  readonly rows: number;
+}
+
 /** Whether a convolution of this kind gains by tiles of this edge. */
 export function suitsWinograd(
   choice: WinogradChoice,
-  {
-    kernel,
-    outHeight,
-    outWidth,
-    channels,
-    rows,
-  }: {
-    kernel: readonly number[];
-    outHeight: number;
-    outWidth: number;
-    channels: number;
-    rows: number;
-  },
+  { kernel, outHeight, outWidth, channels, rows }: ConvolutionKind,
   { stride, dilation, groups }: ConvGeometry,
 ): boolean {
   if (choice === 'off' || groups !== 1 || kernel[0] !== 3 || kernel[1] !== 3) return false;

@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
 import t from 'tap';
 import type { Backend } from '../../../lib/kernels/backend.js';
 import { completeBackend } from '../../../lib/kernels/defaults.js';
 import type { Block, Content } from '../../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, VARIANTS } from '../../../lib/kernels/gpu/index.js';
-import { setBackend, startBackend } from '../../../lib/kernels/registry.js';
+import { startBackend } from '../../../lib/kernels/registry.js';
 import { BackendError } from '../../../lib/tensor/errors.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
-import { runConformance } from '../../conformance/main.js';
+import { noGoldenFiles, passesGoldenFiles } from '../../goldenFiles.js';
 import { deviceConformance } from '../conformance/device.js';
 import { edgeConformance } from '../conformance/edges.js';
 import { Subject } from '../conformance/subject.js';
@@ -21,7 +20,6 @@ import { sameBits } from './variants.js';
  * takes minutes on a software adapter.
  */
 
-const golden = process.env['A2Q_GOLDEN_DIR'] ?? '../shared/golden';
 const full = process.env['A2Q_GPU_SPECS'] === 'full';
 
 async function start(): Promise<Backend | string> {
@@ -51,14 +49,7 @@ if (typeof backend === 'string') {
     await t.test('edges', (t) => edgeConformance(t, new Subject(backend, 'float32')));
   }
 
-  const skip = existsSync(golden) ? false : `no golden files at ${golden}`;
-  await t.test('golden files of Brevitas and PyTorch', { skip }, async (t) => {
-    setBackend(backend);
-    const report = await runConformance(golden);
-    t.same(report.failures, [], 'no case differs');
-    t.same(report.skips, [], 'no case is skipped');
-    t.ok(report.passed > 1000, `${report.passed} cases pass`);
-  });
+  await t.test('golden files of Brevitas and PyTorch', { skip: noGoldenFiles }, (t) => passesGoldenFiles(t, backend));
 
   await t.test('steps that are not waited for leave nothing on the device', async (t) => {
     // Anew: what the golden runs left behind is freed whenever the collector gets to it.

@@ -294,40 +294,23 @@ export function resultRow2(line: usize, a: usize, b: usize, c: usize, d: usize):
   v128.store64_lane(d, cd, 1);
 }
 
-/** G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. */
+/** G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. T = i16: 24·G, which takes integers to integers. */
 @inline
-function filterLine4(from: usize, by: usize, to: usize, step: usize): void {
+function filterLine4<T>(from: usize, by: usize, to: usize, step: usize): void {
+  const unit: f32 = isFloat<T>() ? 1 : 24;
   const w0 = v128.load(from);
   const w1 = v128.load(from + by);
   const w2 = v128.load(from + 2 * by);
-  v128.store(to, times<f32>(0.25, w0));
-  const ends = times<f32>(-1.0 / 6.0, add<f32>(w0, w2));
-  const middle = times<f32>(1.0 / 6.0, w1);
+  v128.store(to, times<f32>(unit / 4, w0));
+  const ends = times<f32>(-unit / 6, add<f32>(w0, w2));
+  const middle = times<f32>(unit / 6, w1);
   v128.store(to + step, sub<f32>(ends, middle));
   v128.store(to + 2 * step, add<f32>(ends, middle));
-  const outer = add<f32>(times<f32>(1.0 / 24.0, w0), times<f32>(1.0 / 6.0, w2));
-  const inner = times<f32>(1.0 / 12.0, w1);
+  const outer = add<f32>(times<f32>(unit / 24, w0), times<f32>(unit / 6, w2));
+  const inner = times<f32>(unit / 12, w1);
   v128.store(to + 3 * step, add<f32>(outer, inner));
   v128.store(to + 4 * step, sub<f32>(outer, inner));
-  v128.store(to + 5 * step, w2);
-}
-
-/** 24·G of F(4×4), which takes integers to integers. */
-@inline
-function filterLineWhole(from: usize, by: usize, to: usize, step: usize): void {
-  const w0 = v128.load(from);
-  const w1 = v128.load(from + by);
-  const w2 = v128.load(from + 2 * by);
-  v128.store(to, times<f32>(6, w0));
-  const ends = times<f32>(-4, add<f32>(w0, w2));
-  const middle = times<f32>(4, w1);
-  v128.store(to + step, sub<f32>(ends, middle));
-  v128.store(to + 2 * step, add<f32>(ends, middle));
-  const outer = add<f32>(w0, times<f32>(4, w2));
-  const inner = times<f32>(2, w1);
-  v128.store(to + 3 * step, add<f32>(outer, inner));
-  v128.store(to + 4 * step, sub<f32>(outer, inner));
-  v128.store(to + 5 * step, times<f32>(24, w2));
+  v128.store(to + 5 * step, times<f32>(unit, w2));
 }
 
 @inline
@@ -345,12 +328,9 @@ function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
 
 /** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. T = i16: times 24². */
 export function transformFilters<T>(edge: i32, from: usize, work: usize, to: usize): void {
-  if (!isFloat<T>()) {
-    for (let s: usize = 0; s < 48; s += 16) filterLineWhole(from + s, 48, work + s, 48);
-    for (let y: usize = 0; y < 6; y++) filterLineWhole(work + y * 48, 16, to + y * 96, 16);
-  } else if (edge == 4) {
-    for (let s: usize = 0; s < 48; s += 16) filterLine4(from + s, 48, work + s, 48);
-    for (let y: usize = 0; y < 6; y++) filterLine4(work + y * 48, 16, to + y * 96, 16);
+  if (edge == 4) {
+    for (let s: usize = 0; s < 48; s += 16) filterLine4<T>(from + s, 48, work + s, 48);
+    for (let y: usize = 0; y < 6; y++) filterLine4<T>(work + y * 48, 16, to + y * 96, 16);
   } else {
     for (let s: usize = 0; s < 48; s += 16) filterLine2(from + s, 48, work + s, 48);
     for (let y: usize = 0; y < 4; y++) filterLine2(work + y * 48, 16, to + y * 64, 16);
