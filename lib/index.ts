@@ -36,13 +36,8 @@ export type { View } from './tensor/view.js';
 
 // The machine: the backends, and which one runs.
 
-export type {
-  Backend,
-  BackendImplementation,
-  ConvGeometry,
-  FusedKernels,
-  RequiredKernels,
-} from './kernels/backend.js';
+export type { Backend, ConvGeometry, RequiredKernels } from './kernels/backend.js';
+export type { FastPaths, FastRow, QuantGrid } from './kernels/fast.js';
 export { createReferenceBackend } from './kernels/reference/index.js';
 export {
   BACKEND_NAMES,
@@ -54,6 +49,8 @@ export {
   setBackend,
   startBackend,
 } from './kernels/registry.js';
+export { type Call, explain } from './kernels/trace.js';
+export * as views from './kernels/value.js';
 export {
   createWasmBackend,
   loadWasmBackend,
@@ -65,6 +62,8 @@ export {
 // The derivative: functions of tensors, the tape, functions of your own.
 
 export {
+  apply,
+  applyAll,
   avgPool2d,
   type BatchNormResult,
   backward,
@@ -82,9 +81,14 @@ export {
   maxPool2d,
   type NormFollower,
   noGrad,
+  type Outputs,
   type Pair,
   type PoolOptions,
   pixelShuffle,
+  type Row,
+  resizeConv2d,
+  row,
+  type Saved,
   type StraightThroughDefinition,
   straightThrough,
   upsampleNearest,
@@ -96,7 +100,7 @@ export * from './autograd/ops.js';
 
 export * from './nn/index.js';
 export { Espcn, type EspcnOptions } from './nn/models/espcn.js';
-export type { BinaryModule, LayerFactory, LayerOptions, LayerRole } from './nn/models/factory.js';
+export type { LayerFactory, LayerOptions, LayerRole } from './nn/models/factory.js';
 export { floatLayers } from './nn/models/floatLayers.js';
 export { MobileNetV1, type MobileNetV1Options } from './nn/models/mobileNetV1.js';
 export { ResNet18, type ResNet18Options } from './nn/models/resNet18.js';
@@ -104,6 +108,7 @@ export { SmallCnn, type SmallCnnOptions } from './nn/models/smallCnn.js';
 
 // The method: integer formats and bounds, the exact accumulator test, quantizers and quantized layers, initialisation.
 
+export { a2qPenalty, a2qRows, a2qWeights } from './quant/a2qWeights.js';
 export {
   type ChannelTest,
   type InputBounds,
@@ -114,6 +119,7 @@ export {
   witness,
   worstCase,
 } from './quant/accumulator.js';
+export { AccumulatorAwareQuantizer, type AccumulatorOptions, a2q, a2qPlus } from './quant/accumulatorAware.js';
 export {
   type ActivationFactory,
   type ActivationOptions,
@@ -157,6 +163,7 @@ export {
   type QuantLayerOptions,
   QuantLinear,
   QuantReLU,
+  QuantResizeConv2d,
   quantLayers,
 } from './quant/layers.js';
 export { accumulatorPenalty, PENALTY_WEIGHT } from './quant/penalty.js';
@@ -164,10 +171,6 @@ export { EDGE_BITS, layerPolicy, METHODS, type Method, type PolicyOptions } from
 export { l1BallThreshold, projectL1Ball, projectL1Rows } from './quant/projection.js';
 export { integers, type QuantTensor } from './quant/quantTensor.js';
 export {
-  AccumulatorAwareQuantizer,
-  type AccumulatorOptions,
-  a2q,
-  a2qPlus,
   affine,
   affineLearned,
   LearnedWeightQuantizer,

@@ -1,8 +1,8 @@
 import { TapeError } from '../tensor/errors.js';
 import { unkeep } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { Row } from './row.js';
-import { applyRow, backward, noGrad, withGrad } from './tape.js';
+import { row } from './row.js';
+import { apply, backward, noGrad, withGrad } from './tape.js';
 
 /** A user's own operation with its own gradient. */
 export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
@@ -34,9 +34,10 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
   const tensors = (views: readonly ConstructorParameters<typeof Tensor>[0][]) =>
     views.map((view) => new Tensor(view)) as unknown as Inputs;
   return (...inputs) => {
-    const row: Row<unknown> = {
+    const own = row<null>({
+      name,
       shape: 'own',
-      forward: (_, views) => noGrad(() => definition.forward(...tensors(views))),
+      value: (views) => noGrad(() => definition.forward(...tensors(views))),
       saves: [...inputs.keys(), 'output'],
       vjp: (g, saved) => {
         const given = tensors(inputs.map((_, i) => saved.input(i)));
@@ -44,10 +45,10 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
         if (grads.length !== inputs.length) {
           throw new TapeError(name, `vjp returned ${grads.length} gradients for ${inputs.length} inputs`);
         }
-        return [...grads];
+        return grads;
       },
-    };
-    return applyRow(name, row, inputs, {});
+    });
+    return apply(own, inputs, null);
   };
 }
 

@@ -1,13 +1,13 @@
-import type { ChannelStats, QuantGrid, Window } from '../kernels/backend.js';
-import { backendOf } from '../kernels/value.js';
+import type { ConvGeometry, Window } from '../kernels/backend.js';
+import type { QuantGrid } from '../kernels/fast.js';
 import { full } from '../tensor/create.js';
-import { QuantError, ShapeError } from '../tensor/errors.js';
-import { Tensor } from '../tensor/tensor.js';
-import type { View } from '../tensor/view.js';
-import { mean, reshape } from './ops.js';
-import { pixelShuffle, subPixelKernel } from './resample.js';
-import { checkImage } from './rows/images.js';
-import { apply } from './tape.js';
+import { ShapeError } from '../tensor/errors.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { add, mean, reshape } from './ops.js';
+import { convolutionRows } from './rows/convolution.js';
+import { checkImage, imageRows } from './rows/images.js';
+import { normalizationRows } from './rows/normalization.js';
+import { apply, applyAll } from './tape.js';
 
 /** One number for both directions, or `[vertical, horizontal]`. */
 export type Pair = number | readonly [number, number];
@@ -18,11 +18,6 @@ export interface ConvOptions {
   readonly padding?: Pair;
   readonly dilation?: Pair;
   readonly groups?: number;
-  /**
-   * Repeats each pixel of the input r × r times before the window slides ("resize convolution", Odena et al. 2016). Wants
-   * stride, dilation and groups 1, an odd kernel and the padding that keeps the size. Default 1.
-   */
-  readonly resize?: number;
 }
 
 /** Geometry of a pooling window; the stride defaults to the kernel. */
@@ -41,51 +36,35 @@ export function pair(op: string, name: string, value: Pair, least: number): read
   return both;
 }
 
-/** All of a convolution's geometry. @throws ShapeError if a number is out of range, or `resize` does not go with the rest */
-export function convGeometry(op: string, kernel: readonly [number, number], options: ConvOptions) {
-  const { groups = 1, resize = 1 } = options;
-  const geometry = {
+/** All of a convolution's geometry. @throws ShapeError if a number is out of range */
+export function convGeometry(op: string, options: ConvOptions): ConvGeometry {
+  const { groups = 1 } = options;
+  if (!Number.isInteger(groups) || groups < 1) {
+    throw new ShapeError(op, `groups must be a positive integer; it is ${groups}`);
+  }
+  return {
     stride: pair(op, 'stride', options.stride ?? 1, 1),
     padding: pair(op, 'padding', options.padding ?? 0, 0),
     dilation: pair(op, 'dilation', options.dilation ?? 1, 1),
     groups,
-    resize,
   };
-  for (const [name, value] of Object.entries({ groups, resize })) {
-    if (!Number.isInteger(value) || value < 1) throw new ShapeError(op, `${name} must be at least 1; it is ${value}`);
-  }
-  if (resize === 1) return geometry;
-  const { stride, padding, dilation } = geometry;
-  if ([...stride, ...dilation, groups].some((each) => each !== 1)) {
-    throw new ShapeError(op, 'resize wants stride, dilation and groups to be 1');
-  }
-  if (kernel.some((extent, axis) => extent !== 2 * padding[axis] + 1)) {
-    throw new ShapeError(op, `resize wants a kernel of 2·padding + 1; they are [${kernel}] and [${padding}]`);
-  }
-  return geometry;
 }
 
 /**
  * Cross-correlation of `x [N, C, H, W]` with `w [O, C/groups, kh, kw]`, plus `bias [O]`, → `[N, O, oh, ow]`.
- * @throws ShapeError if channels, groups and `resize` do not fit, or the kernel exceeds the padded image
+ * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded image
  */
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  const { resize, ...geometry } = convGeometry('conv2d', [w.shape[2], w.shape[3]], options);
-  const y = resize === 1 ? apply('conv2d', [x, w], geometry) : resizeConv2d(x, w, resize);
-  if (bias === null) return y;
-  if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
-    throw new ShapeError('conv2d', 'bias must hold one number an output channel', [bias.shape, w.shape]);
-  }
-  return apply('add', [y, reshape(bias, [1, bias.shape[0], 1, 1])], {});
+  return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), bias);
 }
 
-/**
- * A resize convolution without the resized image: a convolution at the small resolution whose r²·O outputs are the
- * sub-pixels of the large one. Shi et al. 2016 (arXiv 1609.07009) show the two to be the same map.
- */
-function resizeConv2d(x: Tensor, w: Tensor, factor: number): Tensor {
-  const { kernel, padding } = subPixelKernel(w, factor);
-  return pixelShuffle(apply('conv2d', [x, kernel], { stride: [1, 1], padding, dilation: [1, 1], groups: 1 }), factor);
+/** `y [N, O, …] + bias [O]`. @throws ShapeError unless the bias holds one number an output channel */
+export function addBias(op: string, y: Tensor, bias: Tensor | null): Tensor {
+  if (bias === null) return y;
+  if (bias.rank !== 1 || bias.shape[0] !== y.shape[1]) {
+    throw new ShapeError(op, 'bias must hold one number an output channel', [bias.shape, y.shape]);
+  }
+  return add(y, reshape(bias, [1, bias.shape[0], 1, 1]));
 }
 
 function poolWindow(op: string, options: PoolOptions): Window {
@@ -100,7 +79,7 @@ function poolWindow(op: string, options: PoolOptions): Window {
 
 /** Maximum over windows of `x [N, C, H, W]`; padding never wins, the gradient goes to the first maximum. */
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
-  return apply('maxPool2d', [x], poolWindow('maxPool2d', options));
+  return apply(imageRows.maxPool2d, [x], poolWindow('maxPool2d', options));
 }
 
 /** Mean over windows of `x [N, C, H, W]`; zeros of the padding count, as PyTorch's default has it. */
@@ -148,28 +127,12 @@ export function batchNorm(
   if (x.size / Math.max(1, x.shape[1]) < 2) {
     throw new ShapeError('batchNorm', 'training needs more than one value a channel', [x.shape]);
   }
-  const stats = emptyStats(x);
-  const y =
+  const [y, mean, variance] =
     typeof follower === 'string'
-      ? apply('batchNorm', [x, weight, bias], { epsilon, activation: follower, stats })
-      : apply('batchNormQuantize', [x, weight, bias, follower.scale], { epsilon, grid: follower.grid, stats });
-  return { y, mean: new Tensor(stats.mean), variance: new Tensor(stats.variance) };
-}
-
-/** Room for the statistics of the channels of `x`. */
-export function emptyStats(x: View): ChannelStats {
-  const both = backendOf(x).fill([2, x.shape[1]], 0, x.storage.dtype);
-  const row = (i: number) => ({ storage: both.storage, shape: [x.shape[1]], strides: [1], offset: i * x.shape[1] });
-  return { mean: row(0), variance: row(1) };
-}
-
-/**
- * `clip(roundHalfEven(x/s), low, high)·s` with one scale, straight through (see the row of this name).
- * @throws QuantError if the grid is not a pair of ascending integers
- */
-export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor {
-  if (!Number.isInteger(grid.low) || !Number.isInteger(grid.high) || grid.low >= grid.high) {
-    throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
-  }
-  return apply('fakeQuantize', [x, scale], grid);
+      ? applyAll(normalizationRows.batchNorm, [x, weight, bias], { epsilon, activation: follower })
+      : applyAll(normalizationRows.batchNormQuantize, [x, weight, bias, follower.scale], {
+          epsilon,
+          grid: follower.grid,
+        });
+  return { y, mean, variance };
 }

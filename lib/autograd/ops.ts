@@ -1,79 +1,15 @@
-import { backendOf } from '../kernels/value.js';
-import { full } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import { broadcastShapes, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../tensor/shape.js';
-import { Tensor } from '../tensor/tensor.js';
-import type { binaryRows, unaryRows } from './rows/elementwise.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { div, exp, log, maximum, minimum, sub, type TensorLike } from './rows/elementwise.js';
+import { layoutRows } from './rows/layout.js';
+import { linearRows } from './rows/linear.js';
+import { reductionRows } from './rows/reduction.js';
 import { apply } from './tape.js';
 
-/**
- * The functions users call. Each is one row of the table, or a few lines composed of such; all broadcast by NumPy's rule
- * and take plain numbers where a tensor of one element would do.
- */
+/** The functions users call: elementwise ones stand beside their rows; the rest take arguments in a more convenient form. */
 
-/** A tensor, or a number standing for a scalar tensor. */
-export type TensorLike = Tensor | number;
-
-function lift(x: TensorLike, like: TensorLike): Tensor {
-  if (typeof x !== 'number') return x;
-  if (typeof like === 'number') return full([], x);
-  return new Tensor(backendOf(like).fill([], x, like.dtype));
-}
-
-type Unary = (x: Tensor) => Tensor;
-type Binary = (a: TensorLike, b: TensorLike) => Tensor;
-
-function unary(name: keyof typeof unaryRows): Unary {
-  return (x) => apply(name, [x], {});
-}
-
-function binary(name: keyof typeof binaryRows): Binary {
-  return (a, b) => apply(name, [lift(a, b), lift(b, a)], {});
-}
-
-export const neg = unary('neg');
-/** |x|, slope 0 at 0. */
-export const abs = unary('abs');
-export const exp = unary('exp');
-/** 2^x. */
-export const exp2 = unary('exp2');
-export const log = unary('log');
-export const log2 = unary('log2');
-export const sqrt = unary('sqrt');
-export const square = unary('square');
-/** max(x, 0), slope 0 at 0. */
-export const relu = unary('relu');
-export const tanh = unary('tanh');
-export const sigmoid = unary('sigmoid');
-/** −1, 0 or 1; no gradient. */
-export const sign = unary('sign');
-/** Nearest integer, ties to even; the gradient passes straight through. */
-export const roundHalfEven = unary('roundHalfEven');
-/** Toward zero; the gradient passes straight through. */
-export const trunc = unary('trunc');
-/** Toward −∞; the gradient passes straight through. */
-export const floor = unary('floor');
-/** Toward +∞; the gradient passes straight through. */
-export const ceil = unary('ceil');
-
-export const add = binary('add');
-export const sub = binary('sub');
-export const mul = binary('mul');
-export const div = binary('div');
-/** min(a, b); at equality the gradient goes to `a`. */
-export const minimum = binary('minimum');
-/** max(a, b); at equality the gradient goes to `a`. */
-export const maximum = binary('maximum');
-export const equal = binary('equal');
-export const less = binary('less');
-export const lessEqual = binary('lessEqual');
-export const greater = binary('greater');
-export const greaterEqual = binary('greaterEqual');
-
-/** `condition ≠ 0 ? a : b`, all three broadcast. */
-export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
-  return apply('where', [condition, lift(a, condition), lift(b, condition)], {});
-}
+export * from './rows/elementwise.js';
 
 /** x limited to [low, high]; the gradient passes inside and at the ends, and is blocked outside. */
 export function clip(x: Tensor, low: TensorLike, high: TensorLike): Tensor {
@@ -83,15 +19,17 @@ export function clip(x: Tensor, low: TensorLike, high: TensorLike): Tensor {
 /** The same elements, row-major; one extent may be −1 and is worked out. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const open = shape.indexOf(-1);
-  if (open < 0) return apply('reshape', [x], { shape });
+  if (open < 0) return apply(layoutRows.reshape, [x], { shape });
   const rest = sizeOf(shape.filter((_, i) => i !== open));
-  return apply('reshape', [x], { shape: shape.map((extent, i) => (i === open ? x.size / Math.max(1, rest) : extent)) });
+  return apply(layoutRows.reshape, [x], {
+    shape: shape.map((extent, i) => (i === open ? x.size / Math.max(1, rest) : extent)),
+  });
 }
 
 /** Axes in another order; without `axes`, reversed. */
 export function permute(x: Tensor, axes?: readonly number[]): Tensor {
   const order = axes?.map((axis) => normalizeAxis('permute', axis, x.rank));
-  return apply('permute', [x], { axes: order ?? x.shape.map((_, axis) => x.rank - 1 - axis) });
+  return apply(layoutRows.permute, [x], { axes: order ?? x.shape.map((_, axis) => x.rank - 1 - axis) });
 }
 
 /** Swaps two axes, by default the last two. */
@@ -99,12 +37,12 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
   [axes[i], axes[j]] = [axes[j], axes[i]];
-  return apply('permute', [x], { axes });
+  return apply(layoutRows.permute, [x], { axes });
 }
 
 /** Extents of 1 repeated to `shape`, without a copy. */
 export function expand(x: Tensor, shape: Shape): Tensor {
-  return apply('expand', [x], { shape });
+  return apply(layoutRows.expand, [x], { shape });
 }
 
 /** Elements `start ≤ i < end` by `step` along `axis`; negative positions count from the end. */
@@ -112,13 +50,18 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
   const at = normalizeAxis('slice', axis, x.rank);
   const extent = x.shape[at];
   const from = (i: number) => (i < 0 ? i + extent : i);
-  return apply('slice', [x], { axis: at, start: from(start), end: end === undefined ? extent : from(end), step });
+  return apply(layoutRows.slice, [x], {
+    axis: at,
+    start: from(start),
+    end: end === undefined ? extent : from(end),
+    step,
+  });
 }
 
 /** Tensors one after the other along `axis`. */
 export function concat(xs: readonly Tensor[], axis = 0): Tensor {
   if (xs.length === 0) throw new ShapeError('concat', 'needs at least one tensor');
-  return apply('concat', xs, { axis: normalizeAxis('concat', axis, xs[0].rank) });
+  return apply(layoutRows.concat, xs, { axis: normalizeAxis('concat', axis, xs[0].rank) });
 }
 
 /** How a reduction treats its axes: which (default all), and whether they stay as extents of 1. */
@@ -129,7 +72,7 @@ export interface ReduceOptions {
 
 function reduce(name: 'sum' | 'max', x: Tensor, options: ReduceOptions): Tensor {
   const axes = normalizeAxes(name, options.axes, x.rank);
-  const kept = axes.length === 0 ? x : apply(name, [x], { axes });
+  const kept = axes.length === 0 ? x : apply(reductionRows[name], [x], { axes });
   return options.keepDims
     ? kept
     : reshape(
@@ -154,7 +97,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /** The k-th smallest of all elements, 1-based, as a scalar. */
 export function kthSmallest(x: Tensor, k: number): Tensor {
-  return apply('kthSmallest', [x], { k });
+  return apply(reductionRows.kthSmallest, [x], { k });
 }
 
 /**
@@ -172,7 +115,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     const matrix = x.shape.slice(-2);
     return reshape(expand(x, [...lead, ...matrix]), [sizeOf(lead), ...matrix]);
   };
-  const product = apply('matmul', [flat(a), flat(b)], {});
+  const product = apply(linearRows.matmul, [flat(a), flat(b)], {});
   return reshape(product, [...lead, a.shape[a.rank - 2], b.shape[b.rank - 1]]);
 }
 

@@ -2,12 +2,15 @@ import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { addBias } from './imageOps.js';
 import { matmul, permute, reshape } from './ops.js';
+import { convolutionRows } from './rows/convolution.js';
+import { imageRows } from './rows/images.js';
 import { apply } from './tape.js';
 
 /** `[N, C, H, W] → [N, C, factor·H, factor·W]`, each pixel repeated. */
 export function upsampleNearest(x: Tensor, factor: number): Tensor {
-  return apply('upsampleNearest', [x], { factor });
+  return apply(imageRows.upsampleNearest, [x], { factor });
 }
 
 /** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
@@ -68,4 +71,24 @@ export function subPixelKernel(w: Tensor, factor: number): { kernel: Tensor; pad
     kernel: reshape(split, [outputs * factor * factor, channels, down.taps, across.taps]),
     padding: [down.padding, across.padding],
   };
+}
+
+/**
+ * Nearest up-sampling by `factor`, then a convolution that keeps the size ("resize convolution", Odena et al. 2016), without
+ * the large image: at the small resolution its `factor²·O` outputs are the sub-pixels of the large one (Shi et al. 2016,
+ * arXiv 1609.07009, show the two to be the same map).
+ *
+ * @param x `[N, C, H, W]` @param w `[O, C, kh, kw]`, odd extents @param bias `[O]` @returns `[N, O, factor·H, factor·W]`
+ * @throws ShapeError for an even kernel, a factor that is no positive integer, or channels that do not fit
+ */
+export function resizeConv2d(x: Tensor, w: Tensor, bias: Tensor | null, factor: number): Tensor {
+  if (!Number.isInteger(factor) || factor < 1) {
+    throw new ShapeError('resizeConv2d', `factor must be a positive integer; it is ${factor}`);
+  }
+  if (w.rank !== 4 || w.shape[2] % 2 === 0 || w.shape[3] % 2 === 0) {
+    throw new ShapeError('resizeConv2d', 'w must be [O, C, kh, kw] with odd extents', [w.shape]);
+  }
+  const { kernel, padding } = subPixelKernel(w, factor);
+  const geometry = { stride: [1, 1], padding, dilation: [1, 1], groups: 1 } as const;
+  return addBias('resizeConv2d', pixelShuffle(apply(convolutionRows.conv2d, [x, kernel], geometry), factor), bias);
 }

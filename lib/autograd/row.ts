@@ -1,44 +1,99 @@
-import type { Backend } from '../kernels/backend.js';
+import type { FastAttrs, FastRow, FastRows, JointVjp, Outputs, Saved, Vjp } from '../kernels/fast.js';
+import { choose } from '../kernels/trace.js';
+import { backendOf } from '../kernels/value.js';
 import type { Shape } from '../tensor/shape.js';
+import { scope } from '../tensor/storage.js';
 import type { View } from '../tensor/view.js';
 
-/** What a gradient rule may look at: only what its row declares to save. */
-export interface Saved<A> {
-  readonly attrs: A;
-  /** Shapes of all inputs (after broadcasting, for elementwise rows). */
-  readonly shapes: readonly Shape[];
-  /** Input `index`; the row must list it in `saves`. */
-  input(index: number): View;
-  /** The result; the row must list `'output'` in `saves`. */
-  output(): View;
-}
-
-/** Vector-Jacobian product: the gradient to one argument, from the gradient `g` to the result. */
-export type Vjp<A> = (g: View, saved: Saved<A>) => View;
-
-/** Gradients to all arguments at once, where one kernel yields several; `null` for those without. */
-export type JointVjp<A> = (g: View, saved: Saved<A>) => (View | null)[];
+export type { JointVjp, Outputs, Saved, Vjp } from '../kernels/fast.js';
 
 /**
- * One primitive: shape rule, forward and gradients stand together. Everything else in the project is composed from
- * rows, so this table is the whole of what must be differentiated by hand.
+ * One primitive: shape rule, value and gradients stand together, composed of the required kernels (`kernels/value.ts`).
+ * Everything else in the project is composed from rows, so they are the whole of what must be differentiated by hand.
  */
 export interface Row<A> {
-  /** Output shape, or ShapeError. `'broadcast'`: elementwise, operands stretch to a common shape. `'own'`: unchecked. */
-  readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape);
-  readonly forward: (k: Backend, inputs: readonly View[], attrs: A) => View;
+  /** Appears in error messages. */
+  readonly name: string;
+  /**
+   * Output shape (shapes, where there are several outputs), or ShapeError. `'broadcast'`: elementwise, operands stretch to
+   * a common shape. `'own'`: unchecked.
+   */
+  readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape | readonly Shape[]);
+  /** The definition. Rows with several outputs return them in their order. */
+  readonly value: (inputs: readonly View[], attrs: A) => Outputs;
   /** One rule per argument (`null`: no gradient), or one joint rule; absent if nothing is differentiable. */
   readonly vjp?: readonly (Vjp<A> | null)[] | JointVjp<A>;
-  /** The values the rules read: input indices and `'output'`. Nothing else stays alive for backward. */
-  readonly saves?: readonly (number | 'output')[];
+  /** The values the rules read: input indices and outputs. Nothing else stays alive for backward. */
+  readonly saves?: readonly SavedKey[];
+  /** Number of outputs. Default 1. Only the first has a history; the others are constants of the point. */
+  readonly outputs?: number;
   /**
    * For straight-through rows, the function whose derivative the rules promise, as seen from the point `at`; given as a
    * formula for documentation here and as code in the gradient checks.
    */
   readonly surrogate?: string;
+  /** Whether the row only moves numbers, and so takes int32 too: arithmetic on that is nobody's. */
+  readonly moves?: true;
+  /** Whether backends may offer a fast path under this name (`kernels/fast.ts`). */
+  readonly fast?: true;
 }
 
-/** Keeps a row's attribute type while checking it against the interface. */
-export function row<A = Record<never, never>>(definition: Row<A>): Row<A> {
+export type SavedKey = number | 'output' | `output${number}`;
+
+/** A row no backend knows by name. Keeps its attribute type while checking it against the interface. */
+export function row<A = Record<never, never>>(definition: Omit<Row<A>, 'fast'>): Row<A> {
   return definition;
+}
+
+/** A row that backends may speed up under its name. */
+export function fastRow<Name extends keyof FastRows>(
+  name: Name,
+  definition: Omit<Row<FastAttrs<Name>>, 'fast' | 'name'>,
+): Row<FastAttrs<Name>> {
+  return { ...definition, name, fast: true };
+}
+
+/** What a backend offers for a row. */
+function fastPath<A>(row: Row<A>, operand: View): FastRow<A> | undefined {
+  return row.fast && (backendOf(operand).fast?.[row.name as keyof FastRows] as FastRow<A> | undefined);
+}
+
+/** A row's outputs, off the tape, by a fast path or by its composition. */
+export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): readonly View[] {
+  const fast = fastPath(row, inputs[0])?.value;
+  const result = choose<Outputs>(
+    backendOf(inputs[0]),
+    row.name,
+    'value',
+    inputs,
+    fast ? () => fast(inputs, attrs) : null,
+    () => scope(() => row.value(inputs, attrs)),
+  );
+  return 'storage' in result ? [result] : result;
+}
+
+/**
+ * The gradients to a row's inputs from that to its first output, off the tape; null where there is none, or none is wanted.
+ */
+export function differentiate<A>(
+  row: Row<A>,
+  g: View,
+  saved: Saved<A>,
+  wanted: readonly boolean[],
+): readonly (View | null)[] {
+  const { vjp, name } = row;
+  const backend = backendOf(g);
+  const fast = fastPath(row, g)?.vjp;
+  if (typeof vjp === 'function') {
+    const joint = typeof fast === 'function' ? () => fast(g, saved) : null;
+    const grads = choose(backend, name, 'gradient', [g], joint, () => scope(() => vjp(g, saved)));
+    return wanted.map((wants, i) => (wants ? (grads[i] ?? null) : null));
+  }
+  return wanted.map((wants, i) => {
+    const rule = vjp?.[i];
+    if (!wants || !rule) return null;
+    const quick = typeof fast === 'object' ? fast[i] : undefined;
+    const own = quick ? () => quick(g, saved) : null;
+    return choose<View>(backend, name, 'gradient', [g], own, () => scope(() => rule(g, saved)));
+  });
 }

@@ -1,5 +1,6 @@
 import type { Row } from './row.js';
-import { binaryRows, selectRows, unaryRows } from './rows/elementwise.js';
+import { convolutionRows } from './rows/convolution.js';
+import * as elementwise from './rows/elementwise.js';
 import { imageRows } from './rows/images.js';
 import { layoutRows } from './rows/layout.js';
 import { linearRows } from './rows/linear.js';
@@ -7,14 +8,24 @@ import { normalizationRows } from './rows/normalization.js';
 import { quantizationRows } from './rows/quantization.js';
 import { reductionRows } from './rows/reduction.js';
 
-/** Every primitive of the project. What is not here is composed from what is. */
+type Rows<Functions> = { readonly [Name in keyof Functions]: Row<Record<never, never>> };
+
+function rowsOf<Functions extends Readonly<Record<string, { readonly row: Row<Record<never, never>> }>>>(
+  functions: Functions,
+): Rows<Functions> {
+  return Object.fromEntries(Object.entries(functions).map(([name, { row }]) => [name, row])) as Rows<Functions>;
+}
+
+/**
+ * Every primitive of the framework; those of the method stand in `lib/quant/a2qWeights.ts`. What is not here is composed from
+ * what is.
+ */
 export const table = {
-  ...unaryRows,
-  ...binaryRows,
-  ...selectRows,
+  ...rowsOf(elementwise),
   ...layoutRows,
   ...reductionRows,
   ...linearRows,
+  ...convolutionRows,
   ...imageRows,
   ...normalizationRows,
   ...quantizationRows,

@@ -4,14 +4,12 @@ import { broadcastShapes, type Shape, sameShape } from '../tensor/shape.js';
 import { keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { isContiguousView, type View, viewExpand } from '../tensor/view.js';
-import type { Row, Saved } from './row.js';
-import { type AttrsOf, type OpName, table } from './table.js';
+import { differentiate, evaluate, type Row, type Saved, type SavedKey } from './row.js';
 
 /** How a tensor was made: one entry of the tape. */
 interface Node {
   /** Creation order; backward walks it downwards, which is a topological order. */
   readonly id: number;
-  readonly name: string;
   readonly row: Row<unknown>;
   readonly attrs: unknown;
   /** Where gradients flow on: a computed tensor's node, a leaf that collects, or nowhere. */
@@ -19,9 +17,8 @@ interface Node {
   /** Shapes of the inputs as given, and as the row saw them. */
   readonly inputShapes: readonly Shape[];
   readonly shapes: readonly Shape[];
-  readonly outputShape: Shape;
   /** Declared by the row; null once backward has consumed them. */
-  saved: Map<number | 'output', View> | null;
+  saved: Map<SavedKey, View> | null;
 }
 
 let recording = true;
@@ -56,13 +53,43 @@ export function isRecording(): boolean {
   return recording;
 }
 
-/** Applies a primitive of the table: checks, runs the kernel, records. */
-export function apply<Name extends OpName>(name: Name, inputs: readonly Tensor[], attrs: AttrsOf<Name>): Tensor {
-  return applyRow(name, table[name] as unknown as Row<unknown>, inputs, attrs);
+/** Applies a row of one output: checks, runs it, records. */
+export function apply<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+  return applyAll(row, inputs, attrs)[0];
 }
 
-/** Applies any row; `apply` is this for rows of the table, `defineFunction` for a user's. */
-export function applyRow(name: string, row: Row<unknown>, inputs: readonly Tensor[], attrs: unknown): Tensor {
+/** Applies a row and returns all of its outputs, of which the first has a history. */
+export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
+  checkOperands(row.name, inputs, row.moves ?? false);
+  const inputShapes = inputs.map((x) => x.shape);
+  let views: readonly View[] = inputs;
+  let expected: readonly Shape[] | null = null;
+  if (row.shape === 'broadcast') {
+    const shape = inputShapes.reduce((a, b) => broadcastShapes(row.name, a, b));
+    views = inputs.map((x) => viewExpand(x, shape));
+    expected = [shape];
+  } else if (row.shape !== 'own') {
+    const shapes = row.shape(inputShapes, attrs);
+    expected = row.outputs === undefined ? [shapes as Shape] : (shapes as readonly Shape[]);
+  }
+  const results = evaluate(row, views, attrs);
+  expected?.forEach((shape, i) => {
+    if (sameShape(results[i].shape, shape)) return;
+    throw new ShapeError(row.name, 'the kernel returned another shape than the row promises', [
+      results[i].shape,
+      shape,
+    ]);
+  });
+  const outputs = results.map((view) => new Tensor(view));
+  if (recording && row.vjp && inputs.some((x) => x.requiresGrad)) {
+    const [output] = outputs;
+    output.requiresGrad = true;
+    output.node = record(row as Row<unknown>, inputs, views, results, attrs);
+  }
+  return outputs;
+}
+
+function checkOperands(name: string, inputs: readonly Tensor[], moves: boolean): void {
   const [first] = inputs;
   for (const x of inputs) {
     if (x.device !== first.device) {
@@ -70,39 +97,28 @@ export function applyRow(name: string, row: Row<unknown>, inputs: readonly Tenso
     }
     if (x.dtype !== first.dtype) throw new DTypeError(name, `operands differ in dtype (${first.dtype} and ${x.dtype})`);
   }
-  const inputShapes = inputs.map((x) => x.shape);
-  let views: readonly View[] = inputs;
-  let expected: Shape | undefined;
-  if (row.shape === 'broadcast') {
-    const shape = inputShapes.reduce((a, b) => broadcastShapes(name, a, b));
-    views = inputs.map((x) => viewExpand(x, shape));
-    expected = shape;
-  } else if (row.shape !== 'own') {
-    expected = row.shape(inputShapes, attrs);
+  if (first.dtype === 'int32' && !moves) {
+    throw new DTypeError(name, 'int32 tensors are stored and moved, not computed with; convert them to float32');
   }
-  const result = row.forward(backendOf(first), views, attrs);
-  if (expected && !sameShape(result.shape, expected)) {
-    throw new ShapeError(name, 'the kernel returned another shape than the row promises', [result.shape, expected]);
-  }
-  const output = new Tensor(result);
-  if (recording && row.vjp && inputs.some((x) => x.requiresGrad)) {
-    const saved = new Map<number | 'output', View>();
-    for (const key of row.saves ?? []) saved.set(key, key === 'output' ? result : views[key]);
-    const node: Node = {
-      id: nextId++,
-      name,
-      row,
-      attrs,
-      parents: inputs.map((x) => (x.requiresGrad ? ((x.node as Node | null) ?? x) : null)),
-      inputShapes,
-      shapes: views.map((view) => view.shape),
-      outputShape: result.shape,
-      saved,
-    };
-    output.requiresGrad = true;
-    output.node = node;
-  }
-  return output;
+}
+
+function record(
+  row: Row<unknown>,
+  inputs: readonly Tensor[],
+  views: readonly View[],
+  results: readonly View[],
+  attrs: unknown,
+): Node {
+  const read = (key: SavedKey) => (typeof key === 'number' ? views[key] : results[Number(key.slice(6))]);
+  return {
+    id: nextId++,
+    row,
+    attrs,
+    parents: inputs.map((x) => (x.requiresGrad ? ((x.node as Node | null) ?? x) : null)),
+    inputShapes: inputs.map((x) => x.shape),
+    shapes: views.map((view) => view.shape),
+    saved: new Map((row.saves ?? []).map((key) => [key, read(key)])),
+  };
 }
 
 /**
@@ -162,14 +178,15 @@ class BackwardPass {
 
   /** The gradient to each input of a node, in the input's own shape; null where none is wanted. */
   #gradients(node: Node, g: View): (View | null)[] {
-    const { saved, row, name } = node;
+    const { saved, row } = node;
+    const { name } = row;
     if (saved === null) {
       throw new TapeError(
         'backward',
         `the tape of ${name} was consumed by an earlier backward; pass { retain: true } there`,
       );
     }
-    const read = (key: number | 'output') => {
+    const read = (key: SavedKey) => {
       const view = saved.get(key);
       if (!view) throw new TapeError(name, `the gradient rule reads ${key} without declaring it in saves`);
       return view;
@@ -178,15 +195,16 @@ class BackwardPass {
       attrs: node.attrs,
       shapes: node.shapes,
       input: read,
-      output: () => read('output'),
+      output: (index = 0) => read(index === 0 ? 'output' : `output${index}`),
     };
-    const { vjp } = row;
-    const joint = typeof vjp === 'function' ? vjp(g, context) : null;
-    return node.parents.map((parent, i) => {
-      if (parent === null) return null;
-      const rule = joint === null ? (vjp as readonly unknown[])[i] : null;
-      const grad = joint ? joint[i] : rule ? (rule as (g: View, s: Saved<unknown>) => View)(g, context) : null;
-      if (grad === null || grad === undefined) return null;
+    const grads = differentiate(
+      row,
+      g,
+      context,
+      node.parents.map((parent) => parent !== null),
+    );
+    return grads.map((grad, i) => {
+      if (grad === null) return null;
       if (!sameShape(grad.shape, node.shapes[i])) {
         throw new ShapeError(name, `the gradient to argument ${i} has another shape than the argument`, [
           grad.shape,

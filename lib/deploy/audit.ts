@@ -1,11 +1,11 @@
 import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { type InputBounds, testAccumulator, witness } from '../quant/accumulator.js';
+import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
 import type { BoundKind } from '../quant/bounds.js';
 import { inputRange, integerRange, MAX_BITS } from '../quant/integerRange.js';
 import { type QuantLayer, quantLayers } from '../quant/layers.js';
 import { integers } from '../quant/quantTensor.js';
-import { AccumulatorAwareQuantizer } from '../quant/weightQuantizer.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import { accumulateLinear } from './accumulator/linear.js';

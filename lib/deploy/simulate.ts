@@ -1,6 +1,6 @@
 import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
-import { QuantConv2d, type QuantLayer, quantLayers } from '../quant/layers.js';
+import { QuantConv2d, type QuantLayer, QuantResizeConv2d, quantLayers } from '../quant/layers.js';
 import type { QuantTensor } from '../quant/quantTensor.js';
 import { tensor } from '../tensor/create.js';
 import { BackendError, QuantError } from '../tensor/errors.js';
@@ -112,8 +112,11 @@ function integerProduct(
 }
 
 function accumulateLayer(layer: QuantLayer, x: IntegerArray, w: IntegerArray, options: AccumulateOptions): Accumulated {
-  if (!(layer instanceof QuantConv2d)) return accumulateLinear(x, w, options);
-  return accumulateConv2d(repeatPixels(x, layer.geometry.resize), w, layer.geometry, options);
+  if (layer instanceof QuantConv2d) return accumulateConv2d(x, w, layer.geometry, options);
+  if (layer instanceof QuantResizeConv2d) {
+    return accumulateConv2d(repeatPixels(x, layer.factor), w, layer.geometry, options);
+  }
+  return accumulateLinear(x, w, options);
 }
 
 /** `[N, C, H, W] → [N, C, r·H, r·W]`, each pixel repeated. */

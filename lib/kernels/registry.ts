@@ -1,7 +1,6 @@
 import { provideDevice } from '../tensor/current.js';
 import { BackendError } from '../tensor/errors.js';
-import type { Backend, BackendImplementation } from './backend.js';
-import { completeBackend } from './defaults.js';
+import type { Backend } from './backend.js';
 import { GPU_MODES, type GpuMode } from './gpu/modes.js';
 import { createReferenceBackend } from './reference/index.js';
 import { createWasmBackend } from './wasm/index.js';
@@ -10,7 +9,7 @@ import { createWasmBackend } from './wasm/index.js';
 interface Candidate {
   readonly name: string;
   /** @throws BackendError saying why it cannot run here */
-  create(): BackendImplementation;
+  create(): Backend;
 }
 
 /** In order of preference. */
@@ -52,7 +51,7 @@ export function backendNamed(name: string): Backend {
   }
   const candidate = CANDIDATES.find((each) => each.name === name);
   if (!candidate) throw new BackendError('backend', `there is no '${name}'; choose one of ${BACKEND_NAMES.join(', ')}`);
-  const backend = completeBackend(candidate.create());
+  const backend = candidate.create();
   instances.set(name, backend);
   return backend;
 }
@@ -80,7 +79,7 @@ function working(name: string): Backend | undefined {
 async function startGpu(name: string, mode: GpuMode): Promise<Backend> {
   try {
     const { createGpuBackend } = await import('./gpu/index.js');
-    const backend = completeBackend(await createGpuBackend({ mode }));
+    const backend = await createGpuBackend({ mode });
     instances.set(name, backend);
     return backend;
   } finally {
@@ -88,11 +87,10 @@ async function startGpu(name: string, mode: GpuMode): Promise<Backend> {
   }
 }
 
-/** Makes new tensors live on `backend` from now on. Kernels it lacks are composed from those it has. */
-export function setBackend(backend: BackendImplementation): Backend {
-  const complete = completeBackend(backend);
-  current = { backend: complete, description: { name: complete.name, why: 'set by setBackend', refused: [] } };
-  return complete;
+/** Makes new tensors live on `backend` from now on. Returns it. */
+export function setBackend<B extends Backend>(backend: B): B {
+  current = { backend, description: { name: backend.name, why: 'set by setBackend', refused: [] } };
+  return backend;
 }
 
 /** The backend new tensors are made on: what `setBackend` chose, else the most preferred one that runs here. */

@@ -1,11 +1,12 @@
 import { DTypeError } from '../tensor/errors.js';
 import { broadcastShapes, reducedShape, type Shape, sizeOf } from '../tensor/shape.js';
+import { scope } from '../tensor/storage.js';
 import { type View, viewExpand, viewReshape, viewTranspose } from '../tensor/view.js';
 import type { Backend, BinaryOp, UnaryOp } from './backend.js';
 
 /**
  * Arithmetic on views, off the tape: broadcasting, plain numbers as operands, reshapes that copy only when they must.
- * Gradient rules and the defaults of fused kernels are written in this vocabulary.
+ * Rows are written in this vocabulary.
  */
 
 /** A view, or a number that stands for a scalar of the other operand's dtype. */
@@ -112,4 +113,24 @@ export function firstOf(mask: View, axes: readonly number[]): View {
 /** Number of elements that collapse into one when `axes` are reduced. */
 export function reductionSize(shape: Shape, axes: readonly number[]): number {
   return sizeOf(shape) / Math.max(1, sizeOf(reducedShape(shape, axes)));
+}
+
+/** A function of views that frees whatever it makes and does not return. */
+export function compose<Arguments extends unknown[], Result>(
+  work: (...args: Arguments) => Result,
+): (...args: Arguments) => Result {
+  return (...args) => scope(() => work(...args));
+}
+
+/** A vector `[C]` shaped to broadcast along axis 1 of `like`. */
+export function perChannel(vector: View, like: View): View {
+  return reshape(
+    vector,
+    like.shape.map((extent, axis) => (axis === 1 ? extent : 1)),
+  );
+}
+
+/** All axes of `x` but axis 1. */
+export function axesButChannel(x: View): number[] {
+  return x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
 }

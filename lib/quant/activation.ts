@@ -1,8 +1,8 @@
-import { fakeQuantize, type NormFollower } from '../autograd/imageOps.js';
+import type { NormFollower } from '../autograd/imageOps.js';
 import { abs, add, div, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
-import { powerScale } from '../autograd/quantOps.js';
+import { atLeastSmallest, fakeQuantize, powerScale, SMALLEST } from '../autograd/quantize.js';
 import { noGrad } from '../autograd/tape.js';
-import type { QuantGrid } from '../kernels/backend.js';
+import type { QuantGrid } from '../kernels/fast.js';
 import { Activation } from '../nn/layers/activation.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
 import { full } from '../tensor/create.js';
@@ -10,7 +10,6 @@ import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkBits, type IntegerFormat, type IntegerRange, inputRange } from './integerRange.js';
-import { atLeastSmallest, SMALLEST } from './smallest.js';
 
 /** Settings of an activation quantizer; the defaults are Brevitas's. */
 export interface ActivationOptions {
@@ -104,10 +103,9 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
     return fakeQuantize(x, scale, this.#grid);
   }
 
-  /** In one pass once the scale no longer depends on the values. */
-  override forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
-    if (this.calibrating || !this.learned) return this.forward(normalize('none'));
-    return normalize({ scale: this.scale(), grid: this.#grid });
+  /** Its grid, once the scale no longer depends on the values. */
+  override follower(): NormFollower | null {
+    return this.calibrating || !this.learned ? null : { scale: this.scale(), grid: this.#grid };
   }
 
   get #grid(): QuantGrid {

@@ -1,8 +1,8 @@
 import type { Module } from '../nn/module.js';
 import { hostArray } from '../tensor/storage.js';
+import { AccumulatorAwareQuantizer } from './accumulatorAware.js';
 import { quantLayers } from './layers.js';
 import { projectL1Rows } from './projection.js';
-import { AccumulatorAwareQuantizer } from './weightQuantizer.js';
 
 /** What EP-init did to one layer. */
 export interface EpInitReport {

@@ -1,5 +1,9 @@
 import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../autograd/imageOps.js';
 import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
+import { resizeConv2d } from '../autograd/resample.js';
+import type { ConvGeometry } from '../kernels/backend.js';
+import type { Join } from '../nn/layers/chain.js';
+import { resizeWeightShape } from '../nn/layers/conv.js';
 import { WeightedModule } from '../nn/layers/weighted.js';
 import { Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
@@ -120,7 +124,7 @@ export interface QuantConvOptions extends QuantLayerOptions, ConvOptions {}
 
 /** `x [N, Cin, H, W] * W [Cout, Cin/groups, kh, kw] → [N, Cout, oh, ow]` with integer weights and inputs. */
 export class QuantConv2d extends QuantLayer {
-  readonly geometry: ReturnType<typeof convGeometry>;
+  readonly geometry: ConvGeometry;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
     const groups = options.groups ?? 1;
@@ -132,11 +136,41 @@ export class QuantConv2d extends QuantLayer {
     }
     const extents = pair('QuantConv2d', 'kernel', kernel, 1);
     super('QuantConv2d', [outChannels, inChannels / groups, ...extents], options);
-    this.geometry = convGeometry('QuantConv2d', extents, options);
+    this.geometry = convGeometry('QuantConv2d', options);
   }
 
   override multiply(x: Tensor, w: Tensor): Tensor {
     return conv2d(x, w, null, this.geometry);
+  }
+
+  protected override channelShape(): number[] {
+    return [1, this.weight.shape[0], 1, 1];
+  }
+}
+
+/** Nearest up-sampling by `factor`, then a convolution that keeps the size, with integer weights and inputs. */
+export class QuantResizeConv2d extends QuantLayer {
+  /** Of the convolution at the large resolution. */
+  readonly geometry: ConvGeometry;
+
+  /** @param kernel side of the square kernel, odd @throws ShapeError for an even kernel or a factor below 1 */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number,
+    readonly factor: number,
+    options: QuantLayerOptions,
+  ) {
+    super(
+      'QuantResizeConv2d',
+      resizeWeightShape('QuantResizeConv2d', inChannels, outChannels, kernel, factor),
+      options,
+    );
+    this.geometry = convGeometry('QuantResizeConv2d', { padding: (kernel - 1) / 2 });
+  }
+
+  override multiply(x: Tensor, w: Tensor): Tensor {
+    return resizeConv2d(x, w, null, this.factor);
   }
 
   protected override channelShape(): number[] {
@@ -159,7 +193,7 @@ export class QuantIdentity extends ActivationQuantizer {
 }
 
 /** Residual addition: both branches go through one quantizer first, so that their integers share a scale. */
-export class QuantAdd extends Module {
+export class QuantAdd extends Module implements Join {
   readonly branchQuant: ActivationQuantizer;
 
   constructor(options: Omit<ActivationOptions, 'relu'>) {
@@ -171,12 +205,8 @@ export class QuantAdd extends Module {
     return this.branchQuant;
   }
 
-  join(a: Tensor, b: Tensor): Tensor {
-    return add(a, b);
-  }
-
   override forward(a: Tensor, b: Tensor): Tensor {
-    return this.join(this.branch.forward(a), this.branch.forward(b));
+    return add(this.branch.forward(a), this.branch.forward(b));
   }
 }
 

@@ -3,10 +3,11 @@ import { floatLayers } from '../nn/models/floatLayers.js';
 import type { Module } from '../nn/module.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
+import { a2q, a2qPlus } from './accumulatorAware.js';
 import { ActivationQuantizer } from './activation.js';
 import { checkBits } from './integerRange.js';
-import { QuantAdd, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU } from './layers.js';
-import { a2q, a2qPlus, affineLearned, type WeightQuantizerFactory } from './weightQuantizer.js';
+import { QuantAdd, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, QuantResizeConv2d } from './layers.js';
+import { affineLearned, type WeightQuantizerFactory } from './weightQuantizer.js';
 
 /** How a model is trained: in floats, quantized, or quantized for an accumulator of P bits. */
 export const METHODS = ['float', 'qat', 'a2q', 'a2q+'] as const;
@@ -61,6 +62,8 @@ export function layerPolicy(options: PolicyOptions): LayerFactory {
         ...geometry,
       });
     },
+    resizeConv2d: (inChannels, outChannels, kernel, factor, given) =>
+      new QuantResizeConv2d(inChannels, outChannels, kernel, factor, layer(given, false)),
     linear: (inFeatures, outFeatures, given) => new QuantLinear(inFeatures, outFeatures, layer(given, false)),
     relu: ({ feeds = 'hidden' } = {}) => new QuantReLU({ bits: feeds === 'hidden' ? actBits : EDGE_BITS, ...stats }),
     add: () => new QuantAdd({ bits: actBits, signed: true, ...stats }),

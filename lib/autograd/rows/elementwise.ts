@@ -1,97 +1,145 @@
-import type { UnaryOp } from '../../kernels/backend.js';
-import { div, greater, greaterEqual, lessEqual, mul, sub, unary, where } from '../../kernels/value.js';
-import { type Row, row, type Vjp } from '../row.js';
+import type { BinaryOp, UnaryOp } from '../../kernels/backend.js';
+import * as v from '../../kernels/value.js';
+import { full } from '../../tensor/create.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { type Row, row, type SavedKey, type Vjp } from '../row.js';
+import { apply } from '../tape.js';
+
+/**
+ * Elementwise primitives: each is a row and the function that users call, which broadcasts by NumPy's rule and takes plain
+ * numbers where a tensor of one element would do. In the rules `v` is arithmetic on views, off the tape.
+ */
 
 type None = Record<never, never>;
 
-/** `y = op(x)` with gradient `g · slope`. */
-function smooth(op: UnaryOp, saves: Row<None>['saves'], vjp: Vjp<None>): Row<None> {
-  return row({ shape: 'broadcast', forward: (k, [x]) => k.unary(op, x), vjp: [vjp], ...(saves ? { saves } : {}) });
+/** A tensor, or a number standing for a scalar tensor. */
+export type TensorLike = Tensor | number;
+
+/** An elementwise function with the row behind it. */
+export type Elementwise<Arguments extends readonly unknown[]> = ((...args: Arguments) => Tensor) & {
+  readonly row: Row<None>;
+};
+
+/** A number as a scalar like `like`. */
+function lift(x: TensorLike, like: TensorLike): Tensor {
+  if (typeof x !== 'number') return x;
+  if (typeof like === 'number') return full([], x);
+  return new Tensor(v.backendOf(like).fill([], x, like.dtype));
+}
+
+/** `y = op(x)` with a rule for its gradient; none where it is flat. */
+function unary(op: UnaryOp, vjp: Vjp<None> | null, ...saves: SavedKey[]): Elementwise<[x: Tensor]> {
+  const primitive = row({
+    name: op,
+    shape: 'broadcast',
+    value: ([x]) => v.unary(op, x),
+    ...(vjp ? { vjp: [vjp] } : {}),
+    saves,
+  });
+  return Object.assign((x: Tensor) => apply(primitive, [x], {}), { row: primitive });
 }
 
 /** Rounding: the gradient passes unchanged, as if the function were the identity (Bengio et al. 2013). */
-function straightThrough(op: UnaryOp): Row<None> {
-  return row({ shape: 'broadcast', forward: (k, [x]) => k.unary(op, x), vjp: [(g) => g], surrogate: 'x' });
+function rounding(op: UnaryOp): Elementwise<[x: Tensor]> {
+  const primitive = row({
+    name: op,
+    shape: 'broadcast',
+    value: ([x]) => v.unary(op, x),
+    vjp: [(g) => g],
+    surrogate: 'x',
+  });
+  return Object.assign((x: Tensor) => apply(primitive, [x], {}), { row: primitive });
 }
 
-/** Elementwise functions of one argument. */
-export const unaryRows = {
-  /** −x */
-  neg: smooth('neg', undefined, (g) => unary('neg', g)),
-  /** |x|; its slope at 0 is 0. */
-  abs: smooth('abs', [0], (g, s) => mul(g, unary('sign', s.input(0)))),
-  exp: smooth('exp', ['output'], (g, s) => mul(g, s.output())),
-  /** 2^x */
-  exp2: smooth('exp2', ['output'], (g, s) => mul(mul(g, s.output()), Math.LN2)),
-  log: smooth('log', [0], (g, s) => div(g, s.input(0))),
-  log2: smooth('log2', [0], (g, s) => div(g, mul(s.input(0), Math.LN2))),
-  sqrt: smooth('sqrt', ['output'], (g, s) => div(mul(g, 0.5), s.output())),
-  square: smooth('square', [0], (g, s) => mul(g, mul(s.input(0), 2))),
-  /** max(x, 0); its slope at 0 is 0. */
-  relu: smooth('relu', ['output'], (g, s) => where(greater(s.output(), 0), g, 0)),
-  tanh: smooth('tanh', ['output'], (g, s) => mul(g, sub(1, unary('square', s.output())))),
-  sigmoid: smooth('sigmoid', ['output'], (g, s) => mul(g, mul(s.output(), sub(1, s.output())))),
-  /** −1, 0 or 1; piecewise constant, so without a gradient. */
-  sign: row<None>({ shape: 'broadcast', forward: (k, [x]) => k.unary('sign', x) }),
-  roundHalfEven: straightThrough('roundHalfEven'),
-  trunc: straightThrough('trunc'),
-  floor: straightThrough('floor'),
-  ceil: straightThrough('ceil'),
-} satisfies Record<string, Row<None>>;
+/** `op(a, b)` with a rule for each gradient; none where it is flat. */
+function binary(
+  op: BinaryOp,
+  vjp: readonly [Vjp<None>, Vjp<None>] | null,
+  ...saves: SavedKey[]
+): Elementwise<[a: TensorLike, b: TensorLike]> {
+  const primitive = row({
+    name: op,
+    shape: 'broadcast',
+    value: ([a, b]) => v.backendOf(a).binary(op, a, b),
+    ...(vjp ? { vjp } : {}),
+    saves,
+  });
+  return Object.assign((a: TensorLike, b: TensorLike) => apply(primitive, [lift(a, b), lift(b, a)], {}), {
+    row: primitive,
+  });
+}
 
-/** Elementwise functions of two arguments, which broadcast. */
-export const binaryRows = {
-  add: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('add', a, b), vjp: [(g) => g, (g) => g] }),
-  sub: row<None>({
-    shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('sub', a, b),
-    vjp: [(g) => g, (g) => unary('neg', g)],
-  }),
-  mul: row<None>({
-    shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('mul', a, b),
-    saves: [0, 1],
-    vjp: [(g, s) => mul(g, s.input(1)), (g, s) => mul(g, s.input(0))],
-  }),
-  div: row<None>({
-    shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('div', a, b),
-    saves: [1, 'output'],
-    vjp: [(g, s) => div(g, s.input(1)), (g, s) => unary('neg', div(mul(g, s.output()), s.input(1)))],
-  }),
-  /** min(a, b); where they are equal the whole gradient goes to `a`, as in a clamp of `a`. */
-  minimum: row<None>({
-    shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('minimum', a, b),
-    saves: [0, 1],
-    vjp: [
-      (g, s) => where(lessEqual(s.input(0), s.input(1)), g, 0),
-      (g, s) => where(greater(s.input(0), s.input(1)), g, 0),
-    ],
-  }),
-  /** max(a, b); where they are equal the whole gradient goes to `a`, as in a clamp of `a`. */
-  maximum: row<None>({
-    shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('maximum', a, b),
-    saves: [0, 1],
-    vjp: [
-      (g, s) => where(greaterEqual(s.input(0), s.input(1)), g, 0),
-      (g, s) => where(greater(s.input(1), s.input(0)), g, 0),
-    ],
-  }),
-  equal: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('equal', a, b) }),
-  less: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('less', a, b) }),
-  lessEqual: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('lessEqual', a, b) }),
-  greater: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('greater', a, b) }),
-  greaterEqual: row<None>({ shape: 'broadcast', forward: (k, [a, b]) => k.binary('greaterEqual', a, b) }),
-} satisfies Record<string, Row<None>>;
+export const neg = unary('neg', (g) => v.unary('neg', g));
+/** |x|, slope 0 at 0. */
+export const abs = unary('abs', (g, s) => v.mul(g, v.unary('sign', s.input(0))), 0);
+export const exp = unary('exp', (g, s) => v.mul(g, s.output()), 'output');
+/** 2^x. */
+export const exp2 = unary('exp2', (g, s) => v.mul(v.mul(g, s.output()), Math.LN2), 'output');
+export const log = unary('log', (g, s) => v.div(g, s.input(0)), 0);
+export const log2 = unary('log2', (g, s) => v.div(g, v.mul(s.input(0), Math.LN2)), 0);
+export const sqrt = unary('sqrt', (g, s) => v.div(v.mul(g, 0.5), s.output()), 'output');
+export const square = unary('square', (g, s) => v.mul(g, v.mul(s.input(0), 2)), 0);
+/** max(x, 0), slope 0 at 0. */
+export const relu = unary('relu', (g, s) => v.where(v.greater(s.output(), 0), g, 0), 'output');
+export const tanh = unary('tanh', (g, s) => v.mul(g, v.sub(1, v.unary('square', s.output()))), 'output');
+export const sigmoid = unary('sigmoid', (g, s) => v.mul(g, v.mul(s.output(), v.sub(1, s.output()))), 'output');
+/** −1, 0 or 1; piecewise constant, so without a gradient. */
+export const sign = unary('sign', null);
+/** Nearest integer, ties to even; the gradient passes straight through. */
+export const roundHalfEven = rounding('roundHalfEven');
+/** Toward zero; the gradient passes straight through. */
+export const trunc = rounding('trunc');
+/** Toward −∞; the gradient passes straight through. */
+export const floor = rounding('floor');
+/** Toward +∞; the gradient passes straight through. */
+export const ceil = rounding('ceil');
 
-/** `condition ≠ 0 ? a : b`; the three arguments broadcast. */
-export const selectRows = {
-  where: row<None>({
-    shape: 'broadcast',
-    forward: (k, [condition, a, b]) => k.where(condition, a, b),
-    saves: [0],
-    vjp: [null, (g, s) => where(s.input(0), g, 0), (g, s) => where(s.input(0), 0, g)],
-  }),
-} satisfies Record<string, Row<None>>;
+export const add = binary('add', [(g) => g, (g) => g]);
+export const sub = binary('sub', [(g) => g, (g) => v.unary('neg', g)]);
+export const mul = binary('mul', [(g, s) => v.mul(g, s.input(1)), (g, s) => v.mul(g, s.input(0))], 0, 1);
+export const div = binary(
+  'div',
+  [(g, s) => v.div(g, s.input(1)), (g, s) => v.unary('neg', v.div(v.mul(g, s.output()), s.input(1)))],
+  1,
+  'output',
+);
+/** min(a, b); where they are equal the whole gradient goes to `a`, as in a clamp of `a`. */
+export const minimum = binary(
+  'minimum',
+  [
+    (g, s) => v.where(v.lessEqual(s.input(0), s.input(1)), g, 0),
+    (g, s) => v.where(v.greater(s.input(0), s.input(1)), g, 0),
+  ],
+  0,
+  1,
+);
+/** max(a, b); where they are equal the whole gradient goes to `a`, as in a clamp of `a`. */
+export const maximum = binary(
+  'maximum',
+  [
+    (g, s) => v.where(v.greaterEqual(s.input(0), s.input(1)), g, 0),
+    (g, s) => v.where(v.greater(s.input(1), s.input(0)), g, 0),
+  ],
+  0,
+  1,
+);
+export const equal = binary('equal', null);
+export const less = binary('less', null);
+export const lessEqual = binary('lessEqual', null);
+export const greater = binary('greater', null);
+export const greaterEqual = binary('greaterEqual', null);
+
+const select = row({
+  name: 'where',
+  shape: 'broadcast',
+  value: ([condition, a, b]) => v.backendOf(condition).where(condition, a, b),
+  saves: [0],
+  vjp: [null, (g, s) => v.where(s.input(0), g, 0), (g, s) => v.where(s.input(0), 0, g)],
+});
+
+/** `condition ≠ 0 ? a : b`, all three broadcast. */
+export const where: Elementwise<[condition: Tensor, a: TensorLike, b: TensorLike]> = Object.assign(
+  (condition: Tensor, a: TensorLike, b: TensorLike) =>
+    apply(select, [condition, lift(a, condition), lift(b, condition)], {}),
+  { row: select },
+);

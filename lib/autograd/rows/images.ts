@@ -1,18 +1,19 @@
 import { type Window, windowExtents } from '../../kernels/backend.js';
-import { backendOf } from '../../kernels/value.js';
+import { backendOf, equal, firstOf, max, mul, reshape, sum, where } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
-import { type Row, row } from '../row.js';
+import { type View, viewExpand } from '../../tensor/view.js';
+import { fastRow, type Row } from '../row.js';
 
 /** Throws unless `x` is a batch of images. */
 export function checkImage(op: string, x: Shape): void {
   if (x.length !== 4) throw new ShapeError(op, 'x must have 4 axes [N, C, H, W]', [x]);
 }
 
-/** Rows over images with a kernel of their own because the composition would read memory many times over. */
+/** Pooling and up-sampling. */
 export const imageRows = {
   /** Maximum over windows of `x [N, C, H, W]`; padding never wins, the gradient goes to the first maximum. */
-  maxPool2d: row<Window>({
+  maxPool2d: fastRow('maxPool2d', {
     shape: ([x], window) => {
       checkImage('maxPool2d', x);
       if (window.padding.some((p, i) => 2 * p > window.kernel[i])) {
@@ -22,12 +23,26 @@ export const imageRows = {
       if (height < 1 || width < 1) throw new ShapeError('maxPool2d', 'the window is larger than the padded image', [x]);
       return [x[0], x[1], height, width];
     },
-    forward: (k, [x], window) => k.maxPool2d(x, window),
+    value: ([x], window) => {
+      const [n, c, height, width] = x.shape;
+      const columns = backendOf(x).im2col(x, window);
+      const candidates = where(insideImage(x, columns, window), columns, Number.NEGATIVE_INFINITY);
+      return reshape(max(candidates, [2]), [n, c, ...windowExtents(window, height, width)]);
+    },
     saves: [0, 'output'],
-    vjp: [(g, s) => backendOf(g).maxPool2dGrad(g, s.input(0), s.output(), s.attrs)],
+    vjp: [
+      (g, { input, output, attrs: window }) => {
+        const x = input(0);
+        const columns = backendOf(x).im2col(x, window);
+        const [n, c, , positions] = columns.shape;
+        const isMaximum = equal(columns, reshape(output(), [n, c, 1, positions]));
+        const winner = firstOf(mul(isMaximum, insideImage(x, columns, window)), [2]);
+        return backendOf(g).col2im(where(winner, reshape(g, [n, c, 1, positions]), 0), x.shape, window);
+      },
+    ],
   }),
-  /** Every pixel of `x [N, C, H, W]` repeated `factor` × `factor` times. */
-  upsampleNearest: row<{ readonly factor: number }>({
+  /** Every pixel of `x [N, C, H, W]` repeated `factor` × `factor` times; its gradient sums each such block. */
+  upsampleNearest: fastRow('upsampleNearest', {
     shape: ([x], { factor }) => {
       checkImage('upsampleNearest', x);
       if (!Number.isInteger(factor) || factor < 1) {
@@ -35,7 +50,22 @@ export const imageRows = {
       }
       return [x[0], x[1], x[2] * factor, x[3] * factor];
     },
-    forward: (k, [x], { factor }) => k.upsampleNearest(x, factor),
-    vjp: [(g, s) => backendOf(g).upsampleNearestGrad(g, s.attrs.factor)],
+    value: ([x], { factor }) => {
+      const [n, c, height, width] = x.shape;
+      const repeated = viewExpand(reshape(x, [n, c, height, 1, width, 1]), [n, c, height, factor, width, factor]);
+      return reshape(backendOf(x).copy(repeated), [n, c, height * factor, width * factor]);
+    },
+    vjp: [
+      (g, { shapes: [shape], attrs: { factor } }) => {
+        const [n, c, height, width] = shape;
+        return reshape(sum(reshape(g, [n, c, height, factor, width, factor]), [3, 5]), shape);
+      },
+    ],
   }),
 } satisfies Record<string, Row<never>>;
+
+/** Which entries of `im2col(x)` are pixels of the image and not padding: 1 or 0, `[N, C, kh·kw, oh·ow]`. */
+function insideImage(x: View, columns: View, window: Window): View {
+  const ones = backendOf(x).fill([1, 1, x.shape[2], x.shape[3]], 1, x.storage.dtype);
+  return viewExpand(backendOf(x).im2col(ones, window), columns.shape);
+}

@@ -8,23 +8,27 @@ import { type Row, row } from '../row.js';
 export const layoutRows = {
   /** The same elements, row-major, under another shape. */
   reshape: row<{ readonly shape: Shape }>({
+    name: 'reshape',
+    moves: true,
     shape: ([x], { shape }) => {
       checkShape('reshape', shape);
       if (sizeOf(x) !== sizeOf(shape)) throw new ShapeError('reshape', 'the element counts differ', [x, shape]);
       return shape;
     },
-    forward: (_, [x], { shape }) => reshape(x, shape),
+    value: ([x], { shape }) => reshape(x, shape),
     vjp: [(g, { shapes }) => reshape(g, shapes[0])],
   }),
   /** Axes in another order: output axis i is input axis `axes[i]`. */
   permute: row<{ readonly axes: readonly number[] }>({
+    name: 'permute',
+    moves: true,
     shape: ([x], { axes }) => {
       if (axes.length !== x.length || new Set(axes).size !== x.length || axes.some((axis) => !(axis in x))) {
         throw new ShapeError('permute', `[${axes.join(', ')}] is not an order of ${x.length} axes`, [x]);
       }
       return axes.map((axis) => x[axis]);
     },
-    forward: (_, [x], { axes }) => viewTranspose(x, axes),
+    value: ([x], { axes }) => viewTranspose(x, axes),
     vjp: [
       (g, { attrs: { axes } }) =>
         viewTranspose(
@@ -35,15 +39,19 @@ export const layoutRows = {
   }),
   /** Extents of 1 (and missing leading axes) repeated to `shape`, without a copy: broadcasting as an operation. */
   expand: row<{ readonly shape: Shape }>({
+    name: 'expand',
+    moves: true,
     shape: ([x], { shape }) => {
       broadcastStrides('expand', x, x, shape);
       return shape;
     },
-    forward: (_, [x], { shape }) => viewExpand(x, shape),
+    value: ([x], { shape }) => viewExpand(x, shape),
     vjp: [(g, { shapes }) => sumTo(g, shapes[0])],
   }),
   /** Elements `start ≤ i < end` by `step` along one axis, without a copy. */
   slice: row<{ readonly axis: number; readonly start: number; readonly end: number; readonly step: number }>({
+    name: 'slice',
+    moves: true,
     shape: ([x], { axis, start, end, step }) => {
       const whole = [start, end, step].every(Number.isInteger);
       if (!whole || start < 0 || end < start || end > x[axis] || step < 1) {
@@ -51,7 +59,7 @@ export const layoutRows = {
       }
       return x.map((extent, i) => (i === axis ? Math.ceil((end - start) / step) : extent));
     },
-    forward: (_, [x], { axis, start, end, step }) => viewSlice(x, axis, start, end, step),
+    value: ([x], { axis, start, end, step }) => viewSlice(x, axis, start, end, step),
     vjp: [
       (g, { shapes: [shape], attrs: { axis, start, end, step } }) => {
         const whole = backendOf(g).fill(shape, 0, g.storage.dtype);
@@ -62,6 +70,8 @@ export const layoutRows = {
   }),
   /** Tensors one after the other along `axis`. */
   concat: row<{ readonly axis: number }>({
+    name: 'concat',
+    moves: true,
     shape: (shapes, { axis }) => {
       const [first] = shapes;
       for (const shape of shapes) {
@@ -71,7 +81,8 @@ export const layoutRows = {
       }
       return first.map((extent, i) => (i === axis ? shapes.reduce((total, shape) => total + shape[axis], 0) : extent));
     },
-    forward: (k, inputs, { axis }) => {
+    value: (inputs, { axis }) => {
+      const k = backendOf(inputs[0]);
       const total = inputs.reduce((sum, x) => sum + x.shape[axis], 0);
       const out = k.fill(
         inputs[0].shape.map((extent, i) => (i === axis ? total : extent)),

@@ -1,65 +1,128 @@
-import type { ChannelStats, NormSettings, QuantGrid } from '../../kernels/backend.js';
-import { backendOf } from '../../kernels/value.js';
+import type { BatchNormAttrs } from '../../kernels/fast.js';
+import {
+  add,
+  axesButChannel,
+  div,
+  greater,
+  mul,
+  perChannel,
+  reductionSize,
+  reshape,
+  sub,
+  sum,
+  unary,
+  where,
+} from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
-import { type Row, row } from '../row.js';
-import { checkScale } from './quantization.js';
+import type { View } from '../../tensor/view.js';
+import { differentiate, evaluate, fastRow, type Row, type Saved } from '../row.js';
+import { checkScale, quantizationRows } from './quantization.js';
 
-/** Batch norm with nothing or a ReLU behind it. */
-export interface BatchNormAttrs {
-  readonly epsilon: number;
-  readonly activation: 'none' | 'relu';
-  /** Contiguous `[C]` views that the forward pass fills with the batch's statistics and the gradient rule reads. */
-  readonly stats: ChannelStats;
-}
-
-/** Batch norm with quantization behind it. */
-export interface BatchNormQuantizeAttrs {
-  readonly epsilon: number;
-  readonly grid: QuantGrid;
-  /** As in `BatchNormAttrs`. */
-  readonly stats: ChannelStats;
-}
-
-function checkNorm(op: string, x: Shape, weight: Shape, bias: Shape): void {
-  if (x.length < 2 || weight.length !== 1 || weight[0] !== x[1] || bias.length !== 1 || bias[0] !== x[1]) {
-    throw new ShapeError(op, 'x must be [N, C, …], weight and bias [C]', [x, weight, bias]);
-  }
-}
-
-const settingsOf = ({ epsilon, grid }: BatchNormQuantizeAttrs): NormSettings => ({ epsilon, activation: grid });
-
-/** Batch norm in training, with the batch's own statistics, which the gradient goes through. */
+/**
+ * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the same
+ * pass over memory. The further outputs are the statistics: mean and biased variance, `[C]` each.
+ */
 export const normalizationRows = {
   /** `y = γ·(x − mean)/√(variance + ε) + β` per channel (axis 1), or `max(y, 0)`; inputs x, γ, β. */
-  batchNorm: row<BatchNormAttrs>({
-    shape: ([x, weight, bias]) => {
-      checkNorm('batchNorm', x, weight, bias);
-      return x;
+  batchNorm: fastRow('batchNorm', {
+    outputs: 3,
+    shape: ([x, weight, bias]) => shapes('batchNorm', x, weight, bias),
+    value: ([x, weight, bias], { epsilon, activation }) => {
+      const stats = channelStats(x);
+      const y = normalized(x, weight, bias, epsilon, stats);
+      return [activation === 'relu' ? unary('relu', y) : y, stats.mean, stats.variance];
     },
-    forward: (k, [x, weight, bias], attrs) => k.normActivate(x, weight, bias, null, attrs, attrs.stats),
-    saves: [0, 1, 2],
+    saves: [0, 1, 2, 'output1', 'output2'],
     vjp: (g, s) => {
-      const { attrs } = s;
-      const grads = backendOf(g).normActivateGrad(g, s.input(0), s.input(1), s.input(2), null, attrs, attrs.stats);
-      return [grads.x, grads.weight, grads.bias];
+      const { activation } = s.attrs;
+      const through = activation === 'relu' ? where(greater(again(s), 0), g, 0) : g;
+      return gradients(through, s);
     },
   }),
   /** `fakeQuantize(y, s)` of that y; inputs x, γ, β, s. Straight through as there. */
-  batchNormQuantize: row<BatchNormQuantizeAttrs>({
+  batchNormQuantize: fastRow('batchNormQuantize', {
+    outputs: 3,
     shape: ([x, weight, bias, scale]) => {
-      checkNorm('batchNormQuantize', x, weight, bias);
       checkScale('batchNormQuantize', x, scale);
-      return x;
+      return shapes('batchNormQuantize', x, weight, bias);
     },
-    forward: (k, [x, weight, bias, scale], attrs) =>
-      k.normActivate(x, weight, bias, scale, settingsOf(attrs), attrs.stats),
-    saves: [0, 1, 2, 3],
+    value: ([x, weight, bias, scale], { epsilon, grid }) => {
+      const stats = channelStats(x);
+      const y = normalized(x, weight, bias, epsilon, stats);
+      return [...evaluate(quantizationRows.fakeQuantize, [y, scale], grid), stats.mean, stats.variance];
+    },
+    saves: [0, 1, 2, 3, 'output1', 'output2'],
     vjp: (g, s) => {
-      const [x, weight, bias, scale] = [0, 1, 2, 3].map((i) => s.input(i));
-      const grads = backendOf(g).normActivateGrad(g, x, weight, bias, scale, settingsOf(s.attrs), s.attrs.stats);
-      return [grads.x, grads.weight, grads.bias, grads.scale];
+      const y = again(s);
+      const inputs = [y, s.input(3)];
+      const quantizer = {
+        attrs: s.attrs.grid,
+        shapes: inputs.map(({ shape }) => shape),
+        input: (i: number) => inputs[i],
+        output: s.output,
+      };
+      const [through, toScale] = differentiate(quantizationRows.fakeQuantize, g, quantizer, [true, true]);
+      return [...gradients(through as View, s), toScale];
     },
     surrogate: 'inside (y/s + r)·s with r the rounding error at the point, outside low·s or high·s',
   }),
 } satisfies Record<string, Row<never>>;
+
+type Epsilon = Pick<BatchNormAttrs, 'epsilon'>;
+
+/** Statistics of the channels of a batch, `[C]` each; the variance is the biased one. */
+interface ChannelStats {
+  readonly mean: View;
+  readonly variance: View;
+}
+
+function shapes(op: string, x: Shape, weight: Shape, bias: Shape): Shape[] {
+  if (x.length < 2 || weight.length !== 1 || weight[0] !== x[1] || bias.length !== 1 || bias[0] !== x[1]) {
+    throw new ShapeError(op, 'x must be [N, C, …], weight and bias [C]', [x, weight, bias]);
+  }
+  return [x, [x[1]], [x[1]]];
+}
+
+/** Two passes: the variance is the mean square of what the mean leaves, so that large means cost no digits. */
+function channelStats(x: View): ChannelStats {
+  const axes = axesButChannel(x);
+  const count = reductionSize(x.shape, axes);
+  const mean = div(sum(x, axes), count);
+  const variance = div(sum(unary('square', sub(x, mean)), axes), count);
+  return { mean: reshape(mean, [x.shape[1]]), variance: reshape(variance, [x.shape[1]]) };
+}
+
+/** `(x − mean)·γ/√(variance + ε) + β`. */
+function normalized(x: View, weight: View, bias: View, epsilon: number, stats: ChannelStats): View {
+  const scale = mul(weight, reciprocalDeviation(epsilon, stats.variance));
+  return add(mul(sub(x, perChannel(stats.mean, x)), perChannel(scale, x)), perChannel(bias, x));
+}
+
+/** The normalised values once more, from what was saved. */
+function again({ attrs, input, output }: Saved<Epsilon>): View {
+  const stats = { mean: output(1), variance: output(2) };
+  return normalized(input(0), input(1), input(2), attrs.epsilon, stats);
+}
+
+/** `1/√(variance + ε)`, `[C]`. */
+function reciprocalDeviation(epsilon: number, variance: View): View {
+  return div(1, unary('sqrt', add(variance, epsilon)));
+}
+
+/**
+ * Gradients to x, γ and β from that to y. With x̂ = (x − mean)/√(variance + ε) and n values a channel:
+ * `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(variance + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
+ */
+function gradients(g: View, { attrs, input, output }: Saved<Epsilon>): [View, View, View] {
+  const [x, weight] = [input(0), input(1)];
+  const axes = axesButChannel(x);
+  const count = reductionSize(x.shape, axes);
+  const rstd = reciprocalDeviation(attrs.epsilon, output(2));
+  const hat = mul(sub(x, perChannel(output(1), x)), perChannel(rstd, x));
+  const bias = sum(g, axes);
+  const slope = sum(mul(g, hat), axes);
+  const centred = sub(sub(g, div(bias, count)), mul(hat, div(slope, count)));
+  const toX = mul(centred, perChannel(mul(weight, rstd), x));
+  return [toX, reshape(slope, weight.shape), reshape(bias, weight.shape)];
+}

@@ -1,41 +1,63 @@
-import { backendOf, equal, firstOf, max, mul, sum } from '../../kernels/value.js';
+import { compose, equal, firstOf, max, mul, reshape, sum, unary, where } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
-import { viewExpand } from '../../tensor/view.js';
-import { type Row, row } from '../row.js';
+import { type View, viewExpand } from '../../tensor/view.js';
+import { fastRow, type Row, row } from '../row.js';
 
 export interface Axes {
   /** Ascending, without duplicates; they stay as extents of 1. */
   readonly axes: readonly number[];
 }
 
-/** Rows that collapse axes to extent 1. */
+/** Rows that collapse axes to extent 1, and the order statistic, which collapses all. */
 export const reductionRows = {
   sum: row<Axes>({
+    name: 'sum',
     shape: ([x], { axes }) => reducedShape(x, axes),
-    forward: (_, [x], { axes }) => sum(x, axes),
+    value: ([x], { axes }) => sum(x, axes),
     vjp: [(g, { shapes }) => viewExpand(g, shapes[0])],
   }),
   /** The gradient goes to the first maximum of each slice. */
   max: row<Axes>({
+    name: 'max',
     shape: ([x], { axes }) => {
       if (axes.some((axis) => x[axis] === 0)) throw new ShapeError('max', 'no elements to take the maximum of', [x]);
       return reducedShape(x, axes);
     },
-    forward: (_, [x], { axes }) => max(x, axes),
+    value: ([x], { axes }) => max(x, axes),
     saves: [0, 'output'],
     vjp: [(g, s) => mul(g, firstOf(equal(s.input(0), s.output()), s.attrs.axes))],
   }),
-  /** The k-th smallest of all elements (1-based), a scalar; the gradient goes to the one element it is. */
-  kthSmallest: row<{ readonly k: number }>({
+  /** The k-th smallest of all elements (1-based), a scalar; the gradient goes to the first element equal to it. */
+  kthSmallest: fastRow('kthSmallest', {
     shape: ([x], { k }) => {
       if (!Number.isInteger(k) || k < 1 || k > sizeOf(x)) {
         throw new ShapeError('kthSmallest', `k must be 1 … ${sizeOf(x)}; it is ${k}`, [x]);
       }
       return [];
     },
-    forward: (backend, [x], { k }) => backend.kthSmallest(x, k).value,
+    value: ([x], { k }) => smallest(x, k),
     saves: [0],
-    vjp: [(g, s) => backendOf(g).kthSmallestGrad(g, s.input(0), s.attrs.k)],
+    vjp: [
+      (g, s) => {
+        const size = sizeOf(s.shapes[0]);
+        const value = viewExpand(smallest(s.input(0), s.attrs.k), [size]);
+        const first = firstOf(equal(reshape(s.input(0), [size]), value), [0]);
+        return reshape(mul(first, g), s.shapes[0]);
+      },
+    ],
   }),
 } satisfies Record<string, Row<never>>;
+
+/** The element of that rank, a scalar: takes away the largest again and again; from below, where that end is nearer. */
+function smallest(x: View, rank: number): View {
+  const size = sizeOf(x.shape);
+  const fromBelow = rank - 1 < size - rank;
+  const elements = reshape(x, [size]);
+  let left = fromBelow ? unary('neg', elements) : elements;
+  for (let taken = 0; taken < Math.min(rank - 1, size - rank); taken++) left = withoutLargest(left);
+  return reshape(fromBelow ? unary('neg', max(left, [0])) : max(left, [0]), []);
+}
+
+/** The vector with the first of its largest elements replaced by −∞. */
+const withoutLargest = compose((x: View) => where(firstOf(equal(x, max(x, [0])), [0]), Number.NEGATIVE_INFINITY, x));

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import { type ConvGeometry, type FusedKernels, windowExtents } from '../backend.js';
+import { type ConvGeometry, windowExtents } from '../backend.js';
 import type { Content } from './content.js';
 import { type Correlation, correlate } from './correlation.js';
 import type { Machine } from './machine.js';
@@ -31,7 +31,7 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
   };
 
   return {
-    conv2d(x, w, geometry) {
+    conv2d(x: View, w: View, geometry: ConvGeometry): View {
       const [images, , height, width] = x.shape;
       const [outputs, perGroup, kh, kw] = w.shape;
       const shape = [images, outputs, ...windowExtents({ ...geometry, kernel: [kh, kw] }, height, width)];
@@ -55,7 +55,7 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       return walk(op, correlation, () => plainForward(machine, correlation, weights), work);
     },
 
-    conv2dInputGrad(g, w, inputShape, geometry) {
+    conv2dInputGrad(g: View, w: View, inputShape: Shape, geometry: ConvGeometry): View {
       const [images, , height, width] = inputShape;
       const [outputs, perGroup, kh, kw] = w.shape;
       if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0 || sizeOf(inputShape) === 0) return zeros(inputShape);
@@ -76,7 +76,7 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       return walk(op, correlation, () => plainBackward(machine, correlation, weights), work);
     },
 
-    conv2dWeightGrad(g, x, weightShape, geometry) {
+    conv2dWeightGrad(g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View {
       if (sizeOf(g.shape) === 0 || sizeOf(x.shape) === 0 || sizeOf(weightShape) === 0) return zeros(weightShape);
       const [gradient, image] = [operand(machine, g), operand(machine, x)];
       const [outputs, perGroup, kh, kw] = weightShape;
@@ -99,7 +99,7 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       const work = sizeOf(g.shape) * perGroup * kh * kw;
       return machine.result(tuner.run(op, work, [gradient.content, image.content], variants), weightShape);
     },
-  } satisfies Partial<FusedKernels>;
+  };
 }
 
 /** One dot product a thread. */

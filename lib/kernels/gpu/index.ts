@@ -1,28 +1,20 @@
 import { BackendError } from '../../tensor/errors.js';
 import { type Device, hostArray, type TypedArray } from '../../tensor/storage.js';
-import type { View } from '../../tensor/view.js';
-import type { BackendImplementation } from '../backend.js';
+import type { Backend } from '../backend.js';
 import { Block, type Content } from './content.js';
-import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
+import { fastPaths } from './fast.js';
 import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
-import { integerKernels } from './integers.js';
 import { Machine } from './machine.js';
 import { GPU_MODES, type GpuMode } from './modes.js';
 import { moveKernels } from './moves.js';
-import { normalizationKernels } from './normalization.js';
-import { optimizerKernels } from './optimizers.js';
-import { join, split } from './planes.js';
-import { poolingKernels } from './pooling.js';
+import { fillIntegers, join, split } from './planes.js';
 import { productKernels } from './product.js';
-import { quantizationKernels } from './quantization.js';
 import { differ, finish, race } from './race.js';
 import { reductionKernels } from './reduction.js';
-import { selectionKernels } from './selection.js';
 import { type Choice, Tuner } from './tuner.js';
 import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
-import { weightKernels } from './weights.js';
 import { windowKernels } from './windows.js';
 
 export { GPU_MODES, type GpuMode } from './modes.js';
@@ -52,7 +44,7 @@ export interface GpuDescription {
   readonly software?: boolean;
 }
 
-export interface GpuBackend extends BackendImplementation {
+export interface GpuBackend extends Backend {
   describe(): GpuDescription;
   /** Resolves when all work issued so far is done, and with it the measurements that it began. */
   finished(): Promise<void>;
@@ -79,31 +71,16 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
     differ: (a: Content, b: Content) => differ(machine, a, b),
   };
   const tuner = new Tuner(referee, variant);
-  const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
-  const integers = integerKernels(machine);
-  const { im2col, col2im } = windowKernels(machine);
-  const kernelsFor = (view: View) => (view.storage.dtype === 'int32' ? integers : floats);
+  const { fill, ...elementwise } = elementwiseKernels(machine);
   const backend: GpuBackend = {
     ...memoryOf(machine),
     ...moveKernels(machine),
-    fill: (shape, value, dtype) => (dtype === 'int32' ? integers : floats).fill(shape, value),
-    unary: (op, x) => kernelsFor(x).unary(op, x),
-    binary: (op, a, b) => kernelsFor(a).binary(op, a, b),
-    where: (condition, a, b) => kernelsFor(a).where(condition, a, b),
-    reduce: (op, x, axes) => kernelsFor(x).reduce(op, x, axes),
-    integerMatmul: integers.integerMatmul,
-    im2col,
-    ...floatsOnly(machine, {
-      col2im,
-      ...productKernels(machine, tuner),
-      ...convolutionKernels(machine, tuner),
-      ...poolingKernels(machine),
-      ...normalizationKernels(machine),
-      ...quantizationKernels(machine),
-      ...selectionKernels(machine),
-      ...weightKernels(machine),
-      ...optimizerKernels(machine),
-    }),
+    ...elementwise,
+    fill: (shape, value, dtype) => (dtype === 'int32' ? fillIntegers(machine, shape, value) : fill(shape, value)),
+    ...reductionKernels(machine),
+    ...windowKernels(machine),
+    ...productKernels(machine, tuner),
+    fast: fastPaths(machine, tuner),
     describe: () => ({
       mode,
       kernels: machine.kernelCount,
@@ -124,23 +101,6 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   await probe(machine);
   const adapter = found ?? machine.adapter;
   return backend;
-}
-
-/** The same kernels, refusing int32 operands, which lie in memory in another way. */
-function floatsOnly<Kernels extends Readonly<Record<string, (...args: never[]) => unknown>>>(
-  machine: Machine,
-  kernels: Kernels,
-): Kernels {
-  const guarded = Object.entries(kernels).map(([name, kernel]) => [
-    name,
-    (first: View, ...rest: never[]) => {
-      if (first.storage.dtype === 'int32') {
-        throw new BackendError(machine.name, `${name} of int32 is not to be had here; use float32`);
-      }
-      return (kernel as (first: View, ...rest: never[]) => unknown)(first, ...rest);
-    },
-  ]);
-  return Object.fromEntries(guarded) as Kernels;
 }
 
 /** The class whose kernels run in a mode. @throws BackendError if the mode cannot be had here */

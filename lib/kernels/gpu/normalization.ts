@@ -1,13 +1,12 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { FusedKernels } from '../backend.js';
 import type { Content } from './content.js';
 import type { Machine } from './machine.js';
 import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
 
 /**
- * Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. Counts are scalars of the
+ * Batch norm in training: statistics and affine maps per channel (axis 1), and their gradient. Counts are scalars of the
  * kernel: a division by a literal may become a product with its rounded reciprocal.
  */
 export function normalizationKernels(machine: Machine) {
@@ -26,7 +25,7 @@ export function normalizationKernels(machine: Machine) {
 
   return {
     /** Two passes: the variance is the mean square of what the mean leaves, so that large means cost no digits. */
-    channelStats(x) {
+    channelStats(x: View): [mean: View, variance: View] {
       const channels = x.shape[1];
       const count = sizeOf(x.shape) / channels;
       const from = operand(machine, x);
@@ -37,16 +36,16 @@ export function normalizationKernels(machine: Machine) {
         [from, ...vectors(x, [mean])],
         ([value, m]) => `const centred = ${value} - ${m};\nconst v = centred * centred;`,
       );
-      return { mean, variance: machine.result(dividedBy(squares, count, channels), [channels]) };
+      return [mean, machine.result(dividedBy(squares, count, channels), [channels])];
     },
 
-    channelAffine(x, mean, scale, shift) {
+    channelAffine(x: View, mean: View, scale: View, shift: View): View {
       const operands = [operand(machine, x), ...vectors(x, [mean, scale, shift])];
       const body = ([v, m, s, b]: readonly string[]) => `return (${v} - ${m}) * ${s} + ${b};`;
       return machine.result(map(machine, x.shape, operands, body), x.shape);
     },
 
-    batchNormGrad(g, x, mean, rstd, weight) {
+    batchNormGrad(g: View, x: View, mean: View, rstd: View, weight: View): [View, View, View] {
       const channels = x.shape[1];
       const count = sizeOf(x.shape) / channels;
       const [gradient, from] = [operand(machine, g), operand(machine, x)];
@@ -69,7 +68,7 @@ export function normalizationKernels(machine: Machine) {
 const centred = ${d} - ${b} / ${n} - normalized * (${s} / ${n});
 return centred * (${w} * ${r});`;
       const operands = [gradient, from, ...vectors(x, [mean, rstd, weight, slope, bias])];
-      return { x: machine.result(map(machine, x.shape, operands, body, [count]), x.shape), weight: slope, bias };
+      return [machine.result(map(machine, x.shape, operands, body, [count]), x.shape), slope, bias];
     },
-  } satisfies Partial<FusedKernels>;
+  };
 }

@@ -1,4 +1,4 @@
-import type { FusedKernels } from '../backend.js';
+import type { AdamState, AdamStep, FastSteps, SgdState, SgdStep } from '../fast.js';
 import type { Machine } from './machine.js';
 import { map, operand } from './map.js';
 import { assign } from './moves.js';
@@ -8,8 +8,9 @@ import { assign } from './moves.js';
  * is replaced, never written in place.
  */
 export function optimizerKernels(machine: Machine) {
-  return {
-    sgdStep(parameter, gradient, velocity, { learningRate, momentum, dampening, nesterov, weightDecay, first }) {
+  const kernels = {
+    sgd({ parameter, gradient, velocity }: SgdState, step: SgdStep): void {
+      const { learningRate, momentum, dampening, nesterov, weightDecay, first } = step;
       const { shape } = parameter;
       const [theta, g] = [operand(machine, parameter), operand(machine, gradient)];
       const direction = (p: string, d: string, decay: string) =>
@@ -32,7 +33,7 @@ export function optimizerKernels(machine: Machine) {
       assign(machine, map(machine, shape, operands, move, [learningRate, weightDecay, momentum]), parameter);
     },
 
-    adamStep(parameter, gradient, first, second, options) {
+    adam({ parameter, gradient, first, second }: AdamState, options: AdamStep): void {
       const { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step } = options;
       const { shape } = parameter;
       const [theta, g] = [operand(machine, parameter), operand(machine, gradient)];
@@ -58,5 +59,15 @@ export function optimizerKernels(machine: Machine) {
       const operands = [theta, operand(machine, first), operand(machine, second)];
       assign(machine, map(machine, shape, operands, move, scalars), parameter);
     },
-  } satisfies Partial<FusedKernels>;
+  };
+  return {
+    sgd(states, step) {
+      for (const state of states) kernels.sgd(state, step);
+      return true;
+    },
+    adam(states, step) {
+      for (const state of states) kernels.adam(state, step);
+      return true;
+    },
+  } satisfies FastSteps;
 }

@@ -1,5 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
-import { type FusedKernels, windowExtents } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import { type Window, windowExtents } from '../backend.js';
 import type { Machine } from './machine.js';
 import { operand, whole } from './map.js';
 import { address, coordinates, input, kernelSource } from './source.js';
@@ -8,7 +9,7 @@ import { inputPosition, outputPosition, within } from './windows.js';
 /** Maximum pooling. Its gradient first finds the winning tap of every window, then each pixel collects what it won. */
 export function poolingKernels(machine: Machine) {
   return {
-    maxPool2d(x, window) {
+    maxPool2d(x: View, window: Window): View {
       const [images, channels, height, width] = x.shape;
       const [kh, kw] = window.kernel;
       const shape = [images, channels, ...windowExtents(window, height, width)];
@@ -40,7 +41,7 @@ return m;`,
       return machine.result(machine.run(source, sizeOf(shape), [from.content]), shape);
     },
 
-    maxPool2dGrad(g, x, y, window) {
+    maxPool2dGrad(g: View, x: View, y: View, window: Window): View {
       const [images, channels, height, width] = x.shape;
       const [kh, kw] = window.kernel;
       const [, , oh, ow] = g.shape;
@@ -83,5 +84,5 @@ s = s + ${input(0)}[${address(gradient, place)}];
       winners.release();
       return machine.result(result, [images, channels, height, width]);
     },
-  } satisfies Partial<FusedKernels>;
+  };
 }

@@ -1,5 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
-import type { FusedKernels, QuantGrid } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import type { QuantGrid } from '../fast.js';
 import { roundHalfEven } from './elementwise.js';
 import type { Machine } from './machine.js';
 import { constant, map, operand } from './map.js';
@@ -23,13 +24,13 @@ if (clipped > ${literal(high)}) { clipped = ${literal(high)}; }
 /** Fake quantization of activations and its straight-through gradients. */
 export function quantizationKernels(machine: Machine) {
   return {
-    fakeQuantize(x, scale, grid) {
+    fakeQuantize(x: View, scale: View, grid: QuantGrid): View {
       const operands = [operand(machine, x), constant(machine, scale, x.shape)];
       const body = ([v, s]: readonly string[]) => `${ontoGrid(v, s, grid)}${clip(grid)}return clipped * ${s};`;
       return machine.result(map(machine, x.shape, operands, body), x.shape);
     },
 
-    fakeQuantizeGrad(g, x, scale, grid) {
+    fakeQuantizeGrad(g: View, x: View, scale: View, grid: QuantGrid): [View, View] {
       const operands = [operand(machine, g), operand(machine, x), constant(machine, scale, x.shape)];
       const inside = `rounded >= ${literal(grid.low)} && rounded <= ${literal(grid.high)}`;
       const passes = grid.relu ? (v: string) => `${inside} && ${v} > 0` : () => inside;
@@ -47,10 +48,7 @@ const v = ${d} * slope;`;
         sizeOf(x.shape) === 0
           ? machine.filled(1, 0)
           : reduceTerms(machine, 'sum', x.shape, operands, axes, { term: toScale });
-      return {
-        x: machine.result(map(machine, x.shape, operands, toInput), x.shape),
-        scale: machine.result(sum, scale.shape),
-      };
+      return [machine.result(map(machine, x.shape, operands, toInput), x.shape), machine.result(sum, scale.shape)];
     },
-  } satisfies Partial<FusedKernels>;
+  };
 }

@@ -1,7 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { FusedKernels } from '../backend.js';
-import { quantization } from '../defaults/quantization.js';
+import type { FastRows } from '../fast.js';
 import type { Content } from './content.js';
 import type { Machine } from './machine.js';
 import { constant, map, type Operand, operand, whole } from './map.js';
@@ -10,7 +9,7 @@ import { reduceTerms } from './reduction.js';
 /**
  * The k-th smallest element, bit by bit: the largest number below which there are fewer than k elements. Exponent first,
  * then mantissa, each bit is tried and kept if the count allows it, so it takes as many passes as a number has bits, whatever
- * k is. Where k is close to an end, taking elements away one by one is shorter, which is the default.
+ * k is. Where k is close to an end, taking elements away one by one is shorter: that is the composition.
  */
 
 /** Elements that are sooner taken away than searched. */
@@ -131,23 +130,21 @@ export function selectionKernels(machine: Machine) {
 
   const isNearAnEnd = (x: View, k: number) => Math.min(k - 1, sizeOf(x.shape) - k) <= FEW;
 
-  return {
-    kthSmallest(x, k) {
-      if (isNearAnEnd(x, k)) return quantization.kthSmallest(x, k);
-      const found = value(x, k);
-      return { value: machine.result(found, []), index: machine.result(positionOf(x, found), []) };
-    },
+  const gradient = (g: View, x: View, k: number): View => {
+    const found = value(x, k);
+    const position = positionOf(x, found);
+    const body = ([slope, at]: readonly string[]) =>
+      `let y = 0;\nif (this.thread.x == ${at}) { y = ${slope}; }\nreturn y;`;
+    const operands = [constant(machine, g, x.shape), everywhere(position, x.shape)];
+    const spread = map(machine, x.shape, operands, body);
+    free(found, position);
+    return machine.result(spread, x.shape);
+  };
 
-    kthSmallestGrad(g, x, k) {
-      if (isNearAnEnd(x, k)) return quantization.kthSmallestGrad(g, x, k);
-      const found = value(x, k);
-      const position = positionOf(x, found);
-      const body = ([slope, at]: readonly string[]) =>
-        `let y = 0;\nif (this.thread.x == ${at}) { y = ${slope}; }\nreturn y;`;
-      const operands = [constant(machine, g, x.shape), everywhere(position, x.shape)];
-      const gradient = map(machine, x.shape, operands, body);
-      free(found, position);
-      return machine.result(gradient, x.shape);
+  return {
+    kthSmallest: {
+      value: ([x], { k }) => (isNearAnEnd(x, k) ? null : machine.result(value(x, k), [])),
+      vjp: [(g, s) => (isNearAnEnd(s.input(0), s.attrs.k) ? null : gradient(g, s.input(0), s.attrs.k))],
     },
-  } satisfies Partial<FusedKernels>;
+  } satisfies FastRows;
 }

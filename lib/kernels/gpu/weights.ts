@@ -1,6 +1,6 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { FusedKernels, WeightBound } from '../backend.js';
+import type { AccumulatorBound } from '../fast.js';
 import type { Content } from './content.js';
 import type { Machine } from './machine.js';
 import { map, type Operand, operand } from './map.js';
@@ -8,7 +8,7 @@ import { reduceTerms, type Term } from './reduction.js';
 import { literal } from './source.js';
 
 /** Statements from the operands `w, mean, l1, norm`: the pre-scale `p`, `u = v/p`, its truncation `t` and `clipped`. */
-function truncated([w, mean, l1, norm]: readonly string[], { limit }: WeightBound): string {
+function truncated([w, mean, l1, norm]: readonly string[], { limit }: AccumulatorBound): string {
   return `const centred = Math.fround(${w} - ${mean});
 let p = Math.fround(${l1} / ${norm});
 if (p < 1e-10) { p = 1e-10; }
@@ -32,7 +32,7 @@ export function weightKernels(machine: Machine) {
     map(machine, [rows], [{ content: sums, strides: [1], offset: 0 }], ([s], [n]) => `return ${s} / ${n};`, [count]);
 
   /** Runs `work` with the channel means (zeros where they stay) and ‖v‖₁, and frees both. */
-  const withRows = <T>(w: View, { centred }: WeightBound, work: (means: Operand, l1: Operand) => T): T => {
+  const withRows = <T>(w: View, { centred }: AccumulatorBound, work: (means: Operand, l1: Operand) => T): T => {
     const from = operand(machine, w);
     const sums = centred ? rowSums(w.shape, [from], ([x]) => `const v = ${x};`) : null;
     const means = sums ? mean(w.shape, sums) : machine.filled(w.shape[0], 0);
@@ -45,14 +45,16 @@ export function weightKernels(machine: Machine) {
   };
 
   return {
-    boundWeights: (w, norm, scale, bound) =>
+    /** `s·clip(trunc(v/p), −Q, Q)` with `p = max(‖v‖₁/r, 1e-10)`: of `w [O, K]`, `norm` r and `scale` s `[O, 1]`. */
+    boundWeights: (w: View, norm: View, scale: View, bound: AccumulatorBound): View =>
       withRows(w, bound, (means, l1) => {
         const operands = [operand(machine, w), means, l1, column(norm), column(scale)];
         const body = (x: readonly string[]) => `${truncated(x, bound)}return clipped * ${x[4]};`;
         return machine.result(map(machine, w.shape, operands, body), w.shape);
       }),
 
-    boundWeightsGrad: (g, w, norm, scale, bound) =>
+    /** Its straight-through gradients. */
+    boundWeightsGrad: (g: View, w: View, norm: View, scale: View, bound: AccumulatorBound) =>
       withRows(w, bound, (means, l1) => {
         const [rows] = w.shape;
         const operands = [operand(machine, w), means, l1, column(norm), column(scale), operand(machine, g)];
@@ -86,7 +88,7 @@ return passed / p - direction * (${x[6]} / p / ${x[3]});`,
           scale: machine.result(toScale, scale.shape),
         };
       }),
-  } satisfies Partial<FusedKernels>;
+  };
 
   /** The same rows less their means. Takes the content over. */
   function centredRows(shape: Shape, content: Content): Content {

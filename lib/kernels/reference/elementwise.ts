@@ -1,10 +1,9 @@
 import ops from 'ndarray-ops';
-import type { BinaryOp, UnaryOp } from '../backend.js';
-import { compact, type HostArray } from './arrays.js';
+import type { HostArray } from './arrays.js';
 
 /**
  * Elementwise functions, on `ndarray-ops` where it has them. All are computed in float64 and rounded once, by the store
- * into `out`; an int32 store wraps modulo 2³².
+ * into `out`.
  */
 
 type Unary = (out: HostArray, x: HostArray) => unknown;
@@ -24,7 +23,8 @@ export function roundHalfEven(x: number): number {
   return isTie ? 2 * Math.round(x / 2) : Math.round(x);
 }
 
-export const UNARY: Readonly<Record<UnaryOp, Unary>> = {
+/** The names of these tables are those every backend has to fulfil (`UnaryOp`, `BinaryOp` in backend.ts). */
+export const UNARY = {
   neg: (out, x) => ops.neg(out, x),
   abs: (out, x) => ops.abs(out, x),
   sign: each(Math.sign),
@@ -33,7 +33,7 @@ export const UNARY: Readonly<Record<UnaryOp, Unary>> = {
   log: (out, x) => ops.log(out, x),
   log2: each(Math.log2),
   sqrt: (out, x) => ops.sqrt(out, x),
-  square: (out, x) => multiply(out, x, x),
+  square: (out, x) => ops.mul(out, x, x),
   relu: (out, x) => ops.maxs(out, x, 0),
   tanh: each(Math.tanh),
   sigmoid: each((x) => 1 / (1 + Math.exp(-x))),
@@ -41,12 +41,12 @@ export const UNARY: Readonly<Record<UnaryOp, Unary>> = {
   trunc: each(Math.trunc),
   floor: (out, x) => ops.floor(out, x),
   ceil: (out, x) => ops.ceil(out, x),
-};
+} satisfies Readonly<Record<string, Unary>>;
 
-export const BINARY: Readonly<Record<BinaryOp, Binary>> = {
+export const BINARY = {
   add: (out, a, b) => ops.add(out, a, b),
   sub: (out, a, b) => ops.sub(out, a, b),
-  mul: multiply,
+  mul: (out, a, b) => ops.mul(out, a, b),
   div: (out, a, b) => ops.div(out, a, b),
   minimum: (out, a, b) => ops.min(out, a, b),
   maximum: (out, a, b) => ops.max(out, a, b),
@@ -55,15 +55,4 @@ export const BINARY: Readonly<Record<BinaryOp, Binary>> = {
   lessEqual: (out, a, b) => ops.leq(out, a, b),
   greater: (out, a, b) => ops.gt(out, a, b),
   greaterEqual: (out, a, b) => ops.geq(out, a, b),
-};
-
-/** A product of two int32 can need 62 bits, which float64 cannot hold: those go through `Math.imul`. */
-function multiply(out: HostArray, a: HostArray, b: HostArray): void {
-  if (out.dtype !== 'int32') {
-    ops.mul(out, a, b);
-    return;
-  }
-  ops.assign(out, a);
-  const factors = compact(b).data;
-  for (let i = 0; i < factors.length; i++) out.data[i] = Math.imul(out.data[i], factors[i]);
-}
+} satisfies Readonly<Record<string, Binary>>;

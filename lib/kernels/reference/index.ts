@@ -2,18 +2,10 @@ import ops from 'ndarray-ops';
 import { reducedShape, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, hostArray, Storage, type TypedArray } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
-import {
-  type BackendImplementation,
-  type BinaryOp,
-  type ReduceOp,
-  type RequiredKernels,
-  type UnaryOp,
-  type Window,
-  windowExtents,
-} from '../backend.js';
+import { type Backend, type BinaryOp, type ReduceOp, type UnaryOp, type Window, windowExtents } from '../backend.js';
 import { arrayOf, compact, type HostArray } from './arrays.js';
 import { BINARY, UNARY } from './elementwise.js';
-import { integerMatmul, matmul } from './matmul.js';
+import { matmul } from './matmul.js';
 import { reduce } from './reduce.js';
 import { col2im, im2col } from './windows.js';
 
@@ -24,7 +16,7 @@ import { col2im, im2col } from './windows.js';
  * once, when stored. int32 wraps modulo 2³², and division on it drops the fraction. NaN in gives NaN out, except in
  * comparisons, which it fails.
  */
-class ReferenceBackend implements Device<TypedArray>, RequiredKernels {
+class ReferenceBackend implements Backend, Device<TypedArray> {
   readonly name = 'reference';
   readonly dtypes = ['float32', 'float64', 'int32'] as const;
 
@@ -89,11 +81,6 @@ class ReferenceBackend implements Device<TypedArray>, RequiredKernels {
     return this.#result(shape, a.storage.dtype, (out) => matmul(out, arrayOf(a), arrayOf(b)));
   }
 
-  integerMatmul(a: View, b: View): View {
-    const shape = [a.shape[0], a.shape[1], b.shape[2]];
-    return this.#result(shape, 'int32', (out) => integerMatmul(out, arrayOf(a), arrayOf(b)));
-  }
-
   im2col(x: View, window: Window): View {
     const [n, c, height, width] = x.shape;
     const [oh, ow] = windowExtents(window, height, width);
@@ -114,6 +101,6 @@ class ReferenceBackend implements Device<TypedArray>, RequiredKernels {
 }
 
 /** A fresh reference backend, with memory accounts of its own. */
-export function createReferenceBackend(): BackendImplementation {
+export function createReferenceBackend(): Backend {
   return new ReferenceBackend();
 }

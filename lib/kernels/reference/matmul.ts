@@ -14,18 +14,3 @@ export function matmul(out: HostArray, a: HostArray, b: HostArray): void {
     }
   }
 }
-
-/** The same on int32, in an accumulator of 32 bits that wraps. */
-export function integerMatmul(out: HostArray, a: HostArray, b: HostArray): void {
-  const [batch, m, n] = out.shape;
-  const k = a.shape[2];
-  for (let at = 0; at < batch; at++) {
-    for (let i = 0; i < m; i++) {
-      for (let j = 0; j < n; j++) {
-        let sum = 0;
-        for (let p = 0; p < k; p++) sum = (sum + Math.imul(a.get(at, i, p), b.get(at, p, j))) | 0;
-        out.set(at, i, j, sum);
-      }
-    }
-  }
-}

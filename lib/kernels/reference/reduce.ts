@@ -1,6 +1,5 @@
 import ndarray from 'ndarray';
 import ops from 'ndarray-ops';
-import type { DType } from '../../tensor/storage.js';
 import type { ReduceOp } from '../backend.js';
 import { type HostArray, temporary } from './arrays.js';
 
@@ -15,13 +14,8 @@ export function reduce(op: ReduceOp, out: HostArray, x: HostArray, axes: readonl
   if (op === 'sum') {
     ops.addeq(expanded, x);
   } else {
-    ops.assigns(accumulator, lowest(out.dtype as DType));
+    ops.assigns(accumulator, Number.NEGATIVE_INFINITY);
     ops.maxeq(expanded, x);
   }
   ops.assign(out, accumulator);
-}
-
-/** The maximum of no elements. */
-function lowest(dtype: DType): number {
-  return dtype === 'int32' ? -(2 ** 31) : Number.NEGATIVE_INFINITY;
 }

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { ConvGeometry, FusedKernels } from '../backend.js';
+import type { ConvGeometry } from '../backend.js';
 import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
 import { FILTER_GROWTH, fitsPairs, fitsWinogradPairs, withPairs } from './pairs.js';
@@ -27,21 +27,19 @@ const BLOCK_PIXELS = 64;
 const BAND_BYTES = 1 << 18;
 
 /** Convolution and its two gradients. */
-export function convolutionKernels(
-  machine: Machine,
-): Pick<FusedKernels, 'conv2d' | 'conv2dInputGrad' | 'conv2dWeightGrad'> {
+export function convolutionKernels(machine: Machine) {
   return {
-    conv2d(x, w, geometry) {
+    conv2d(x: View, w: View, geometry: ConvGeometry): View {
       const planes = planeKind(x.shape, w.shape, geometry);
       return planes && planes !== 'rows' ? planeForward(machine, planes, x, w) : forward(machine, x, w, geometry);
     },
-    conv2dInputGrad(g, w, shape, geometry) {
+    conv2dInputGrad(g: View, w: View, shape: Shape, geometry: ConvGeometry): View {
       const planes = planeKind(shape, w.shape, geometry);
       return planes && planes !== 'rows'
         ? planeInputGradient(machine, planes, g, w, shape)
         : inputGradient(machine, g, w, shape, geometry);
     },
-    conv2dWeightGrad(g, x, shape, geometry) {
+    conv2dWeightGrad(g: View, x: View, shape: Shape, geometry: ConvGeometry): View {
       const planes = planeKind(x.shape, shape, geometry);
       return planes
         ? planeWeightGradient(machine, planes, g, x, shape)

@@ -1,8 +1,40 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { DType } from '../../tensor/storage.js';
 import { type View, viewSize } from '../../tensor/view.js';
-import { BINARY_OPS, type RequiredKernels, UNARY_OPS, type UnaryOp } from '../backend.js';
+import type { RequiredKernels, UnaryOp } from '../backend.js';
 import { elementJob, floatBits, type Machine, operandWords } from './machine.js';
+
+const UNARY_OPS = [
+  'neg',
+  'abs',
+  'sign',
+  'exp',
+  'exp2',
+  'log',
+  'log2',
+  'sqrt',
+  'square',
+  'relu',
+  'tanh',
+  'sigmoid',
+  'roundHalfEven',
+  'trunc',
+  'floor',
+  'ceil',
+];
+const BINARY_OPS = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'minimum',
+  'maximum',
+  'equal',
+  'less',
+  'lessEqual',
+  'greater',
+  'greaterEqual',
+];
 
 /** Functions that leave the integers. On int32 they are rare, and computed by the host in float64, fraction dropped. */
 const FLOAT_MATH = {

@@ -1,17 +1,14 @@
 import { BackendError } from '../../tensor/errors.js';
 import { type Device, type DType, hostArray, type TypedArray } from '../../tensor/storage.js';
-import type { BackendImplementation } from '../backend.js';
+import type { Backend } from '../backend.js';
 import type { Block } from './allocator.js';
 import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
-import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
+import { fastPaths } from './fast.js';
 import { Machine } from './machine.js';
-import { normalizationKernels } from './normalization.js';
-import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
-import { weightKernels } from './weights.js';
 import type { WinogradChoice } from './winograd.js';
 
 export interface WasmOptions {
@@ -47,7 +44,7 @@ export interface WasmDescription {
   readonly usedBytes: number;
 }
 
-export interface WasmBackend extends BackendImplementation {
+export interface WasmBackend extends Backend {
   /** What was chosen: instruction set, threads, memory. */
   describe(): WasmDescription;
   /** Ends the helper threads; the backend goes on with one. They never keep the process alive. */
@@ -87,16 +84,16 @@ function limits({ threads = 1, winograd = 'off', maximumBytes = 2 ** 32 }: WasmO
 }
 
 function backendOn(machine: Machine): WasmBackend {
+  const { reduce } = reductionKernels(machine);
+  const { im2col, col2im } = poolingKernels(machine);
   const backend: WasmBackend = {
     ...memoryOf(machine),
     ...elementwiseKernels(machine),
-    ...reductionKernels(machine),
     ...productKernels(machine),
-    ...convolutionKernels(machine),
-    ...poolingKernels(machine),
-    ...normalizationKernels(machine),
-    ...optimizerKernels(machine),
-    ...weightKernels(machine),
+    reduce,
+    im2col,
+    col2im,
+    fast: fastPaths(machine),
     close: () => machine.close(),
     describe: () => ({
       simd: machine.simd,

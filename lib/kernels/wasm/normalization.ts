@@ -1,6 +1,7 @@
 import { sizeOf } from '../../tensor/shape.js';
-import { type View, viewSize } from '../../tensor/view.js';
-import type { ChannelStats, FusedKernels, NormSettings, QuantGrid } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import { viewSize } from '../../tensor/view.js';
+import type { QuantGrid } from '../fast.js';
 import { elementJob, type Machine } from './machine.js';
 
 /** Elements whose share of the scale gradient is summed apart, as in assembly/quantize.ts. */
@@ -22,19 +23,21 @@ interface NormAddresses {
   readonly scaleParts?: number;
 }
 
+/** Batch norm in training, and what follows it in the same pass. */
+interface NormSettings {
+  readonly epsilon: number;
+  /** Nothing, a ReLU, or quantization on a grid (by a scale given beside it). */
+  readonly activation: 'none' | 'relu' | QuantGrid;
+}
+
+/** Statistics of the channels of a batch, `[C]` each; the variance is the biased one. */
+interface ChannelStats {
+  readonly mean: View;
+  readonly variance: View;
+}
+
 /** Batch norm with what follows it, running averages, and fake quantization. */
-export function normalizationKernels(
-  machine: Machine,
-): Pick<
-  FusedKernels,
-  | 'normActivate'
-  | 'normActivateGrad'
-  | 'blendInto'
-  | 'powerScale'
-  | 'powerScaleGrad'
-  | 'fakeQuantize'
-  | 'fakeQuantizeGrad'
-> {
+export function normalizationKernels(machine: Machine) {
   /** Runs a kernel over channels; the description is `Norm` in assembly/normRuns.ts. */
   const overChannels = (
     kernel: 'normActivate' | 'normActivateGradient',
@@ -68,17 +71,27 @@ export function normalizationKernels(
   };
 
   return {
-    normActivate(x, weight, bias, scale, settings, stats) {
+    /** The result, the batch's mean and its biased variance. */
+    normActivate(x: View, weight: View, bias: View, scale: View | null, settings: NormSettings): View[] {
       const out = machine.output(x.shape);
+      const stats = { mean: machine.output([x.shape[1]]), variance: machine.output([x.shape[1]]) };
       machine.dense([x, weight, bias], (from, w, b) => {
         const s = scale ? machine.address(scale) : 0;
         overChannels('normActivate', { x: from, weight: w, bias: b, scale: s, out }, settings, stats);
       });
       if (scale && typeof settings.activation !== 'string') noteGrid(machine, out, scale, settings.activation);
-      return out;
+      return [out, stats.mean, stats.variance];
     },
 
-    normActivateGrad(g, x, weight, bias, scale, settings, stats) {
+    normActivateGrad(
+      g: View,
+      x: View,
+      weight: View,
+      bias: View,
+      scale: View | null,
+      settings: NormSettings,
+      stats: ChannelStats,
+    ) {
       const channels = x.shape[1];
       const out = machine.output(x.shape);
       const weightGradient = machine.output(weight.shape);
@@ -96,13 +109,14 @@ export function normalizationKernels(
       return { x: out, weight: weightGradient, bias: biasGradient, scale: scaleGradient };
     },
 
-    blendInto(x, into, keep, share) {
+    blend(x: View, into: View, keep: number, share: number): true {
       machine.dense([x], (from) =>
         machine.run('blendInto', elementJob(viewSize(into)), from, machine.address(into), keep, share),
       );
+      return true;
     },
 
-    powerScale(x, divisor) {
+    powerScale(x: View, divisor: number): View {
       const out = machine.output(x.shape);
       machine.dense([x], (from) =>
         machine.run('powerScale', elementJob(viewSize(x), 0, 10), from, divisor, machine.address(out)),
@@ -110,7 +124,7 @@ export function normalizationKernels(
       return out;
     },
 
-    powerScaleGrad(g, x, divisor) {
+    powerScaleGrad(g: View, x: View, divisor: number): View {
       const out = machine.output(x.shape);
       machine.dense([g, x], (fromG, from) =>
         machine.run('powerScaleGradient', elementJob(viewSize(x), 0, 10), fromG, from, divisor, machine.address(out)),
@@ -118,7 +132,7 @@ export function normalizationKernels(
       return out;
     },
 
-    fakeQuantize(x, scale, grid) {
+    fakeQuantize(x: View, scale: View, grid: QuantGrid): View {
       const out = machine.output(x.shape);
       const count = viewSize(x);
       machine.dense([x], (from) => {
@@ -138,7 +152,8 @@ export function normalizationKernels(
       return out;
     },
 
-    fakeQuantizeGrad: (g, x, scale, grid) => fakeQuantizeGradient(machine, g, x, scale, grid),
+    fakeQuantizeGrad: (g: View, x: View, scale: View, grid: QuantGrid) =>
+      fakeQuantizeGradient(machine, g, x, scale, grid),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type View, viewSize } from '../../tensor/view.js';
-import type { FusedKernels } from '../backend.js';
+import type { FastSteps } from '../fast.js';
 import type { Job, Machine } from './machine.js';
 
 /** Floats a unit of work updates. */
@@ -16,9 +16,7 @@ interface Target {
 }
 
 /** Optimizer steps in place, one call for any number of parameters. */
-export function optimizerKernels(
-  machine: Machine,
-): Pick<FusedKernels, 'sgdStep' | 'adamStep' | 'sgdSteps' | 'adamSteps'> {
+export function optimizerKernels(machine: Machine): Required<Pick<FastSteps, 'sgd' | 'adam'>> {
   const addressOf = (view: View | null) => (view ? machine.address(view) : 0);
 
   /** Hands `work` the table of blocks (see assembly/optimize.ts) and the job that goes through it. */
@@ -44,13 +42,8 @@ export function optimizerKernels(
       },
     );
 
-  const kernels: ReturnType<typeof optimizerKernels> = {
-    sgdStep: (parameter, gradient, velocity, step) => kernels.sgdSteps([{ parameter, gradient, velocity }], step),
-
-    adamStep: (parameter, gradient, first, second, step) =>
-      kernels.adamSteps([{ parameter, gradient, first, second }], step),
-
-    sgdSteps(states, step) {
+  return {
+    sgd(states, step) {
       const targets = states.map(({ velocity, ...state }) => ({ ...state, first: velocity, second: null }));
       throughBlocks(targets, 0.5, (table, job) =>
         machine.run(
@@ -60,9 +53,10 @@ export function optimizerKernels(
           ...([step.weightDecay, step.first ? 1 : 0] as const),
         ),
       );
+      return true;
     },
 
-    adamSteps(states, step) {
+    adam(states, step) {
       const { beta1, beta2, learningRate, weightDecay, decoupled } = step;
       throughBlocks(states, 1.5, (table, job) =>
         machine.run(
@@ -73,7 +67,7 @@ export function optimizerKernels(
           ...([decoupled ? 0 : weightDecay, decoupled ? 1 - learningRate * weightDecay : 1] as const),
         ),
       );
+      return true;
     },
   };
-  return kernels;
 }

@@ -1,15 +1,10 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import { type FusedKernels, type RequiredKernels, type Window, windowExtents } from '../backend.js';
+import { type Window, windowExtents } from '../backend.js';
 import type { Machine } from './machine.js';
 
 /** Pooling, nearest up-sampling, and windows as columns. */
-export function poolingKernels(
-  machine: Machine,
-): Pick<
-  FusedKernels & RequiredKernels,
-  'maxPool2d' | 'maxPool2dGrad' | 'upsampleNearest' | 'upsampleNearestGrad' | 'im2col' | 'col2im'
-> {
+export function poolingKernels(machine: Machine) {
   /** The window over `[…, H, W]` as kernels read it. */
   const poolWords = (window: Window, shape: Shape) => {
     const [height, width] = shape.slice(-2);
@@ -31,7 +26,7 @@ export function poolingKernels(
   });
 
   return {
-    maxPool2d(x, window) {
+    maxPool2d(x: View, window: Window): View {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
       const out = machine.output([x.shape[0], x.shape[1], height, width], x.storage.dtype);
       const job = {
@@ -44,7 +39,7 @@ export function poolingKernels(
       return out;
     },
 
-    maxPool2dGrad(g, x, _y, window) {
+    maxPool2dGrad(g: View, x: View, window: Window): View {
       const out = machine.output(x.shape, x.storage.dtype);
       const job = planeJob(x.shape, sizeOf(x.shape), 3);
       machine.dense([g, x], (fromG, from) =>
@@ -61,7 +56,7 @@ export function poolingKernels(
       return out;
     },
 
-    upsampleNearest(x, factor) {
+    upsampleNearest(x: View, factor: number): View {
       const [n, c, height, width] = x.shape;
       const out = machine.output([n, c, height * factor, width * factor], x.storage.dtype);
       const job = planeJob(x.shape, sizeOf(out.shape), 0.7);
@@ -69,7 +64,7 @@ export function poolingKernels(
       return out;
     },
 
-    upsampleNearestGrad(g, factor) {
+    upsampleNearestGrad(g: View, factor: number): View {
       const height = g.shape[2] / factor;
       const width = g.shape[3] / factor;
       const out = machine.output([g.shape[0], g.shape[1], height, width], g.storage.dtype);
@@ -80,7 +75,7 @@ export function poolingKernels(
       return out;
     },
 
-    im2col(x, window) {
+    im2col(x: View, window: Window): View {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
       const taps = window.kernel[0] * window.kernel[1];
       const out = machine.output([x.shape[0], x.shape[1], taps, height * width], x.storage.dtype);
@@ -89,7 +84,7 @@ export function poolingKernels(
       return out;
     },
 
-    col2im(columns, shape, window) {
+    col2im(columns: View, shape: Shape, window: Window): View {
       const out = machine.output(shape, columns.storage.dtype);
       const job = planeJob(shape, sizeOf(shape), window.kernel[0] * window.kernel[1]);
       machine.dense([columns], (from) =>

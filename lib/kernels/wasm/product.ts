@@ -1,4 +1,3 @@
-import type { DType } from '../../tensor/storage.js';
 import type { View } from '../../tensor/view.js';
 import type { RequiredKernels } from '../backend.js';
 import { KC, MC, NC, ROWS, TILE_BYTES } from './assembly/blocking.js';
@@ -7,18 +6,15 @@ import type { Machine } from './machine.js';
 /** Estimated multiply-adds a nanosecond. */
 const RATE = 18;
 
-/** Matrix products, in float32 and exactly in int32. */
-export function productKernels(machine: Machine): Pick<RequiredKernels, 'matmul' | 'integerMatmul'> {
-  return {
-    matmul: (a, b) => multiply(machine, a, b, 'float32'),
-    integerMatmul: (a, b) => multiply(machine, a, b, 'int32'),
-  };
+/** The matrix product. */
+export function productKernels(machine: Machine): Pick<RequiredKernels, 'matmul'> {
+  return { matmul: (a, b) => multiply(machine, a, b) };
 }
 
-function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
+function multiply(machine: Machine, a: View, b: View): View {
   const [batch, m, k] = a.shape;
   const n = b.shape[2];
-  const out = machine.output([batch, m, n], dtype);
+  const out = machine.output([batch, m, n]);
   if (batch * m * n === 0) return out;
   if (k === 0) {
     machine.run('fill', { units: batch * m * n, align: 16, cost: 0.3 }, 0, machine.address(out));
@@ -41,6 +37,6 @@ function multiply(machine: Machine, a: View, b: View, dtype: DType): View {
   const width = Math.min(NC, Math.ceil(n / 8) * 8);
   const scratch = TILE_BYTES + (MC * KC + width * Math.min(KC, k)) * 4;
   const job = { units, cost: (products * rows * n * k) / RATE / units, scratch: () => scratch };
-  machine.run('gemm', job, dtype === 'int32' ? 1 : 0, plan);
+  machine.run('gemm', job, 0, plan);
   return out;
 }

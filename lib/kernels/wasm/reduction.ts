@@ -1,16 +1,15 @@
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
-import type { FusedKernels, ReduceOp, RequiredKernels } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import type { ReduceOp } from '../backend.js';
 import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
 
 /** Floats summed apart in a long sum, as in assembly/reduce.ts. */
 const PART = 16384;
 
 /** Sums, maxima and order statistics. */
-export function reductionKernels(
-  machine: Machine,
-): Pick<RequiredKernels & FusedKernels, 'reduce' | 'kthSmallest' | 'kthSmallestGrad'> {
+export function reductionKernels(machine: Machine) {
   return {
-    reduce(op, x, axes) {
+    reduce(op: ReduceOp, x: View, axes: readonly number[]): View {
       const out = machine.output(reducedShape(x.shape, axes), x.storage.dtype);
       const integer = x.storage.dtype === 'int32' ? 1 : 0;
       const to = machine.address(out);
@@ -33,7 +32,7 @@ export function reductionKernels(
       return out;
     },
 
-    kthSmallestGrad(g, x, k) {
+    kthSmallestGrad(g: View, x: View, k: number): View {
       const out = machine.output(x.shape);
       machine.dense([x], (from) => {
         const job = { units: 1, cost: 0, scratch: () => 8192 };
@@ -42,7 +41,7 @@ export function reductionKernels(
       return out;
     },
 
-    kthSmallest(x, k) {
+    kthSmallest(x: View, k: number): View {
       const value = machine.output([]);
       const index = machine.output([]);
       const count = sizeOf(x.shape);
@@ -50,7 +49,7 @@ export function reductionKernels(
         const job = { units: 1, cost: 0, scratch: () => 8192 };
         machine.run('kthSmallest', job, from, count, k, machine.address(value), machine.address(index));
       });
-      return { value, index };
+      return value;
     },
   };
 }

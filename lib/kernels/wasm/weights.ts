@@ -1,15 +1,14 @@
 import { sizeOf } from '../../tensor/shape.js';
-import type { AccumulatorBound, FusedKernels } from '../backend.js';
+import type { View } from '../../tensor/view.js';
+import type { AccumulatorBound } from '../fast.js';
 import type { Machine } from './machine.js';
 
 /** Accumulator-aware weights, their penalty and the gradients of both: one call a layer, a channel at a time in cache. */
-export function weightKernels(
-  machine: Machine,
-): Pick<FusedKernels, 'a2qWeights' | 'a2qWeightsGrad' | 'a2qPenalty' | 'a2qPenaltyGrad'> {
+export function weightKernels(machine: Machine) {
   const settings = (length: number, { limit, budget, centred }: AccumulatorBound) =>
     [length, limit, budget, centred ? 1 : 0] as const;
   return {
-    a2qWeights(w, d, t, bound) {
+    a2qWeights(w: View, d: View, t: View, bound: AccumulatorBound) {
       const [channels, ...rest] = w.shape;
       const length = sizeOf(rest);
       const out = machine.output(w.shape);
@@ -25,7 +24,7 @@ export function weightKernels(
       return out;
     },
 
-    a2qWeightsGrad(g, w, d, t, bound) {
+    a2qWeightsGrad(g: View, w: View, d: View, t: View, bound: AccumulatorBound) {
       const [channels, ...rest] = w.shape;
       const length = sizeOf(rest);
       const grads = { w: machine.output(w.shape), d: machine.output(d.shape), t: machine.output(t.shape) };
@@ -37,7 +36,7 @@ export function weightKernels(
       return grads;
     },
 
-    a2qPenalty(d, t, budget) {
+    a2qPenalty(d: View, t: View, budget: number) {
       const out = machine.output([]);
       machine.dense([d, t], (fromD, fromT) =>
         machine.runOnce('a2qPenalty', fromD, fromT, sizeOf(d.shape), budget, machine.address(out)),
@@ -45,7 +44,7 @@ export function weightKernels(
       return out;
     },
 
-    a2qPenaltyGrad(g, d, t, budget) {
+    a2qPenaltyGrad(g: View, d: View, t: View, budget: number) {
       const grads = { d: machine.output(d.shape), t: machine.output(t.shape) };
       const to = [machine.address(grads.d), machine.address(grads.t)] as const;
       machine.dense([d, t], (fromD, fromT) =>

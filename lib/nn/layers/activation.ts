@@ -5,19 +5,13 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
-/**
- * An elementwise activation. Where it stands behind a batch norm the two can be one pass over memory: see
- * `BatchNorm2d.forwardInto`.
- */
+/** An elementwise activation. Where it stands behind a batch norm the two can be one pass over memory: see `chain`. */
 export abstract class Activation extends Module {
   abstract override forward(x: Tensor): Tensor;
 
-  /**
-   * The activation of a batch norm's result.
-   * @param normalize the batch norm with what is to be applied to its result at once; to be called exactly once
-   */
-  forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
-    return this.forward(normalize('none'));
+  /** What a batch norm may apply to its result in place of `forward`; null if `forward` has to run at this moment. */
+  follower(): NormFollower | null {
+    return null;
   }
 }
 
@@ -27,8 +21,8 @@ export class ReLU extends Activation {
     return relu(x);
   }
 
-  override forwardNormalized(normalize: (follower: NormFollower) => Tensor): Tensor {
-    return normalize('relu');
+  override follower(): NormFollower {
+    return 'relu';
   }
 }
 

@@ -1,13 +1,14 @@
 import { batchNorm, type NormFollower } from '../../autograd/imageOps.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
-import { backendOf } from '../../kernels/value.js';
+import { choose } from '../../kernels/trace.js';
+import * as v from '../../kernels/value.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError, ShapeError } from '../../tensor/errors.js';
 import { scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import type { View } from '../../tensor/view.js';
 import { Module } from '../module.js';
 import { Buffer, Counter, Parameter } from '../parameter.js';
-import { Activation } from './activation.js';
 
 /** Settings of batch norm; PyTorch's defaults. */
 export interface BatchNormOptions extends TensorOptions {
@@ -63,15 +64,7 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    this.#check(x);
-    return this.training ? this.#normalizeBatch(x, 'none') : this.#normalizeRunning(x);
-  }
-
-  /** The same numbers as `activation.forward(this.forward(x))`, in training in one pass over memory where both can. */
-  forwardInto(activation: Module, x: Tensor): Tensor {
-    if (!this.training || !(activation instanceof Activation)) return activation.forward(this.forward(x));
-    this.#check(x);
-    return activation.forwardNormalized((follower) => this.#normalizeBatch(x, follower));
+    return this.training ? this.normalizeBatch(x, 'none') : this.#normalizeRunning(x);
   }
 
   #check(x: Tensor): void {
@@ -86,24 +79,35 @@ export class BatchNorm2d extends Module {
     return { scale, shift: sub(this.bias, mul(this.runningMean, scale)) };
   }
 
-  #normalizeBatch(x: Tensor, follower: NormFollower): Tensor {
+  /** What training does, and in the same pass what follows: see `chain`. */
+  normalizeBatch(x: Tensor, follower: NormFollower): Tensor {
+    this.#check(x);
     const { y, mean, variance } = batchNorm(x, this.weight, this.bias, this.epsilon, follower);
     const count = x.size / this.channels;
-    this.#track(this.runningMean, mean, 1);
-    this.#track(this.runningVar, variance, count / (count - 1));
+    const { momentum } = this;
+    blend(mean, this.runningMean, 1 - momentum, momentum);
+    blend(variance, this.runningVar, 1 - momentum, momentum * (count / (count - 1)));
     this.numBatchesTracked.value += 1;
     return y;
   }
 
-  #track(running: Buffer, batch: Tensor, correction: number): void {
-    backendOf(running).blendInto(batch, running, 1 - this.momentum, this.momentum * correction);
-  }
-
   #normalizeRunning(x: Tensor): Tensor {
+    this.#check(x);
     const { scale, shift } = this.folded();
     const perChannel = [1, this.channels, ...x.shape.slice(2).map(() => 1)];
     return add(mul(x, reshape(scale, perChannel)), reshape(shift, perChannel));
   }
+}
+
+/** `into ← keep·into + share·x`, in place on a contiguous view of equal shape: a running average. */
+export function blend(x: View, into: View, keep: number, share: number): void {
+  const backend = v.backendOf(into);
+  const { fast } = backend;
+  const own = fast?.blend ? () => fast.blend?.(x, into, keep, share) ?? null : null;
+  choose<true>(backend, 'blend', 'step', [x], own, () => {
+    scope(() => backend.copyInto(v.add(v.mul(into, keep), v.mul(x, share)), into));
+    return true;
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../../autograd/imageOps.js';
+import { resizeConv2d } from '../../autograd/resample.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -30,7 +31,6 @@ export class Conv2d extends WeightedModule {
   readonly padding: readonly [number, number];
   readonly dilation: readonly [number, number];
   readonly groups: number;
-  readonly resize: number;
 
   /** @throws ShapeError for channels, groups or a geometry that do not fit together */
   constructor(
@@ -39,18 +39,58 @@ export class Conv2d extends WeightedModule {
     kernel: Pair,
     options: Conv2dOptions,
   ) {
-    const { stride, padding, dilation, groups, resize, ...weighted } = options;
+    const { stride, padding, dilation, groups, ...weighted } = options;
     super('Conv2d', weightShape(inChannels, outChannels, kernel, groups ?? 1), weighted);
     this.kernel = pair('Conv2d', 'kernel', kernel, 1);
-    const geometry = convGeometry('Conv2d', this.kernel, options);
+    const geometry = convGeometry('Conv2d', options);
     this.stride = geometry.stride;
     this.padding = geometry.padding;
     this.dilation = geometry.dilation;
     this.groups = geometry.groups;
-    this.resize = geometry.resize;
   }
 
   override forward(x: Tensor): Tensor {
     return conv2d(x, this.weight, this.bias, this);
   }
+}
+
+/**
+ * Nearest up-sampling by `factor`, then a convolution that keeps the size, `[N, in, H, W] → [N, out, factor·H, factor·W]`
+ * (Odena et al. 2016); computed at the small resolution, see `resizeConv2d`.
+ *
+ * @example
+ * new ResizeConv2d(32, 3, 3, 2, { random: new Random(0) }).forward(zeros([1, 32, 5, 5])).shape; // [1, 3, 10, 10]
+ */
+export class ResizeConv2d extends WeightedModule {
+  /** @param kernel side of the square kernel, odd @throws ShapeError for an even kernel or a factor below 1 */
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    kernel: number,
+    readonly factor: number,
+    options: WeightedOptions,
+  ) {
+    super('ResizeConv2d', resizeWeightShape('ResizeConv2d', inChannels, outChannels, kernel, factor), options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return resizeConv2d(x, this.weight, this.bias, this.factor);
+  }
+}
+
+/** `[out, in, kernel, kernel]`. @throws ShapeError for an even kernel or a factor that is no positive integer */
+export function resizeWeightShape(
+  op: string,
+  inChannels: number,
+  outChannels: number,
+  kernel: number,
+  factor: number,
+): Shape {
+  if (!Number.isInteger(kernel) || kernel < 1 || kernel % 2 === 0) {
+    throw new ShapeError(op, `the kernel must be odd; it is ${kernel}`);
+  }
+  if (!Number.isInteger(factor) || factor < 1) {
+    throw new ShapeError(op, `factor must be a positive integer; it is ${factor}`);
+  }
+  return [outChannels, inChannels, kernel, kernel];
 }

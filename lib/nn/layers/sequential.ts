@@ -1,5 +1,6 @@
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
+import { chain } from './chain.js';
 
 /**
  * Modules one after the other, named `0`, `1`, … in the state dict.
@@ -20,6 +21,6 @@ export class Sequential extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.modules.reduce((value, module) => module.forward(value), x);
+    return chain(x, ...this.modules);
   }
 }

@@ -1,6 +1,7 @@
 import type { ConvOptions, Pair } from '../../autograd/imageOps.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
+import { chain } from '../layers/chain.js';
 import { Module } from '../module.js';
 import type { LayerFactory, LayerRole } from './factory.js';
 
@@ -27,6 +28,6 @@ export class ConvBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.bn.forwardInto(this.act, this.conv.forward(x));
+    return chain(x, this.conv, this.bn, this.act);
   }
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
+import { chain } from '../layers/chain.js';
 import { Module } from '../module.js';
 import type { LayerFactory } from './factory.js';
 
@@ -43,16 +44,14 @@ export class Espcn extends Module {
     this.conv3 = make.conv2d(b, c, 3, { role: 'hidden', input: this.act2, padding: 1, bias: false });
     this.bn3 = new BatchNorm2d(c);
     this.act3 = make.relu();
-    const { scale: resize } = options;
-    this.conv4 = make.conv2d(c, 3, 3, { role: 'last', input: this.act3, padding: 1, resize });
+    this.conv4 = make.resizeConv2d(c, 3, 3, options.scale, { role: 'last', input: this.act3 });
     this.act4 = make.relu({ feeds: 'output' });
   }
 
   override forward(image: Tensor): Tensor {
-    let x = this.input.forward(image);
-    x = this.bn1.forwardInto(this.act1, this.conv1.forward(x));
-    x = this.bn2.forwardInto(this.act2, this.conv2.forward(x));
-    x = this.bn3.forwardInto(this.act3, this.conv3.forward(x));
-    return this.act4.forward(this.conv4.forward(x));
+    let x = chain(image, this.input, this.conv1, this.bn1, this.act1);
+    x = chain(x, this.conv2, this.bn2, this.act2);
+    x = chain(x, this.conv3, this.bn3, this.act3);
+    return chain(x, this.conv4, this.act4);
   }
 }

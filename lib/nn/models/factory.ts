@@ -1,5 +1,5 @@
 import type { ConvOptions, Pair } from '../../autograd/imageOps.js';
-import type { Tensor } from '../../tensor/tensor.js';
+import type { Join } from '../layers/chain.js';
 import type { Module } from '../module.js';
 
 /** Where a layer stands; quantization policies treat the ends of a network apart from its middle. */
@@ -14,15 +14,6 @@ export interface LayerOptions {
   readonly bias?: boolean;
 }
 
-/** A module of two inputs, such as a residual addition: `join(branch(a), branch(b))`. */
-export interface BinaryModule extends Module {
-  /** What each input goes through first, such as quantization. A batch norm before it may take it along. */
-  readonly branch: Module;
-  /** Joins inputs that have gone through `branch`. */
-  join(a: Tensor, b: Tensor): Tensor;
-  forward(a: Tensor, b: Tensor): Tensor;
-}
-
 /**
  * Makes the layers of a model. Models are written once against this interface; whether they come out in floating point
  * or quantized, and by which method, is the factory's business.
@@ -34,9 +25,11 @@ export interface LayerFactory {
    */
   input(options: { readonly signed: boolean }): Module;
   conv2d(inChannels: number, outChannels: number, kernel: Pair, options: LayerOptions & ConvOptions): Module;
+  /** Nearest up-sampling by `factor`, then a convolution with a square odd kernel that keeps the size. */
+  resizeConv2d(inChannels: number, outChannels: number, kernel: number, factor: number, options: LayerOptions): Module;
   linear(inFeatures: number, outFeatures: number, options: LayerOptions): Module;
   /** max(x, 0). `feeds` is the role of the layer that reads it; `output` marks the end of the network. */
   relu(options?: { readonly feeds?: LayerRole | 'output' }): Module;
   /** Addition of two branches. */
-  add(): BinaryModule;
+  add(): Join;
 }

@@ -2,21 +2,18 @@ import { add } from '../../autograd/ops.js';
 import type { Random } from '../../tensor/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Identity, ReLU } from '../layers/activation.js';
-import { Conv2d } from '../layers/conv.js';
+import type { Join } from '../layers/chain.js';
+import { Conv2d, ResizeConv2d } from '../layers/conv.js';
 import { Linear } from '../layers/linear.js';
 import { Module } from '../module.js';
-import type { BinaryModule, LayerFactory } from './factory.js';
+import type { LayerFactory } from './factory.js';
 
 /** a + b. */
-class Add extends Module implements BinaryModule {
+class Add extends Module implements Join {
   readonly branch = new Identity();
 
-  join(a: Tensor, b: Tensor): Tensor {
-    return add(a, b);
-  }
-
   override forward(a: Tensor, b: Tensor): Tensor {
-    return this.join(a, b);
+    return add(a, b);
   }
 }
 
@@ -26,6 +23,8 @@ export function floatLayers(random: Random): LayerFactory {
     input: ({ signed }) => (signed ? new Identity() : new ReLU()),
     conv2d: (inChannels, outChannels, kernel, { role: _, input: __, ...options }) =>
       new Conv2d(inChannels, outChannels, kernel, { ...options, random }),
+    resizeConv2d: (inChannels, outChannels, kernel, factor, { bias = true }) =>
+      new ResizeConv2d(inChannels, outChannels, kernel, factor, { bias, random }),
     linear: (inFeatures, outFeatures, { bias = true }) => new Linear(inFeatures, outFeatures, { bias, random }),
     relu: () => new ReLU(),
     add: () => new Add(),

@@ -2,8 +2,9 @@ import { globalAvgPool2d } from '../../autograd/imageOps.js';
 import { reshape } from '../../autograd/ops.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
+import { chain, type Join, residual } from '../layers/chain.js';
 import { Module } from '../module.js';
-import type { BinaryModule, LayerFactory } from './factory.js';
+import type { LayerFactory } from './factory.js';
 
 /** Settings of ResNet18. */
 export interface ResNet18Options {
@@ -21,7 +22,7 @@ class BasicBlock extends Module {
   readonly bn2: BatchNorm2d;
   /** 1×1 convolution and batch norm; null where the input passes as it is. */
   readonly downsample: readonly [conv: Module, bn: BatchNorm2d] | null;
-  readonly add: BinaryModule;
+  readonly add: Join;
   readonly act2: Module;
 
   constructor(make: LayerFactory, channels: readonly [number, number], stride: number, input: Module) {
@@ -41,15 +42,8 @@ class BasicBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const inner = this.bn1.forwardInto(this.act1, this.conv1.forward(x));
-    const main = this.bn2.forwardInto(this.add.branch, this.conv2.forward(inner));
-    return this.act2.forward(this.add.join(main, this.#shortcut(x)));
-  }
-
-  #shortcut(x: Tensor): Tensor {
-    if (this.downsample === null) return this.add.branch.forward(x);
-    const [conv, bn] = this.downsample;
-    return bn.forwardInto(this.add.branch, conv.forward(x));
+    const main = [this.conv1, this.bn1, this.act1, this.conv2, this.bn2];
+    return this.act2.forward(residual(x, main, this.downsample ?? [], this.add));
   }
 }
 
@@ -95,7 +89,7 @@ export class ResNet18 extends Module {
   }
 
   override forward(image: Tensor): Tensor {
-    let x = this.bn1.forwardInto(this.act1, this.conv1.forward(this.input.forward(image)));
+    let x = chain(image, this.input, this.conv1, this.bn1, this.act1);
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) {
       for (const block of stage) x = block.forward(x);
     }

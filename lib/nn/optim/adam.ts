@@ -1,4 +1,3 @@
-import { backendOf } from '../../kernels/value.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
 import {
@@ -9,6 +8,7 @@ import {
   type Update,
   type UpdateSettings,
 } from './optimizer.js';
+import { adam } from './steps.js';
 
 /** Settings of Adam and AdamW; PyTorch's defaults. */
 export interface AdamOptions extends OptimizerOptions {
@@ -48,7 +48,7 @@ export class Adam extends Optimizer {
       first: average('first'),
       second: average('second'),
     }));
-    backendOf(states[0].parameter).adamSteps(states, {
+    adam(states, {
       learningRate,
       weightDecay,
       beta1,

@@ -1,4 +1,3 @@
-import { backendOf } from '../../kernels/value.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
 import {
@@ -9,6 +8,7 @@ import {
   type Update,
   type UpdateSettings,
 } from './optimizer.js';
+import { sgd } from './steps.js';
 
 /** Settings of stochastic gradient descent; PyTorch's defaults, all 0 or off. */
 export interface SgdOptions extends OptimizerOptions {
@@ -49,7 +49,7 @@ export class SGD extends Optimizer {
       gradient,
       velocity: this.#momentum === 0 ? null : average('velocity'),
     }));
-    backendOf(states[0].parameter).sgdSteps(states, {
+    sgd(states, {
       learningRate,
       weightDecay,
       momentum: this.#momentum,

@@ -1,0 +1,30 @@
+import type { QuantGrid } from '../kernels/fast.js';
+import { QuantError } from '../tensor/errors.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { add, maximum, sub } from './ops.js';
+import { quantizationRows, SMALLEST } from './rows/quantization.js';
+import { apply, noGrad } from './tape.js';
+
+export { SMALLEST } from './rows/quantization.js';
+
+/**
+ * `clip(roundHalfEven(x/s), low, high)·s` with one scale, straight through (see the row of this name).
+ * @throws QuantError if the grid is not a pair of ascending integers
+ */
+export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor {
+  if (!Number.isInteger(grid.low) || !Number.isInteger(grid.high) || grid.low >= grid.high) {
+    throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
+  }
+  return apply(quantizationRows.fakeQuantize, [x, scale], grid);
+}
+
+/** `max(2^x, 1e-10) / divisor`: scales from their learned logarithms; shape of `x`, the floor passes the gradient on. */
+export function powerScale(x: Tensor, divisor: number): Tensor {
+  return apply(quantizationRows.powerScale, [x], { divisor });
+}
+
+/** `max(x, 1e-10)` forward, identity backward. */
+export function atLeastSmallest(x: Tensor): Tensor {
+  const lift = noGrad(() => sub(maximum(x, SMALLEST), x));
+  return add(x, lift);
+}

@@ -1,0 +1,99 @@
+import { abs, div, sum } from '../autograd/ops.js';
+import { powerScale } from '../autograd/quantize.js';
+import type { Parameter } from '../nn/parameter.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { a2qPenalty, a2qWeights } from './a2qWeights.js';
+import { type BoundKind, checkedL1Budget, l1Budget } from './bounds.js';
+import { type IntegerFormat, weightRange } from './integerRange.js';
+import type { QuantTensor } from './quantTensor.js';
+import {
+  asRows,
+  column,
+  largestMagnitude,
+  log2OfColumn,
+  overwrite,
+  parameterFrom,
+  quantTensor,
+  WeightQuantizer,
+  type WeightQuantizerFactory,
+} from './weightQuantizer.js';
+
+/** What the accumulator of a layer demands of its weights. */
+export interface AccumulatorOptions {
+  /** M, weight bits, 2 … 32. */
+  readonly bits: number;
+  /** P, accumulator bits. */
+  readonly accumulatorBits: number;
+}
+
+/** A2Q or A2Q+ as a module: holds d and t, knows P and T; the mathematics is `a2qWeights.ts`. */
+export class AccumulatorAwareQuantizer extends WeightQuantizer {
+  readonly kind: BoundKind;
+  /** P. */
+  readonly accumulatorBits: number;
+  /** N and 1s. */
+  readonly input: IntegerFormat;
+  /** T (or T₊): cap on ‖q‖₁. */
+  readonly budget: number;
+  /** log2 of the scale, `[O]`. */
+  readonly d: Parameter;
+  /** log2 of the norm g, `[O]`. */
+  readonly t: Parameter;
+
+  constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
+    super(options.bits);
+    this.kind = kind;
+    this.accumulatorBits = options.accumulatorBits;
+    this.input = { bits: input.bits, signed: input.signed };
+    this.budget = l1Budget(kind, options.accumulatorBits, input);
+    this.d = parameterFrom(() => this.#initialD(w));
+    this.t = parameterFrom(() => this.#initialT(w));
+  }
+
+  /** `d = log2(max|w| / Q)`, `t = log2 ‖w‖₁`; of the weights as they are, centred or not. */
+  override initialize(w: Tensor): void {
+    overwrite(this.d, () => this.#initialD(w));
+    overwrite(this.t, () => this.#initialT(w));
+  }
+
+  #initialD(w: Tensor): Tensor {
+    return log2OfColumn(div(largestMagnitude(asRows(w)), weightRange(this.bits).high));
+  }
+
+  #initialT(w: Tensor): Tensor {
+    return log2OfColumn(sum(abs(asRows(w)), { axes: 1, keepDims: true }));
+  }
+
+  /** s `[O, 1]`. */
+  scale(): Tensor {
+    return powerScale(column(this.d), 1);
+  }
+
+  override quantize(w: Tensor): QuantTensor {
+    const { high: Q } = weightRange(this.bits);
+    const bound = { limit: Q, centred: this.kind === 'a2q+', budget: this.budget };
+    return quantTensor(a2qWeights(w, this.d, this.t, bound), () => this.scale(), this.bits);
+  }
+
+  /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */
+  override penalty(): Tensor {
+    return a2qPenalty(this.d, this.t, this.budget);
+  }
+}
+
+/** A2Q: one norm, one scale, one cap per output channel. @throws QuantError if P can hold no weight at all */
+export function a2q(options: AccumulatorOptions): WeightQuantizerFactory {
+  return accumulatorAware('a2q', options);
+}
+
+/** A2Q+: zero-centred weights, which may spend twice the budget and a little more. @throws QuantError as `a2q` */
+export function a2qPlus(options: AccumulatorOptions): WeightQuantizerFactory {
+  return accumulatorAware('a2q+', options);
+}
+
+function accumulatorAware(kind: BoundKind, options: AccumulatorOptions): WeightQuantizerFactory {
+  return (w, input) => {
+    checkedL1Budget(kind, kind, options.accumulatorBits, input);
+    return new AccumulatorAwareQuantizer(kind, options, w, input);
+  };
+}
