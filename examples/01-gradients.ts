@@ -15,7 +15,6 @@ import {
   Adam,
   add,
   arange,
-  backendNamed,
   backward,
   checkGrads,
   defineFunction,
@@ -26,6 +25,7 @@ import {
   scope,
   sigmoid,
   square,
+  startBackend,
   sub,
   sum,
   TapeError,
@@ -36,7 +36,7 @@ import {
 import { claim, heading, short, table } from './story.js';
 
 /** Gradient checks want 64 bits, which only the reference backend holds. */
-const exact = { dtype: 'float64', device: backendNamed('reference') } as const;
+const exact = { dtype: 'float64', device: await startBackend('reference') } as const;
 
 heading('One gradient, three ways');
 // L(w, b) = (σ(w·x + b) − y)²

@@ -13,7 +13,6 @@
 import {
   Adam,
   add,
-  backendNamed,
   backward,
   checkGrads,
   clip,
@@ -28,6 +27,7 @@ import {
   roundHalfEven,
   scope,
   sign,
+  startBackend,
   straightThrough,
   sum,
   type Tensor,
@@ -126,7 +126,7 @@ table(
 );
 claim(arrived.join() === '0,20,30,0', 'it passes where |u| ≤ 1 and stops where pushing on would change nothing');
 
-const exact = tensor(at, undefined, { dtype: 'float64', device: backendNamed('reference') });
+const exact = tensor(at, undefined, { dtype: 'float64', device: await startBackend('reference') });
 const report = await checkGrads(binarize, [exact], { surrogate: () => binarize.surrogate });
 claim(report.error < 1e-7, 'and is the derivative of the surrogate it declares, by differences');
 const dishonest: unknown = await checkGrads(binarize, [exact]).catch((error: unknown) => error);

@@ -18,7 +18,6 @@ import {
   Adam,
   a2q,
   abs,
-  backendNamed,
   backward,
   div,
   type IntegerFormat,
@@ -32,6 +31,7 @@ import {
   Parameter,
   Random,
   scope,
+  startBackend,
   sum,
   type Tensor,
   tensor,
@@ -39,7 +39,7 @@ import {
 import { claim, heading, short, table } from './story.js';
 
 /** Orthogonality is worth 64 bits. */
-const exact = { dtype: 'float64', device: backendNamed('reference') } as const;
+const exact = { dtype: 'float64', device: await startBackend('reference') } as const;
 const random = new Random(5);
 const K = 16;
 

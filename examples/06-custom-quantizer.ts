@@ -17,7 +17,6 @@ import {
   abs,
   accumulateLinear,
   add,
-  backendNamed,
   backward,
   checkGrads,
   clip,
@@ -42,6 +41,7 @@ import {
   Sequential,
   scope,
   sign,
+  startBackend,
   straightThrough,
   sub,
   type Tensor,
@@ -90,7 +90,7 @@ class PowerOfTwo extends WeightQuantizer {
 
 heading('Its gradient is the one it promises');
 const random = new Random(6);
-const exact = { dtype: 'float64', device: backendNamed('reference') } as const;
+const exact = { dtype: 'float64', device: await startBackend('reference') } as const;
 const w = tensor(
   Float64Array.from({ length: 20 }, () => random.normal(0, 2)),
   [4, 5],

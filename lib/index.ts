@@ -1,6 +1,7 @@
 /**
  * a2q.js: everything that runs in a browser as well as in Node, room by room and bottom up. Files and data folders are
- * in `a2q.js/node`.
+ * in `a2q.js/node`. Importing it evaluates no string as code, and loads no backend but `wasm`, no image decoder and no
+ * package: what needs one loads it when asked.
  */
 
 // The value: tensors, their memory, seeded random numbers, and every error by name.
@@ -38,7 +39,6 @@ export type { View } from './tensor/view.js';
 
 export type { Backend, ConvGeometry, RequiredKernels } from './kernels/backend.js';
 export type { FastPaths, FastRow, QuantGrid } from './kernels/fast.js';
-export { createReferenceBackend } from './kernels/reference/index.js';
 export {
   BACKEND_NAMES,
   type BackendDescription,
@@ -227,7 +227,6 @@ export {
   sampleRandom,
   subset,
 } from './data/dataset.js';
-export { decodeImage } from './data/decode.js';
 export { drawGlyph, GLYPH_CLASSES, GLYPH_SIZE, GLYPH_STATISTICS, type GlyphOptions, glyphs } from './data/glyphs.js';
 export {
   IMAGENET_STATISTICS,

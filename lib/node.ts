@@ -1,6 +1,7 @@
 /** What needs Node: data sets from files, and whole training runs kept in folders. All else is in the package root. */
 
 // Data folders.
+export { decodeImage } from './data/decode.js';
 export * from './data/node/index.js';
 
 // Runs: a configuration in, a folder with log, checkpoints and configuration out; resumable to the same bits.

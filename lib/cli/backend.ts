@@ -1,13 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import {
-  BACKEND_NAMES,
-  backendNamed,
-  currentBackend,
-  GPU_BACKEND_NAMES,
-  setBackend,
-  startBackend,
-} from '../kernels/registry.js';
+import { BACKEND_NAMES, currentBackend, GPU_BACKEND_NAMES, setBackend, startBackend } from '../kernels/registry.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
 import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/winograd.js';
 import { integer, UsageError } from './usage.js';
@@ -58,7 +51,7 @@ export async function useBackend(flags: BackendFlags, defaultWinograd: WinogradC
     if (winograd !== undefined && winograd !== 'off')
       throw new UsageError(`--winograd: the ${name} backend has no such convolutions`);
     if ((threads ?? 1) > 1) throw new UsageError(`--threads: the ${name} backend has one thread`);
-    setBackend(GPU_BACKEND_NAMES.includes(name) ? await startBackend(name) : backendNamed(name));
+    setBackend(await startBackend(name));
   }
   return describeCurrent();
 }

@@ -1,27 +1,24 @@
 import { provideDevice } from '../tensor/current.js';
 import { BackendError } from '../tensor/errors.js';
 import type { Backend } from './backend.js';
-import { GPU_MODES, type GpuMode } from './gpu/modes.js';
-import { createReferenceBackend } from './reference/index.js';
+import { GPU_MODES } from './gpu/modes.js';
 import { createWasmBackend } from './wasm/index.js';
 
-/** A backend that may or may not run here. */
-interface Candidate {
-  readonly name: string;
-  /** @throws BackendError saying why it cannot run here */
-  create(): Backend;
-}
+/** Backends that start at once, the preferred one first. */
+const AT_ONCE: Readonly<Record<string, () => Backend>> = { wasm: createWasmBackend };
 
-/** In order of preference. */
-const CANDIDATES: readonly Candidate[] = [
-  { name: 'wasm', create: createWasmBackend },
-  { name: 'reference', create: createReferenceBackend },
-];
+/** Backends whose code is loaded when they are asked for. */
+const LOADED: Readonly<Record<string, () => Promise<Backend>>> = {
+  reference: async () => (await import('./reference/index.js')).createReferenceBackend(),
+  ...Object.fromEntries(
+    GPU_MODES.map((mode) => [`gpu:${mode}`, async () => (await import('./gpu/index.js')).createGpuBackend({ mode })]),
+  ),
+};
 
-/** Names `backendNamed` knows, the preferred one first. */
-export const BACKEND_NAMES: readonly string[] = CANDIDATES.map(({ name }) => name);
+/** Names of the backends that run on the CPU, the preferred one first. */
+export const BACKEND_NAMES: readonly string[] = [...Object.keys(AT_ONCE), 'reference'];
 
-/** Names that only `startBackend` can start: gpu.js in each of its modes. Never chosen by themselves. */
+/** Names of gpu.js in each of its modes. Never chosen by themselves. */
 export const GPU_BACKEND_NAMES: readonly string[] = GPU_MODES.map((mode) => `gpu:${mode}`);
 
 /** What runs, and how that came about. */
@@ -39,33 +36,34 @@ const starting = new Map<string, Promise<Backend>>();
 let current: { readonly backend: Backend; readonly description: BackendDescription } | null = null;
 
 /**
- * The backend of that name, started on first use and the same object ever after.
+ * The backend of that name: `wasm` is started on first use, the others by `startBackend` beforehand. The same object ever
+ * after.
  *
  * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend` first
  */
 export function backendNamed(name: string): Backend {
   const known = working(name);
   if (known) return known;
-  if (GPU_BACKEND_NAMES.includes(name)) {
+  if (Object.hasOwn(LOADED, name)) {
     throw new BackendError('backend', `'${name}' starts asynchronously; await startBackend('${name}') first`);
   }
-  const candidate = CANDIDATES.find((each) => each.name === name);
-  if (!candidate) throw new BackendError('backend', `there is no '${name}'; choose one of ${BACKEND_NAMES.join(', ')}`);
-  const backend = candidate.create();
+  if (!Object.hasOwn(AT_ONCE, name)) {
+    throw new BackendError('backend', `there is no '${name}'; choose one of ${BACKEND_NAMES.join(', ')}`);
+  }
+  const backend = AT_ONCE[name]();
   instances.set(name, backend);
   return backend;
 }
 
 /**
- * As `backendNamed`, and also for backends that take time to start: `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`, `gpu:cpu`.
- * Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
+ * As `backendNamed`, and also for backends that are loaded first: `reference`, `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`,
+ * `gpu:cpu`. Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
  *
  * @throws BackendError if there is none of that name, or it cannot run here, with the reason
  */
 export async function startBackend(name: string): Promise<Backend> {
-  const mode = GPU_MODES[GPU_BACKEND_NAMES.indexOf(name)];
-  if (mode === undefined || working(name)) return backendNamed(name);
-  const pending = starting.get(name) ?? startGpu(name, mode);
+  if (!Object.hasOwn(LOADED, name) || working(name)) return backendNamed(name);
+  const pending = starting.get(name) ?? load(name);
   starting.set(name, pending);
   return pending;
 }
@@ -76,10 +74,9 @@ function working(name: string): Backend | undefined {
   return known && 'failure' in known && known.failure !== null ? undefined : known;
 }
 
-async function startGpu(name: string, mode: GpuMode): Promise<Backend> {
+async function load(name: string): Promise<Backend> {
   try {
-    const { createGpuBackend } = await import('./gpu/index.js');
-    const backend = await createGpuBackend({ mode });
+    const backend = await LOADED[name]();
     instances.set(name, backend);
     return backend;
   } finally {
@@ -106,18 +103,21 @@ export function describeBackend(): BackendDescription {
 }
 
 function preferred(): NonNullable<typeof current> {
-  const refused: { name: string; why: string }[] = [];
-  for (const { name } of CANDIDATES) {
-    try {
-      const backend = backendNamed(name);
-      const why = refused.length === 0 ? 'preferred by default' : 'the backends preferred to it cannot run here';
-      return { backend, description: { name: backend.name, why, refused } };
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      refused.push({ name, why: error.message });
+  try {
+    const backend = backendNamed('wasm');
+    return { backend, description: { name: backend.name, why: 'preferred by default', refused: [] } };
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    const known = working('reference');
+    const refused = [{ name: 'wasm', why: error.message }];
+    if (known) {
+      return { backend: known, description: { name: 'reference', why: 'wasm cannot run here', refused } };
     }
+    throw new BackendError(
+      'backend',
+      `${error.message}; setBackend(await startBackend('reference')) runs anywhere, slowly`,
+    );
   }
-  throw new BackendError('backend', `none can run here: ${refused.map(({ why }) => why).join('; ')}`);
 }
 
 provideDevice(currentBackend);

@@ -1,5 +1,4 @@
 import type { NdArray } from 'ndarray';
-import ndarray from 'ndarray';
 import { currentDevice } from './current.js';
 import { DTypeError, ShapeError } from './errors.js';
 import type { Random } from './random.js';
@@ -121,6 +120,7 @@ export function fromNdarray(array: NdArray<TypedArray>, options: { readonly devi
 /** An `ndarray` of the elements: a live view where the storage is host memory, else a row-major copy. */
 export async function toNdarray(x: Tensor): Promise<NdArray<TypedArray>> {
   const { device, handle, length, dtype } = x.storage;
+  const { default: ndarray } = await import('ndarray');
   const host = device.host?.(handle, length, dtype);
   if (host) return ndarray(host, [...x.shape], [...x.strides], x.offset);
   return ndarray(await x.data(), [...x.shape], contiguousStrides(x.shape));
