@@ -3,6 +3,7 @@ import { A2QError } from '../tensor/errors.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
 import { evalCommand } from './commands/eval.js';
+import { exportCommand } from './commands/export.js';
 import { infoCommand } from './commands/info.js';
 import { trainCommand } from './commands/train.js';
 import { EXIT, UsageError } from './usage.js';
@@ -27,6 +28,7 @@ export async function makeProgram(): Promise<Command> {
     trainCommand(),
     evalCommand(),
     auditCommand(),
+    await exportCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;

@@ -1,14 +1,12 @@
-import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { type InputBounds, testAccumulator, witness } from '../quant/accumulator.js';
 import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
 import type { BoundKind } from '../quant/bounds.js';
-import { inputRange, integerRange, MAX_BITS } from '../quant/integerRange.js';
+import { inputRange, MAX_BITS } from '../quant/integerRange.js';
 import { type QuantLayer, quantLayers } from '../quant/layers.js';
-import { integers } from '../quant/quantTensor.js';
 import { QuantError } from '../tensor/errors.js';
-import { dispose, scope } from '../tensor/storage.js';
 import { accumulateLinear } from './accumulator/linear.js';
+import { integerWeights } from './integerWeights.js';
 
 /**
  * The audit of a trained model: from the integers alone, the worst that any input could do to each accumulator, and a
@@ -158,24 +156,6 @@ export async function auditLayer(name: string, layer: QuantLayer): Promise<Layer
 
 function agrees({ overflows, reached, oneBitLessOverflows }: AuditTrial): boolean {
   return overflows === 0 && reached && oneBitLessOverflows;
-}
-
-/** `[O, K]` integers of a layer. @throws QuantError unless the weights lie on their grid, within M bits */
-async function integerWeights(name: string, layer: QuantLayer): Promise<Int32Array> {
-  const { grid, bits } = scope(() =>
-    noGrad(() => {
-      const quantized = layer.quantWeight();
-      return { grid: integers(quantized), bits: quantized.bits };
-    }),
-  );
-  const values = await grid.data();
-  dispose(grid);
-  const { low, high } = integerRange(bits, { signed: true });
-  const q = Int32Array.from(values);
-  if (values.some((value, i) => value !== q[i] || value < low || value > high)) {
-    throw new QuantError('audit', `the weights of ${name} are no integers of ${bits} bits`);
-  }
-  return q;
 }
 
 /** Feeds both witnesses of every channel to a P-bit register that wraps around, and to one a bit too narrow. */

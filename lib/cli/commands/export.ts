@@ -1,0 +1,73 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Command } from 'commander';
+import type { ExportFormat } from '../../deploy/exchange/format.js';
+import { integerLayers } from '../../deploy/exchange/integerLayers.js';
+import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { Output } from '../output.js';
+import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
+import { UsageError } from '../usage.js';
+
+interface Flags extends SubjectFlags, BackendFlags {
+  readonly format: string;
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+/** Every file in here is a format, called after the file. */
+const FORMATS = new URL('../../deploy/exchange/formats/', import.meta.url);
+
+export async function exportCommand(): Promise<Command> {
+  const names = await builtIn();
+  const formats = await Promise.all(names.map(async (name) => `${name}: ${(await formatNamed(name)).about}`));
+  const command = new Command('export').description('write the integers of a trained network for other programs');
+  return addBackendOptions(addSubjectOptions(command))
+    .requiredOption('--format <name>', `${names.join(', ')}, or a module of your own (./format.mjs)`)
+    .requiredOption('--out <file>', 'where to write')
+    .option('--json', 'machine-readable output')
+    .addHelpText('after', `\nFormats:\n${formats.map((line) => `  ${line}`).join('\n')}`)
+    .action(exportRun);
+}
+
+async function exportRun(flags: Flags): Promise<void> {
+  const out = new Output(flags.json ?? false);
+  const format = await formatNamed(flags.format);
+  const path = await subjectPath(flags);
+  await useBackend(flags);
+  const { model } = await loadSubject(path);
+  const layers = await integerLayers(model);
+  model.dispose();
+  const name = basename(flags.out, extname(flags.out));
+  await writeFile(flags.out, format.encode(layers, name));
+  const weights = layers.reduce((sum, layer) => sum + layer.weights.length, 0);
+  out.say(`${flags.out}: ${weights} integer weights of ${layers.length} layers`);
+  out.result({ file: flags.out, format: flags.format, layers: layers.length, weights });
+}
+
+async function builtIn(): Promise<string[]> {
+  const files = await readdir(fileURLToPath(FORMATS));
+  return files.filter((file) => file.endsWith('.js')).map((file) => basename(file, '.js'));
+}
+
+/** @throws UsageError if there is no such format, or the module exports none */
+async function formatNamed(name: string): Promise<ExportFormat> {
+  const isBuiltIn = (await builtIn()).includes(name);
+  const url = isBuiltIn ? new URL(`${name}.js`, FORMATS) : pathToFileURL(resolve(name));
+  if (!isBuiltIn && !/\.m?js$/.test(name)) {
+    throw new UsageError(`--format: there is no '${name}'; choose one of ${(await builtIn()).join(', ')}`);
+  }
+  const { default: format } = await load(url.href, name);
+  if (typeof format?.encode !== 'function') {
+    throw new UsageError(`--format: ${name} has no default export with an encode function`);
+  }
+  return format;
+}
+
+async function load(url: string, name: string): Promise<{ readonly default?: ExportFormat }> {
+  try {
+    return (await import(url)) as { readonly default?: ExportFormat };
+  } catch (error) {
+    throw new UsageError(`--format: ${name} cannot be loaded: ${error instanceof Error ? error.message : error}`);
+  }
+}
