@@ -234,6 +234,7 @@ export {
   imageFolder,
   type LabelledImages,
 } from './data/imageFolder.js';
+export { loadImageDecoder } from './data/loadImageDecoder.js';
 export * from './data/metrics.js';
 export { identityNormalisation, type Normalisation } from './data/normalise.js';
 export { centreCrop, crop, mirror, type Pixels, pixels } from './data/pixels.js';

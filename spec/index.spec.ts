@@ -1,37 +1,66 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import * as root from '../lib/index.js';
 import * as node from '../lib/node.js';
 
-const STATIC = /(?:^|\n)\s*(?:import|export)\s(?:[^'";]*?from\s*)?['"]([^'"]+)['"]/g;
+const STATIC = /^(?:import|export)\s(?:[\w\s{},*$]+?from\s)?'([^']+)';$/gm;
 const DYNAMIC = /import\(\s*['"]([^'"]+)['"]/g;
 
-/** What a compiled module reaches: modules by address, packages by name, and those loaded only when asked for. */
-function reach(entry: string): { files: Set<string>; packages: Set<string>; onDemand: Set<string> } {
-  const [files, packages, onDemand] = [new Set<string>(), new Set<string>(), new Set<string>()];
+/** What a compiled module reaches: modules by address, packages by name; at once, or also when something is asked for. */
+function reach(entry: string, when: 'at once' | 'ever'): { files: ReadonlySet<string>; packages: ReadonlySet<string> } {
+  const [files, packages] = [new Set<string>(), new Set<string>()];
   const pending = [new URL(entry, import.meta.url).href];
   for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
     if (files.has(file)) continue;
     files.add(file);
     const text = readFileSync(new URL(file), 'utf8');
-    const follow = (specifier: string, into: Set<string>) =>
-      specifier.startsWith('.') ? pending.push(new URL(specifier, file).href) : into.add(specifier);
-    for (const [, specifier] of text.matchAll(STATIC)) follow(specifier, packages);
-    for (const [, specifier] of text.matchAll(DYNAMIC)) follow(specifier, onDemand);
+    for (const [, specifier] of [...text.matchAll(STATIC), ...(when === 'ever' ? text.matchAll(DYNAMIC) : [])]) {
+      if (specifier.startsWith('.')) pending.push(new URL(specifier, file).href);
+      else packages.add(specifier);
+    }
   }
-  return { files, packages, onDemand };
+  return { files, packages };
 }
 
-t.test('the package root reaches no module of Node, and no package but those that run in browsers', async (t) => {
-  const { files, packages, onDemand } = reach('../lib/index.js');
+t.test('the package root loads no package, no image decoder and no backend but wasm', async (t) => {
+  const { files, packages } = reach('../lib/index.js', 'at once');
   t.ok(files.size > 80, `walked ${files.size} modules`);
-  t.strictSame([...packages].sort(), ['fast-png', 'jpeg-js', 'ndarray', 'ndarray-ops']);
-  t.strictSame([...onDemand].sort(), ['gpu.js'], 'which has a build for browsers');
+  t.strictSame([...packages], []);
+  for (const room of ['kernels/gpu/index.js', 'kernels/reference/index.js', 'data/decode.js', 'data/jpeg.js']) {
+    t.notOk(
+      [...files].some((file) => file.endsWith(room)),
+      room,
+    );
+  }
+});
+
+t.test('it reaches no module of Node, and no package but those that run in browsers', async (t) => {
+  const { packages } = reach('../lib/index.js', 'ever');
+  t.strictSame(
+    [...packages].sort(),
+    ['fast-png', 'gpu.js', 'jpeg-js', 'ndarray', 'ndarray-ops'],
+    'gpu.js has a build for browsers',
+  );
+});
+
+t.test('neither importing it nor a training step evaluates a string as code', async (t) => {
+  const program = `
+    import { a2qPlus, mean, QuantConv2d, Random, SGD, uintActivation, uniform } from '${new URL('../lib/index.js', import.meta.url)}';
+    const random = new Random(0);
+    const weight = a2qPlus({ bits: 4, accumulatorBits: 12 });
+    const layer = new QuantConv2d(4, 8, 3, { weight, input: uintActivation({ bits: 4 }), random });
+    mean(layer.forward(uniform([2, 4, 8, 8], random))).backward();
+    new SGD(layer.parameters(), { learningRate: 0.1 }).step();
+    try { new Function('return 1')(); } catch { console.log('strings are no code here'); }
+  `;
+  const flags = ['--disallow-code-generation-from-strings', '--input-type=module', '--eval', program];
+  t.equal(execFileSync(process.execPath, flags, { encoding: 'utf8' }).trim(), 'strings are no code here');
 });
 
 t.test('the walk sees what it must not find', async (t) => {
-  t.ok(reach('../lib/node.js').packages.has('node:fs/promises'));
-  t.ok(reach('../lib/cli/main.js').packages.has('node:os'));
+  t.ok(reach('../lib/node.js', 'at once').packages.has('node:fs/promises'));
+  t.ok(reach('../lib/cli/main.js', 'at once').packages.has('node:os'));
 });
 
 t.test('a newcomer finds the words of every room', async (t) => {
