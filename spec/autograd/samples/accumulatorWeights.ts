@@ -1,7 +1,7 @@
 import { abs, add, div, exp2, mean, minimum, mul, reshape, sub, sum } from '../../../lib/autograd/ops.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { between, f64, shaped } from '../support.js';
-import type { Samples } from './index.js';
+import type { Samples } from './sample.js';
 
 const Q = 3;
 const W = [0.9, -0.4, 0.35, -1.3, 0.62, 0.15, -0.8, 2.1];

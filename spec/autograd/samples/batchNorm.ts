@@ -5,7 +5,7 @@ import type { QuantGrid } from '../../../lib/kernels/backend.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { channelAffine, channelStats, numberArray } from '../../oracle.js';
 import { between, f64, type Numbers, shaped } from '../support.js';
-import type { Point, Samples } from './index.js';
+import type { Point, Samples } from './sample.js';
 
 const anywhere = (shape: number[], seed = 1) => between(-2, 2, shape, seed);
 
