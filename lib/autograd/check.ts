@@ -40,7 +40,9 @@ export interface GradReport {
  * @param inputs float64 tensors on the reference backend, away from kinks
  * @throws TapeError naming both numbers if they disagree
  * @example
- * await checkGrads((x) => tanh(x), [tensor([0.3, -2], undefined, { dtype: 'float64', device: reference })]);
+ * const x = tensor([0.3, -2], [2], { dtype: 'float64', device: createReferenceBackend() });
+ * const { error } = await checkGrads(tanh, [x]);
+ * error < 1e-7; // true
  */
 export async function checkGrads<const Inputs extends readonly Tensor[]>(
   fn: (...inputs: Inputs) => Tensor,

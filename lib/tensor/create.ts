@@ -23,7 +23,7 @@ export interface TensorOptions {
  * @param shape for flat data; default one axis
  * @throws ShapeError if the arrays are ragged or the shape does not hold that many elements
  * @example
- * tensor([[1, 2], [3, 4]]); // shape [2, 2]
+ * tensor([[1, 2], [3, 4]]).shape; // [2, 2]
  */
 export function tensor(values: Nested | TypedArray, shape?: Shape, options: TensorOptions = {}): Tensor {
   if (typeof values !== 'number' && !Array.isArray(values)) {

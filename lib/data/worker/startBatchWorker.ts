@@ -27,8 +27,10 @@ export interface OpenOptions {
  *
  * @example
  * const worker = new Worker(new URL('./glyphs.worker.js', import.meta.url), { type: 'module' });
- * const source = await startBatchWorker(worker, { length: 10000 });
- * await fit({ dataset: source, … });
+ * const source = await startBatchWorker(worker, { length: 100 });
+ * const sizes = [];
+ * for await (const batch of source.batches({ batchSize: 32 })) sizes.push(batch.size);
+ * sizes; // [32, 32, 32, 4]
  * source.close();
  */
 export async function startBatchWorker(
