@@ -1,5 +1,6 @@
 /**
- * Which module may import which: the rooms of lib in their order, and no circles, types included. Part of `npm run lint`.
+ * Which module may import which: the rooms of lib in their order, and no circles, types included.
+ * Part of `npm run lint`.
  */
 
 /** The rooms, bottom up: each imports from those before it. A new room is one name here. */

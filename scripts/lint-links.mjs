@@ -1,6 +1,7 @@
 /**
- * Every relative link of every Markdown file leads somewhere: the file is there, the heading is, and [`symbol`](file.ts#L1)
- * is the line that declares the symbol (`Class.member` too). Prints each failure as file:line. Part of `npm run lint`.
+ * Every relative link of every Markdown file leads somewhere: the file is there, the heading is, and
+ * [`symbol`](file.ts#L1) is the line that declares the symbol (`Class.member` too). Prints each failure as file:line.
+ * Part of `npm run lint`.
  *
  *     node scripts/lint-links.mjs [--fix] [DIRECTORY]     --fix writes the lines of symbols that have moved
  */

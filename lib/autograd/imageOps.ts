@@ -19,8 +19,8 @@ export interface ConvOptions {
   readonly dilation?: Pair;
   readonly groups?: number;
   /**
-   * Repeats each pixel of the input r × r times before the window slides ("resize convolution", Odena et al. 2016). Wants
-   * stride, dilation and groups 1, an odd kernel and the padding that keeps the size. Default 1.
+   * Repeats each pixel of the input r × r times before the window slides ("resize convolution", Odena et al. 2016).
+   * Wants stride, dilation and groups 1, an odd kernel and the padding that keeps the size. Default 1.
    */
   readonly resize?: number;
 }
@@ -41,7 +41,10 @@ export function pair(op: string, name: string, value: Pair, least: number): read
   return both;
 }
 
-/** All of a convolution's geometry. @throws ShapeError if a number is out of range, or `resize` does not go with the rest */
+/**
+ * All of a convolution's geometry. @throws ShapeError if a number is out of range, or `resize` does not go with the
+ * rest
+ */
 export function convGeometry(op: string, kernel: readonly [number, number], options: ConvOptions) {
   const { groups = 1, resize = 1 } = options;
   const geometry = {
@@ -132,10 +135,12 @@ export interface BatchNormResult {
 export type NormFollower = 'none' | 'relu' | { readonly scale: Tensor; readonly grid: QuantGrid };
 
 /**
- * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through them.
+ * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through
+ * them.
  *
  * @param x `[N, C, …]` @param weight γ `[C]` @param bias β `[C]`
- * @param follower what is applied to the result at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale, grid)`
+ * @param follower what is applied to the result at once: the same numbers as `relu(y)` or
+ *   `fakeQuantize(y, scale, grid)`
  */
 export function batchNorm(
   x: Tensor,

@@ -7,8 +7,8 @@ import type { binaryRows, unaryRows } from './rows/elementwise.js';
 import { apply } from './tape.js';
 
 /**
- * The functions users call. Each is one row of the table, or a few lines composed of such; all broadcast by NumPy's rule
- * and take plain numbers where a tensor of one element would do.
+ * The functions users call. Each is one row of the table, or a few lines composed of such; all broadcast by NumPy's
+ * rule and take plain numbers where a tensor of one element would do.
  */
 
 /** A tensor, or a number standing for a scalar tensor. */

@@ -2,14 +2,16 @@ import type { AccumulatorBound } from '../kernels/backend.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { apply } from './tape.js';
 
-/** `max(2^x, 1e-10) / divisor`: scales from their learned logarithms; shape of `x`, the floor passes the gradient on. */
+/**
+ * `max(2^x, 1e-10) / divisor`: scales from their learned logarithms; shape of `x`, the floor passes the gradient on.
+ */
 export function powerScale(x: Tensor, divisor: number): Tensor {
   return apply('powerScale', [x], { divisor });
 }
 
 /**
- * Accumulator-aware weights, straight through (see the row of this name). The definition, in elementary operations, is the
- * kernel's default.
+ * Accumulator-aware weights, straight through (see the row of this name). The definition, in elementary operations, is
+ * the kernel's default.
  *
  * @param w `[O, …]` @param d log2 of the scales s, `[O]` @param t log2 of the norms g, `[O]`
  * @returns the weights on their grid, dequantized, shape of `w`

@@ -24,7 +24,9 @@ export type JointVjp<A> = (g: View, saved: Saved<A>) => (View | null)[];
  * rows, so this table is the whole of what must be differentiated by hand.
  */
 export interface Row<A> {
-  /** Output shape, or ShapeError. `'broadcast'`: elementwise, operands stretch to a common shape. `'own'`: unchecked. */
+  /**
+   * Output shape, or ShapeError. `'broadcast'`: elementwise, operands stretch to a common shape. `'own'`: unchecked.
+   */
   readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape);
   readonly forward: (k: Backend, inputs: readonly View[], attrs: A) => View;
   /** One rule per argument (`null`: no gradient), or one joint rule; absent if nothing is differentiable. */

@@ -77,7 +77,9 @@ export interface RequiredKernels {
   fill(shape: Shape, value: number, dtype: DType): View;
   /** A contiguous copy of any view. */
   copy(x: View): View;
-  /** Writes `x` into the elements of `into`, a view of equal shape into a storage the caller owns. Views do not overlap. */
+  /**
+   * Writes `x` into the elements of `into`, a view of equal shape into a storage the caller owns. Views do not overlap.
+   */
   copyInto(x: View, into: View): void;
   unary(op: UnaryOp, x: View): View;
   binary(op: BinaryOp, a: View, b: View): View;
@@ -141,7 +143,9 @@ export interface SgdState {
   readonly velocity: View | null;
 }
 
-/** A parameter, its gradient and what Adam remembers of it; all but the gradient are contiguous and updated in place. */
+/**
+ * A parameter, its gradient and what Adam remembers of it; all but the gradient are contiguous and updated in place.
+ */
 export interface AdamState {
   readonly parameter: View;
   readonly gradient: View;
@@ -181,8 +185,8 @@ export interface NormGradients {
 }
 
 /**
- * What a backend may write, because the composed default is slower. Some defaults are composed of other fused kernels of
- * the backend: `a2qWeights` of `boundWeights`, `sgdSteps` of `sgdStep`, and so on.
+ * What a backend may write, because the composed default is slower. Some defaults are composed of other fused kernels
+ * of the backend: `a2qWeights` of `boundWeights`, `sgdSteps` of `sgdStep`, and so on.
  */
 export interface FusedKernels {
   /** `x [N, C, H, W] * w [O, C/groups, kh, kw] → [N, O, oh, ow]`. */
@@ -210,8 +214,8 @@ export interface FusedKernels {
   batchNormGrad(g: View, x: View, mean: View, rstd: View, weight: View): { x: View; weight: View; bias: View };
   /**
    * Batch norm in training with what follows it: `y = (x − mean)·γ/√(variance + ε) + β` per channel (axis 1), then
-   * `max(y, 0)` or `fakeQuantize(y, scale, grid)` as `settings` say. Writes the batch's mean and biased variance into `stats`
-   * (contiguous). `scale` is null without a grid.
+   * `max(y, 0)` or `fakeQuantize(y, scale, grid)` as `settings` say. Writes the batch's mean and biased variance into
+   * `stats` (contiguous). `scale` is null without a grid.
    */
   normActivate(
     x: View,
@@ -240,8 +244,8 @@ export interface FusedKernels {
   /** `clip(roundHalfEven(x / scale), low, high) · scale`; scale is a 1-element view. */
   fakeQuantize(x: View, scale: View, grid: QuantGrid): View;
   /**
-   * Straight-through gradients of `fakeQuantize`: to `x`, g where the *rounded* value is inside the grid, else 0; to the
-   * scale (shape of `scale`), `Σ g·(q − x/s)` inside and `Σ g·q` outside.
+   * Straight-through gradients of `fakeQuantize`: to `x`, g where the *rounded* value is inside the grid, else 0; to
+   * the scale (shape of `scale`), `Σ g·(q − x/s)` inside and `Σ g·q` outside.
    */
   fakeQuantizeGrad(g: View, x: View, scale: View, grid: QuantGrid): { x: View; scale: View };
   /**
@@ -250,8 +254,8 @@ export interface FusedKernels {
    */
   boundWeights(w: View, norm: View, scale: View, bound: WeightBound): View;
   /**
-   * Straight-through gradients of `boundWeights`: trunc and the floor of p pass, the clip blocks where the truncated value
-   * is outside; ‖·‖₁ (slope sign(v), 0 at 0) and the mean are differentiated.
+   * Straight-through gradients of `boundWeights`: trunc and the floor of p pass, the clip blocks where the truncated
+   * value is outside; ‖·‖₁ (slope sign(v), 0 at 0) and the mean are differentiated.
    */
   boundWeightsGrad(g: View, w: View, norm: View, scale: View, bound: WeightBound): { w: View; norm: View; scale: View };
   /**
@@ -267,7 +271,9 @@ export interface FusedKernels {
   a2qPenaltyGrad(g: View, d: View, t: View, budget: number): { d: View; t: View };
   /** The k-th smallest element (1-based) of all of `x`, as a scalar, and its flat row-major index (float). */
   kthSmallest(x: View, k: number): { value: View; index: View };
-  /** Its gradient from a scalar `g`: zeros of the shape of `x`, but `g` at the first element equal to the value found. */
+  /**
+   * Its gradient from a scalar `g`: zeros of the shape of `x`, but `g` at the first element equal to the value found.
+   */
   kthSmallestGrad(g: View, x: View, k: number): View;
   /** One step of SGD; `velocity` is null without momentum. */
   sgdStep(parameter: View, gradient: View, velocity: View | null, step: SgdStep): void;

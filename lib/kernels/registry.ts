@@ -42,7 +42,8 @@ let current: { readonly backend: Backend; readonly description: BackendDescripti
 /**
  * The backend of that name, started on first use and the same object ever after.
  *
- * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend` first
+ * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend`
+ *   first
  */
 export function backendNamed(name: string): Backend {
   const known = working(name);
@@ -58,8 +59,8 @@ export function backendNamed(name: string): Backend {
 }
 
 /**
- * As `backendNamed`, and also for backends that take time to start: `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`, `gpu:cpu`.
- * Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
+ * As `backendNamed`, and also for backends that take time to start: `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`,
+ * `gpu:cpu`. Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
  *
  * @throws BackendError if there is none of that name, or it cannot run here, with the reason
  */

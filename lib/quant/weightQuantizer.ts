@@ -155,8 +155,8 @@ export interface AccumulatorOptions {
 }
 
 /**
- * A2Q (arXiv 2308.13504, eq. 17–23) and A2Q+ (arXiv 2401.10432, eq. 12): weights normalised to a learned l1 norm that is
- * capped so that no P-bit accumulator overflows, whatever the inputs.
+ * A2Q (arXiv 2308.13504, eq. 17–23) and A2Q+ (arXiv 2401.10432, eq. 12): weights normalised to a learned l1 norm that
+ * is capped so that no P-bit accumulator overflows, whatever the inputs.
  *
  *     s = 2^d,  g = 2^t                       learned, one per output channel
  *     T  = (2^(P−1) − 1) / 2^(N−1s)           A2Q, on the integer grid

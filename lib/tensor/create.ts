@@ -108,8 +108,8 @@ function draw(shape: Shape, next: () => number, options: TensorOptions): Tensor 
 }
 
 /**
- * A tensor over an `ndarray`. On a host-memory backend that can adopt arrays (reference) the numbers are shared, strides
- * and all; elsewhere they are copied.
+ * A tensor over an `ndarray`. On a host-memory backend that can adopt arrays (reference) the numbers are shared,
+ * strides and all; elsewhere they are copied.
  */
 export function fromNdarray(array: NdArray<TypedArray>, options: { readonly device?: Device } = {}): Tensor {
   const dtype = dtypeOf(array.data);

@@ -162,7 +162,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         seconds: milliseconds / 1000,
       };
       const next = { ...START, epoch: epoch + 1, step: position.step };
-      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is tested.
+      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is
+      // tested.
       upcoming = open(next);
       try {
         await onEpoch?.(report, next);

@@ -51,8 +51,8 @@ export function importable(entry: string): ReadonlyMap<string, string> {
 }
 
 /**
- * An example as a module: it imports what it names from the package root, and a statement `expression; // value` becomes
- * a check of that value.
+ * An example as a module: it imports what it names from the package root, and a statement `expression; // value`
+ * becomes a check of that value.
  *
  * @param checks address of the module that exports `check`
  * @throws Error if a value stands elsewhere

@@ -28,8 +28,9 @@ export const quantizationRows = {
     vjp: [(g, s) => backendOf(g).powerScaleGrad(g, s.input(0), s.attrs.divisor)],
   }),
   /**
-   * `clip(roundHalfEven(x/s), low, high)·s` for one scale `s`, of max(x, 0) if the grid says so. Straight through: rounding has slope 1, the clip blocks
-   * where the rounded value is outside, and `s` gets a gradient through both the division and the product.
+   * `clip(roundHalfEven(x/s), low, high)·s` for one scale `s`, of max(x, 0) if the grid says so. Straight through:
+   * rounding has slope 1, the clip blocks where the rounded value is outside, and `s` gets a gradient through both the
+   * division and the product.
    */
   fakeQuantize: row<QuantGrid>({
     shape: ([x, scale]) => {
@@ -45,9 +46,9 @@ export const quantizationRows = {
     surrogate: 'inside (x/s + r)·s with r the rounding error at the point, outside low·s or high·s',
   }),
   /**
-   * Accumulator-aware weights `s·clip(trunc(v/p), −Q, Q)`, `p = ‖v‖₁ / min(g/s, T)`, `s = 2^d`, `g = 2^t`; inputs w `[O, …]`,
-   * d and t `[O]`. Straight through: trunc has slope 1, the clip blocks where the truncated value is outside; the norm, the
-   * mean and `min` are differentiated.
+   * Accumulator-aware weights `s·clip(trunc(v/p), −Q, Q)`, `p = ‖v‖₁ / min(g/s, T)`, `s = 2^d`, `g = 2^t`; inputs w
+   * `[O, …]`, d and t `[O]`. Straight through: trunc has slope 1, the clip blocks where the truncated value is outside;
+   * the norm, the mean and `min` are differentiated.
    */
   a2qWeights: row<AccumulatorBound>({
     shape: ([w, d, t]) => {

@@ -7,8 +7,8 @@ import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
 
 /**
- * Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. Counts are scalars of the
- * kernel: a division by a literal may become a product with its rounded reciprocal.
+ * Statistics and affine maps per channel (axis 1), and the gradient of batch norm in training. Counts are scalars of
+ * the kernel: a division by a literal may become a product with its rounded reciprocal.
  */
 export function normalizationKernels(machine: Machine) {
   /** `Σ term` over all axes but 1, `[C]`. */

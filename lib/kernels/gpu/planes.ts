@@ -64,7 +64,9 @@ export function settle(machine: Machine, content: Content): Content {
   return result;
 }
 
-/** Statements that add the product of two numbers, given by their halves, to `low` and `high`; at most 2¹⁸ to either. */
+/**
+ * Statements that add the product of two numbers, given by their halves, to `low` and `high`; at most 2¹⁸ to either.
+ */
 export function addProduct([al, ah]: readonly string[], [bl, bh]: readonly string[]): string {
   const modulo = (value: string, base: number) => `${value} - Math.floor(${value} / ${base}) * ${base}`;
   // Bytes of the left factor keep every product below 2²⁴.

@@ -15,8 +15,8 @@ const CHUNK = 128;
 const UNROLLED = 4;
 
 /**
- * Statements that add up `count` terms, chunk by chunk, into `s0 … s{sums − 1}`. `terms(first, many, parts)` gives statements
- * that add the terms `first … first + many − 1` to the sums whose names start with `parts`.
+ * Statements that add up `count` terms, chunk by chunk, into `s0 … s{sums − 1}`. `terms(first, many, parts)` gives
+ * statements that add the terms `first … first + many − 1` to the sums whose names start with `parts`.
  */
 function inChunks(count: number, sums: number, terms: (first: string, many: number, parts: string) => string): string {
   const each = (text: (n: number) => string) => Array.from({ length: sums }, (_, n) => `${text(n)}\n`).join('');

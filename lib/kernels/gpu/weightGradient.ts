@@ -57,9 +57,9 @@ export function plainWeightGradient(machine: Machine, problem: WeightGradient): 
 const ACROSS = 4;
 
 /**
- * Up to four taps of a kernel's row a thread, over a framed image in which no tap is outside; each pixel of a row is loaded
- * once for all taps that meet it. With `channelsLast`, neighbouring threads read neighbouring numbers. Null if the
- * framed image would be too large, or the order of the results too involved.
+ * Up to four taps of a kernel's row a thread, over a framed image in which no tap is outside; each pixel of a row is
+ * loaded once for all taps that meet it. With `channelsLast`, neighbouring threads read neighbouring numbers. Null if
+ * the framed image would be too large, or the order of the results too involved.
  */
 export function tiledWeightGradient(
   machine: Machine,
