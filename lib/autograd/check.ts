@@ -83,7 +83,8 @@ export async function checkGrads<const Inputs extends readonly Tensor[]>(
       throw new TapeError(
         'checkGrads',
         `direction ${direction}: backward gives ${analytic}, differences give ${numeric} ` +
-          `(relative error ${error.toExponential(1)} > ${tolerance}); inputs ${inputs.map((x) => formatShape(x.shape)).join(' ')}`,
+          `(relative error ${error.toExponential(1)} > ${tolerance}); ` +
+          `inputs ${inputs.map((x) => formatShape(x.shape)).join(' ')}`,
       );
     }
     worst = Math.max(worst, error);

@@ -216,6 +216,7 @@ async function trainStep(
 function diverged({ epoch, batch }: Position, loss: number, penalty: number): A2QError {
   return new A2QError(
     'fit',
-    `training diverged in epoch ${epoch + 1}, batch ${batch}: loss ${loss}, penalty ${penalty}; lower the learning rate`,
+    `training diverged in epoch ${epoch + 1}, batch ${batch}: loss ${loss}, penalty ${penalty}; ` +
+      'lower the learning rate',
   );
 }

@@ -40,7 +40,8 @@ t.test('what leads somewhere passes', async (t) => {
   const page = `# A page
 [file](../lib/x.ts), [folder](../lib/), [page](other.md), [elsewhere](https://example.org/none), [here](#a-page),
 [heading](other.md#some-heading-a_b-c), [any line](../lib/x.ts#L2), [\`x.ts\`](../lib/x.ts),
-[\`trunc\`](../lib/x.ts#L3), [\`Box.trunc\`](../lib/x.ts#L5), [\`trunc\`](../lib/x.ts#L5), [\`rows.floor\`](../lib/x.ts#L8)
+[\`trunc\`](../lib/x.ts#L3), [\`Box.trunc\`](../lib/x.ts#L5), [\`trunc\`](../lib/x.ts#L5),
+[\`rows.floor\`](../lib/x.ts#L8)
 \`\`\`md
 [not a link](none.ts)
 \`\`\`

@@ -108,7 +108,8 @@ const q = ${address(weights, [split.group, split.within, 'k', '0', '0'])};
     const names = Array.from({ length: perThread }, (_, n) => n);
     const start = names.map((n) => `let part${n} = 0;\n`).join('');
     const end = names.map((n) => `s${n} = s${n} + part${n};\n`).join('');
-    const body = `${code}${split.code}${names.map((n) => `let s${n} = 0;\n`).join('')}${loop('k', channels[1], `${bases}${start}${walk}${end}`)}
+    const zeros = names.map((n) => `let s${n} = 0;\n`).join('');
+    const body = `${code}${split.code}${zeros}${loop('k', channels[1], `${bases}${start}${walk}${end}`)}
 return [${names.map((n) => `s${n}`).join(', ')}];`;
     const inputs = [from.content, weights.content];
     const tiled = machine.run(kernelSource(2, 0, body), length, inputs, [], perThread);
