@@ -105,8 +105,7 @@ claim(
 
 /** Trains for some epochs, learning rate down to 0 by a cosine. @returns the steps taken */
 async function run(model: Module, epochs: number, learningRate: number): Promise<number> {
-  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its
-  // weights.
+  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights.
   const isLogarithm = (name: string) => /\.weight_quant\.[dt]$/.test(name);
   const named = [...model.namedParameters()];
   const pick = (logarithms: boolean) => named.filter(([name]) => isLogarithm(name) === logarithms).map(([, p]) => p);

@@ -59,9 +59,7 @@ function* matches(size: Size, options: GpuOptions): Generator<Match> {
   }
 }
 
-/**
- * Every match, ours first. @throws DisagreementError where results differ; BackendError if something cannot run here
- */
+/** Every match, ours first. @throws DisagreementError where results differ; BackendError if something cannot run here */
 export async function* compareGpu(options: GpuOptions): AsyncGenerator<Comparison> {
   const mode = options.mode.slice('gpu:'.length) as GpuMode;
   const ours = await onGpu(mode, 'measured');

@@ -104,9 +104,7 @@ export async function tellStory(plan: Plan, watch: Watch): Promise<LayerProof[]>
   }
 }
 
-/**
- * d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights.
- */
+/** d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights. */
 function parameterGroups(model: Module) {
   const named = [...model.namedParameters()];
   const isLogarithm = (name: string) => /\.weight_quant\.[dt]$/.test(name);

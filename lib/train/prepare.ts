@@ -32,8 +32,8 @@ const HE_STREAM = 1;
 
 /**
  * Brings a fresh model to the point where training begins, in the order of the papers: weights (from a checkpoint, or
- * He's), scales and norms from the weights, EP-init, activation calibration, bias correction. (Cross-layer
- * equalization, which would come first, needs batch norms folded away and is left out.)
+ * He's), scales and norms from the weights, EP-init, activation calibration, bias correction. (Cross-layer equalization,
+ * which would come first, needs batch norms folded away and is left out.)
  *
  * @param source the state of a float checkpoint; null keeps random weights
  * @param dataset gives the images for calibration and bias correction, plain, in an order drawn from the seed
@@ -118,9 +118,7 @@ function describe(missing: readonly string[], unexpected: readonly string[]): st
   return [...part('entries missing', missing), ...part('unknown', unexpected)].join('; ');
 }
 
-/**
- * Gives a bias to every quantized layer that has one in the state but not yet in the model: bias correction adds them.
- */
+/** Gives a bias to every quantized layer that has one in the state but not yet in the model: bias correction adds them. */
 export function adoptBiases(model: Module, state: StateDict): void {
   for (const [name, layer] of quantLayers(model)) {
     if (layer.bias !== null || !state.has(`${name}.bias`)) continue;

@@ -54,8 +54,7 @@ async function evaluateModel(flags: Flags): Promise<void> {
     const { model: name, method, weightBits, actBits, accumulatorBits } = config;
     progress.end();
     out.say(
-      `${task.metric} ${formatMetric(task.metric, metric)} on ${samples} images of ${dataset.name}; ` +
-        `loss ${loss.toPrecision(5)}`,
+      `${task.metric} ${formatMetric(task.metric, metric)} on ${samples} images of ${dataset.name}; loss ${loss.toPrecision(5)}`,
     );
     out.result({
       checkpoint: path,

@@ -75,8 +75,7 @@ const FINE_TUNING = 1;
 export const TEST_BATCH = 250;
 
 /**
- * Trains one quantized network from the float checkpoint, proves its accumulator width and tests it on P-bit
- * accumulators.
+ * Trains one quantized network from the float checkpoint, proves its accumulator width and tests it on P-bit accumulators.
  * @param trialBits every P to test it on
  */
 export async function runArm(

@@ -96,8 +96,7 @@ function narrate(plan: DemoPlan, progress: Progress): StoryEvents {
     onArm({ accuracy, trials }) {
       const tests = trials.map(
         (trial) =>
-          `${percent(trial.accuracy, 2)} on ${trial.accumulatorBits} bits ` +
-          `(${trial.overflows.toLocaleString('en-US')} overflows)`,
+          `${percent(trial.accuracy, 2)} on ${trial.accumulatorBits} bits (${trial.overflows.toLocaleString('en-US')} overflows)`,
       );
       progress.say(`${subject}  ${percent(accuracy, 2)}; ${tests.join(', ')}`);
     },

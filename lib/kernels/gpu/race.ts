@@ -15,8 +15,7 @@ export interface Lap {
 }
 
 /**
- * Runs the contestants turn by turn, a few times, with nothing else on the device. What they made belongs to the
- * caller.
+ * Runs the contestants turn by turn, a few times, with nothing else on the device. What they made belongs to the caller.
  */
 export async function race(machine: Machine, contestants: readonly (() => Content)[]): Promise<Lap[]> {
   const { ready, pass, end } = machine.reserve();

@@ -29,8 +29,8 @@ export async function renderReport(input: ReportInput): Promise<string> {
     await figure(
       accuracyChart(rows),
       'Accuracy against accumulator width for QAT, A2Q and A2Q+',
-      `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation
-      training sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
+      `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation training
+      sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
     ),
     `<h2>The table</h2>${table(rows)}`,
     heading('The price: how much weight fits'),
@@ -38,17 +38,15 @@ export async function renderReport(input: ReportInput): Promise<string> {
       budgetChart(story),
       'l1 norm of every hidden channel against its budget, for every accumulator width',
       `One dot is one output channel of a hidden layer, one bar the largest ℓ₁ norm its method allows at that P. A2Q+
-      centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use
-      ${usedBudget(story, 'a2q')} of their budget on average under A2Q and ${usedBudget(story, 'a2q+')} under A2Q+. QAT
-      knows no budget, and is the same in every panel.`,
+      centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use ${usedBudget(story, 'a2q')} of their budget on
+      average under A2Q and ${usedBudget(story, 'a2q+')} under A2Q+. QAT knows no budget, and is the same in every panel.`,
     ),
     heading(`The weights, before and after training for ${narrowest} bits`),
     await figure(
       weightsChart(story),
       'Histogram of hidden integer weights before and after training',
       `Bars: integer weights of the hidden layers after fine-tuning. Marks: the same weights before it, that is the
-      float network rounded to ${story.plan.weightBits} bits (QAT) or projected onto the ℓ₁ ball of its budget and
-      truncated (A2Q, A2Q+).`,
+      float network rounded to ${story.plan.weightBits} bits (QAT) or projected onto the ℓ₁ ball of its budget and truncated (A2Q, A2Q+).`,
     ),
     heading('Training'),
     await figure(
@@ -90,13 +88,12 @@ function introduction({ story, rows }: ReportInput): string {
     `<strong class="${method.replace('+', '-plus')}">${METHOD_LABELS[method]}</strong>`;
   return `<p class="lead">A small convolutional network tells ten glyphs apart, ${percent(float.accuracy)} of the
 time. Its hidden layers are then reduced to ${plan.weightBits}-bit weights and ${plan.actBits}-bit activations and run
-on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum
-that does not fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at
-${narrowest} bits ${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from
-${percent(qat.accuracy)} to ${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe.
-${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
-${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for
-centred weights, and has ${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
+on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum that does not
+fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
+${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from ${percent(qat.accuracy)} to
+${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe. ${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
+${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for centred weights, and has
+${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
 }
 
 /** The mean share of the ℓ₁ budget that channels use at the narrowest P. */
@@ -121,8 +118,8 @@ function table(rows: readonly DemoRow[]): string {
   for (const row of rows) groups.set(row.accBits, [...(groups.get(row.accBits) ?? []), tableRow(row)]);
   const bodies = [...groups.values()].map((lines) => `<tbody>${lines.join('')}</tbody>`);
   return `<div class="scroll"><table>
-<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator
-that no input whatever can overflow, by the exact test of the integer weights.</caption>
+<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator that no input
+whatever can overflow, by the exact test of the integer weights.</caption>
 <thead><tr>${COLUMNS.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>
 ${bodies.join('\n')}
 </table></div>`;
@@ -144,8 +141,7 @@ function footer({ story, backend, seconds }: ReportInput): string {
   const facts: [string, string][] = [
     [
       'Network',
-      `3×3 convolutions of ${plan.widths.join(', ')} channels, batch norm and ReLU, one linear layer; ` +
-        'first and last layer of 8 bits, not constrained',
+      `3×3 convolutions of ${plan.widths.join(', ')} channels, batch norm and ReLU, one linear layer; first and last layer of 8 bits, not constrained`,
     ],
     [
       'Images',
@@ -153,9 +149,7 @@ function footer({ story, backend, seconds }: ReportInput): string {
     ],
     [
       'Training',
-      `Adam, batches of ${plan.batchSize}; float: ${plan.float.epochs} epochs of ` +
-        `${plan.trainImages.toLocaleString('en-US')} images at ${plan.float.learningRate}; fine-tuning: ` +
-        `${plan.fineTune.epochs} at ${plan.fineTune.learningRate}, the same for every method`,
+      `Adam, batches of ${plan.batchSize}; float: ${plan.float.epochs} epochs of ${plan.trainImages.toLocaleString('en-US')} images at ${plan.float.learningRate}; fine-tuning: ${plan.fineTune.epochs} at ${plan.fineTune.learningRate}, the same for every method`,
     ],
     ['Start', 'float weights; EP-init (A2Q, A2Q+); batch norms re-estimated; activation thresholds calibrated'],
     ['Run', `seed ${plan.seed}, ${formatSeconds(seconds)} on ${backend}, a2q.js ${packageVersion()}`],
