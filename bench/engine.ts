@@ -8,8 +8,8 @@ export interface Entry {
   /** Computes and reads every result back, so that nothing can still be under way. */
   run(): Promise<Outputs>;
   /**
-   * The same numbers in our order (row-major, NCHW and OIHW): the product; the convolution's output; or its output, input
-   * gradient and weight gradient. Not part of what is timed.
+   * The same numbers in our order (row-major, NCHW and OIHW): the product; the convolution's output; or its output,
+   * input gradient and weight gradient. Not part of what is timed.
    */
   canonical(outputs: Outputs): Outputs;
   dispose(): void;
@@ -22,7 +22,10 @@ export interface Engine {
   enter(problem: Problem): Promise<Entry>;
 }
 
-/** Largest difference from `reference`, relative to its root mean square; infinite where sizes differ or numbers do not exist. */
+/**
+ * Largest difference from `reference`, relative to its root mean square; infinite where sizes differ or numbers do not
+ * exist.
+ */
 export function relativeDifference(values: Float32Array, reference: Float32Array): number {
   if (values.length !== reference.length) return Number.POSITIVE_INFINITY;
   let largest = 0;

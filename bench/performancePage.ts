@@ -5,19 +5,23 @@ const INTRODUCTION = `# Performance
 
 Made by \`npm run bench:report\`; every figure is in \`performance.jsonl\` beside this page. Do not edit.
 
-**How it is measured.** Ours and theirs do the same work on the same seeded numbers in one process, turn by turn, after a
-warm-up, a fixed number of times; results are read back inside the timing. Before anything is timed, both results are
+**How it is measured.** Ours and theirs do the same work on the same seeded numbers in one process, turn by turn, after
+a warm-up, a fixed number of times; results are read back inside the timing. Before anything is timed, both results are
 compared: they must agree within 1e-4 of their root mean square. Times are medians, in milliseconds. GFLOP/s counts the
-multiplications and additions of the direct algorithm, whatever algorithm ran. A ratio above 1 means that ours is faster.
+multiplications and additions of the direct algorithm, whatever algorithm ran. A ratio above 1 means that ours is
+faster.
 
 **Peers.** tfjs-wasm and tfjs-cpu are TensorFlow.js, in its own data layout; jax-js is @jax-js/jax on its wasm backend,
-eager, which is its faster mode here. In Node each of them has one thread. PyTorch, where it is installed, runs its own float steps
-(\`bench/torch/steps.py\`) in a process of its own just before, in the faster of its two memory formats; on x86 also with AVX-512
-denied to it, as on a processor that has none: WebAssembly's vectors have 128 bits, AVX2's 256, AVX-512's 512.
+eager, which is its faster mode here. In Node each of them has one thread. PyTorch, where it is installed, runs its own
+float steps (\`bench/torch/steps.py\`) in a process of its own just before, in the faster of its two memory formats; on
+x86 also with AVX-512 denied to it (AVX2), as on a processor that has none: WebAssembly's vectors have 128 bits, AVX2's
+256, AVX-512's 512.
 
-**Training steps** are forward, backward and optimizer, with the accumulator penalty where the method has one: ESPCN ×2, batch
-8 of 3×64×64, Adam; CIFAR ResNet18, batch 16, and MobileNetV1, batch 32, SGD with momentum. A2Q+ is W4A4. Peak is the most
-memory that tensors held at any moment of a step, parameters and optimizer state included.
+**Training steps** are forward, backward and optimizer, with the accumulator penalty where the method has one: ESPCN ×2,
+batch 8 of 3×64×64, Adam; CIFAR ResNet18, batch 16, and MobileNetV1, batch 32, SGD with momentum. A2Q+ is W4A4. Columns
+hold milliseconds of a step, then the time of our A2Q+ step divided by others (÷), then how many times faster it is than
+with one thread (speed-up). Peak is the most memory, in MiB, that tensors held at any moment of a float / an A2Q+ step,
+parameters and optimizer state included.
 `;
 
 /** The page of all measurements, one section each. */
@@ -33,7 +37,9 @@ function section(measurement: Measurement): string {
   const lines = [
     `## Node ${node}${simd === null ? '' : `, ${simd} SIMD, Winograd ${winograd}`}`,
     '',
-    `${cpu}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memoryGiB} GiB, ${system}; ${peers.join(', ')}; measured on ${date}, load average before: ${load}.`,
+    `${cpu}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memoryGiB} GiB, ${system};`,
+    `${peers.join(', ')};`,
+    `measured on ${date}, load average before: ${load}.`,
     '',
   ];
   const products = comparisons.filter(({ name }) => !name.startsWith('step '));
@@ -41,7 +47,8 @@ function section(measurement: Measurement): string {
   const steps = comparisons.filter(({ name }) => name.startsWith('step '));
   if (steps.length > 0)
     lines.push('### Training steps', '', ...stepTable(steps, torch, measurement.torchAvx2 ?? []), '');
-  if (skipped.length > 0) lines.push('Not measured:', '', ...skipped.map((line) => `- ${line}`), '');
+  if (skipped.length > 0)
+    lines.push('Not measured:', '', ...skipped.map((line) => `- ${line.replace(': ', ':\n  ')}`), '');
   return lines.join('\n');
 }
 
@@ -91,15 +98,15 @@ function stepTable(steps: readonly Comparison[], ...torch: readonly Measurement[
   const head = [
     'model',
     'threads',
-    'PyTorch float ms',
-    'with AVX2 only',
-    'our float ms',
-    'our A2Q+ ms',
-    'A2Q+ ÷ our float',
-    'A2Q+ ÷ PyTorch float',
-    'with AVX2 only',
-    'speed-up over 1 thread',
-    'peak MiB, float / A2Q+',
+    'PyTorch',
+    'AVX2',
+    'our float',
+    'our A2Q+',
+    '÷ our float',
+    '÷ PyTorch',
+    '÷ AVX2',
+    'speed-up',
+    'peak',
   ];
   return markdownTable(head, rows);
 }

@@ -25,8 +25,8 @@ export interface ConvShape {
 }
 
 /**
- * `x [N, C, H, W]` with `w [O, C, kh, kw]`; with `gradients` also the derivatives of `Σ g·y` with respect to both, `g` of
- * the shape of the output `y`.
+ * `x [N, C, H, W]` with `w [O, C, kh, kw]`; with `gradients` also the derivatives of `Σ g·y` with respect to both, `g`
+ * of the shape of the output `y`.
  */
 export interface ConvProblem extends Required<ConvShape> {
   readonly kind: 'conv';

@@ -65,7 +65,8 @@ async function main(): Promise<void> {
     inside += ms / ROUNDS;
     const share = ((100 * ms) / ROUNDS / total).toFixed(1);
     process.stdout.write(
-      `${name.padEnd(26)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(calls / ROUNDS).padStart(6)} calls\n`,
+      `${name.padEnd(26)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ` +
+        `${String(calls / ROUNDS).padStart(6)} calls\n`,
     );
   }
   const outside = total - inside;

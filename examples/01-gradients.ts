@@ -3,11 +3,11 @@
  *
  * The idea (reverse-mode differentiation). While a function runs, every operation leaves a note on a tape: what it was
  * given, and how to turn the gradient g = ∂L/∂y to its result into one to its argument, the vector-Jacobian product
- * gᵀ·∂y/∂x. Walking the tape backwards from the loss L multiplies these together: that is the chain rule. One walk gives
- * the slope in every direction at once, whereas a difference (L(x + h) − L(x − h)) / 2h costs two runs for each.
+ * gᵀ·∂y/∂x. Walking the tape backwards from the loss L multiplies these together: that is the chain rule. One walk
+ * gives the slope in every direction at once, whereas a difference (L(x + h) − L(x − h)) / 2h costs two runs for each.
  *
- * What you should see: the same gradient found three ways, by hand, by tape and by differences; a wrong rule caught; and
- * a small network that learns to draw a sine.
+ * What you should see: the same gradient found three ways, by hand, by tape and by differences; a wrong rule caught;
+ * and a small network that learns to draw a sine.
  *
  * From outside of this repository, import from 'a2q.js'.
  */

@@ -6,8 +6,8 @@
  *
  *     v* = argmin ½‖v − w‖² subject to ‖v‖₁ ≤ T   =   sign(w)·max(|w| − θ, 0)
  *
- * with θ such that ‖v*‖₁ = T. Small weights become 0, large ones stay large. For quantization that is twice as good: what
- * scaling leaves of K weights under a small T are K small numbers, and trunc makes them all 0.
+ * with θ such that ‖v*‖₁ = T. Small weights become 0, large ones stay large. For quantization that is twice as good:
+ * what scaling leaves of K weights under a small T are K small numbers, and trunc makes them all 0.
  *
  * What you should see: the projection beating scaling, and no point of a fine grid beating the projection; and a layer
  * quantized for P bits that keeps its outputs after EP-init, where the naive start falls silent.
@@ -47,7 +47,8 @@ claim(distance(w, projected) < distance(w, scaled), 'it is nearer to w than w sc
 claim(distance(w, projected) <= searched.distance + 1e-12, 'and no point of the grid is nearer');
 
 heading('Optimal, by the condition that says so');
-// v* is nearest iff ⟨w − v*, v − v*⟩ ≤ 0 for every v of the ball; for a ball of corners ±T·e_k it is enough to try those.
+// v* is nearest iff ⟨w − v*, v − v*⟩ ≤ 0 for every v of the ball; for a ball of corners ±T·e_k it is enough to try
+// those.
 const random = new Random(11);
 const K = 576;
 let largest = Number.NEGATIVE_INFINITY;
@@ -131,7 +132,9 @@ async function outputsAt(P: number, projected: boolean) {
   };
 }
 
-/** Nearest point to `target` among those of l1 norm up to `radius`, coordinates in steps of radius/steps, by trying all. */
+/**
+ * Nearest point to `target` among those of l1 norm up to `radius`, coordinates in steps of radius/steps, by trying all.
+ */
 function nearestOnGrid(target: readonly number[], radius: number, steps: number) {
   let best = { point: [0, 0, 0], distance: Number.POSITIVE_INFINITY };
   let tried = 0;

@@ -1,7 +1,7 @@
 /**
  * Compiles lib/kernels/wasm/assembly into one TypeScript module that holds the binaries as base64 (plain and relaxed
- * SIMD) and the signatures of all kernels, so that browsers and bundlers need not fetch anything. Skips when neither the
- * sources, this script nor the compiler have changed; prints errors only.
+ * SIMD) and the signatures of all kernels, so that browsers and bundlers need not fetch anything. Skips when neither
+ * the sources, this script nor the compiler have changed; prints errors only.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -58,8 +58,8 @@ async function compile(features) {
 }
 
 /**
- * The fields of every plan the host writes and kernels read, in order: the unmanaged classes of the sources. Those that are
- * floats are listed once more.
+ * The fields of every plan the host writes and kernels read, in order: the unmanaged classes of the sources. Those that
+ * are floats are listed once more.
  */
 function layouts() {
   const all = {};

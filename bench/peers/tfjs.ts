@@ -40,8 +40,8 @@ export async function loadTensorFlow(backend: 'wasm' | 'cpu'): Promise<Engine> {
 }
 
 /**
- * The gradients of a convolution by tfjs's own two kernels. Its core keeps gradient rules apart from what Node can import,
- * so this one is registered here.
+ * The gradients of a convolution by tfjs's own two kernels. Its core keeps gradient rules apart from what Node can
+ * import, so this one is registered here.
  */
 function convolutionGradient(tf: TensorFlow): GradConfig {
   return {

@@ -104,7 +104,8 @@ class MobileNetV1(nn.Module):
         super().__init__()
         layers, channels = [conv_block(3, 32, 3)], 32
         for width, stride in self.BLOCKS:
-            layers += [conv_block(channels, channels, 3, stride=stride, groups=channels), conv_block(channels, width, 1)]
+            depthwise = conv_block(channels, channels, 3, stride=stride, groups=channels)
+            layers += [depthwise, conv_block(channels, width, 1)]
             channels = width
         self.features = nn.Sequential(*layers)
         self.fc = nn.Linear(channels, classes)

@@ -7,8 +7,8 @@ import { build, type Plugin } from 'esbuild';
 const SOURCES = fileURLToPath(new URL('../../../examples/browser/', import.meta.url));
 
 /**
- * ndarray and ndarray-ops write functions as strings when they are loaded, which a strict content security policy forbids.
- * Only the reference backend and exchange with ndarray need them: they are loaded at their first use.
+ * ndarray and ndarray-ops write functions as strings when they are loaded, which a strict content security policy
+ * forbids. Only the reference backend and exchange with ndarray need them: they are loaded at their first use.
  */
 const lateNdarray: Plugin = {
   name: 'late ndarray',
@@ -27,8 +27,8 @@ export default new Proxy(function () {}, {
 };
 
 /**
- * Bundles the page into a folder that any web server can serve. gpu.js becomes a file of its own, loaded when a GPU mode
- * is chosen.
+ * Bundles the page into a folder that any web server can serve. gpu.js becomes a file of its own, loaded when a GPU
+ * mode is chosen.
  * @param production minify; otherwise readable, with source maps
  */
 export async function buildPage(folder: string, production: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Builds the browser page and serves it: `npm run example:browser -- [--dev] [--eval] [--port N]`. `--dev` is the readable
- * build; `--eval` allows code from strings, which only `gpu:cpu` needs.
+ * Builds the browser page and serves it: `npm run example:browser -- [--dev] [--eval] [--port N]`. `--dev` is the
+ * readable build; `--eval` allows code from strings, which only `gpu:cpu` needs.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -4,7 +4,8 @@ import { extname, join, normalize } from 'node:path';
 
 /** What WebGPU, WebGL2, WebAssembly and the project's own kernels need: no code from strings. */
 export const STRICT_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'self'";
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'self'";
 
 /** The same, and code from strings, which gpu.js needs for plain JavaScript. */
 export const EVAL_POLICY = STRICT_POLICY.replace("'wasm-unsafe-eval'", "'wasm-unsafe-eval' 'unsafe-eval'");

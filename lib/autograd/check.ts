@@ -40,7 +40,9 @@ export interface GradReport {
  * @param inputs float64 tensors on the reference backend, away from kinks
  * @throws TapeError naming both numbers if they disagree
  * @example
- * await checkGrads((x) => tanh(x), [tensor([0.3, -2], undefined, { dtype: 'float64', device: reference })]);
+ * const x = tensor([0.3, -2], [2], { dtype: 'float64', device: createReferenceBackend() });
+ * const { error } = await checkGrads(tanh, [x]);
+ * error < 1e-7; // true
  */
 export async function checkGrads<const Inputs extends readonly Tensor[]>(
   fn: (...inputs: Inputs) => Tensor,
@@ -81,7 +83,8 @@ export async function checkGrads<const Inputs extends readonly Tensor[]>(
       throw new TapeError(
         'checkGrads',
         `direction ${direction}: backward gives ${analytic}, differences give ${numeric} ` +
-          `(relative error ${error.toExponential(1)} > ${tolerance}); inputs ${inputs.map((x) => formatShape(x.shape)).join(' ')}`,
+          `(relative error ${error.toExponential(1)} > ${tolerance}); ` +
+          `inputs ${inputs.map((x) => formatShape(x.shape)).join(' ')}`,
       );
     }
     worst = Math.max(worst, error);

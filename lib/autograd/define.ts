@@ -26,6 +26,9 @@ export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
  *   forward: (x: Tensor) => mul(square(x), x),
  *   vjp: (g, [x]) => [mul(g, mul(square(x), 3))],
  * });
+ * const x = tensor(2).withGrad();
+ * backward(cube(x));
+ * await x.grad?.item(); // 12
  */
 export function defineFunction<Inputs extends readonly Tensor[]>(
   definition: FunctionDefinition<Inputs>,
@@ -68,7 +71,13 @@ export interface StraightThroughDefinition<Inputs extends readonly Tensor[]> {
  * Straight-through estimator (Bengio et al. 2013): forward as is, backward through the surrogate.
  *
  * @example
- * const binarize = straightThrough({ name: 'binarize', forward: (x: Tensor) => sign(x), surrogate: (x) => clip(x, -1, 1) });
+ * const surrogate = (x: Tensor) => clip(x, -1, 1);
+ * const binarize = straightThrough({ name: 'binarize', forward: (x: Tensor) => sign(x), surrogate });
+ * const x = tensor([0.3, 2]).withGrad();
+ * const y = binarize(x);
+ * await y.toArray(); // [1, 1]
+ * backward(sum(y));
+ * await x.grad?.toArray(); // [1, 0]
  */
 export function straightThrough<Inputs extends readonly Tensor[]>(
   definition: StraightThroughDefinition<Inputs>,

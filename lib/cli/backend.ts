@@ -15,7 +15,10 @@ export interface BackendFlags {
 /** More threads than that bring nothing at the sizes trained here. */
 const MOST_THREADS = 8;
 
-/** Training can do with the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else takes them unasked. */
+/**
+ * Training can do with the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else takes them
+ * unasked.
+ */
 export const TRAINING_WINOGRAD: WinogradChoice = 'f4';
 
 /** @param winograd the command's default, as for {@link useBackend} */

@@ -4,8 +4,8 @@ import type { Batch, Dataset, DatasetFacts } from './dataset.js';
 /** A dataset that lives elsewhere, in a worker, and whose batches are made there ahead of time. */
 export type BatchSource = DatasetFacts & {
   /**
-   * The batches of an epoch, equal bit for bit to those of {@link batches}, with arrays of their own. Making them begins
-   * with the call and stays a few batches ahead of the caller.
+   * The batches of an epoch, equal bit for bit to those of {@link batches}, with arrays of their own. Making them
+   * begins with the call and stays a few batches ahead of the caller.
    *
    * @throws (while iterating) what making a batch throws; A2QError once the source is closed or its worker is dead
    */

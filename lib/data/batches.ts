@@ -79,10 +79,12 @@ export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boole
  *
  * Batch k depends on (seed, epoch, k) alone, so a run resumed with `start` sees what the uninterrupted run saw.
  *
- * @throws DataError if the batch size, `start`, `limit` or `epoch` is not an integer in range, or the part not in the set
+ * @throws DataError if the batch size, `start`, `limit` or `epoch` is not an integer in range, or the part not in the
+ *   set
  *
  * @example
- * for (const batch of batches(glyphs({ length: 100 }), { batchSize: 32, shuffle: true, epoch: 3 })) step(batch);
+ * const epoch = batches(glyphs({ length: 100 }), { batchSize: 32, shuffle: true, epoch: 3 });
+ * Array.from(epoch, ({ inputShape }) => inputShape[0]); // [32, 32, 32, 4]
  */
 export function* batches<D extends Dataset>(whole: D, options: BatchOptions): Generator<BatchOf<D>, void, undefined> {
   const { batchSize, shuffle = false, augment = shuffle, seed = 0, epoch = 0, start = 0, part } = options;

@@ -36,7 +36,8 @@ export function writePlanes(image: Pixels, tables: readonly Float32Array[], out:
   if (tables.length !== channels || out.length !== area * channels) {
     throw new DataError(
       'writePlanes',
-      `a ${image.width}x${image.height}x${channels} image does not fit ${tables.length} tables and ${out.length} values`,
+      `a ${image.width}x${image.height}x${channels} image does not fit ${tables.length} tables and ` +
+        `${out.length} values`,
     );
   }
   for (let c = 0; c < channels; c++) {

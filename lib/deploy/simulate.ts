@@ -57,9 +57,14 @@ export function hiddenLayers(model: Module): [name: string, layer: QuantLayer][]
  * @throws QuantError on a bad P or mode, or inputs that are not on the grid of the layer's quantizer;
  *   BackendError on a backend whose memory the host cannot read in place
  * @example
- * const { result, overflows } = await withAccumulators(model, { accumulatorBits: 12, overflow: 'wrap' }, () =>
- *   evaluate(model, test, classification()),
+ * const options = { method: 'a2q+', weightBits: 4, actBits: 4, accumulatorBits: 9, random: new Random(0) } as const;
+ * const model = new SmallCnn(layerPolicy(options), { inChannels: 1, imageSize: 16, classes: 10 });
+ * const test = glyphs({ split: 'test', length: 64 });
+ * const { result, overflows } = await withAccumulators(model, { accumulatorBits: 9, overflow: 'wrap' }, () =>
+ *   evaluate(model, test, classification(), { batchSize: 32 }),
  * );
+ * result.samples; // 64
+ * overflows; // 0: trained or not
  */
 export async function withAccumulators<T>(
   model: Module,
@@ -146,7 +151,8 @@ function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: st
     if (!(Math.abs(steps - data[i]) <= GRID_TOLERANCE)) {
       throw new QuantError(
         'withAccumulators',
-        `${name} holds ${host[i]}, which is no multiple of its scale ${scaleAt(i)}; only quantized values can be summed as integers`,
+        `${name} holds ${host[i]}, which is no multiple of its scale ${scaleAt(i)}; ` +
+          'only quantized values can be summed as integers',
       );
     }
   }

@@ -18,9 +18,9 @@ type StateEntry = StateTensor | Counter;
 /**
  * A piece of a network: parameters, buffers and other modules in its fields, and a `forward`.
  *
- * Fields are found by looking: every own property that holds a `Parameter`, `Buffer`, `Counter`, `Module` or an array of
- * modules belongs to the module, under the property's name in snake case. A field starting with `#` is private and not
- * part of the module's state: use one to refer to a module that belongs elsewhere.
+ * Fields are found by looking: every own property that holds a `Parameter`, `Buffer`, `Counter`, `Module` or an array
+ * of modules belongs to the module, under the property's name in snake case. A field starting with `#` is private and
+ * not part of the module's state: use one to refer to a module that belongs elsewhere.
  */
 export abstract class Module {
   /** Whether batch statistics and running averages are in use. Set by `train()` and `eval()`. */

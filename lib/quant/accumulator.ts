@@ -37,7 +37,10 @@ export interface WorstCase {
 export interface ChannelTest extends WorstCase {
   /** Whether P ≥ safeBits. */
   readonly safe: boolean;
-  /** Share of the accumulator the worst case fills: the larger of `max/(2^(P−1) − 1)` and `min/−2^(P−1)`; above 1 overflows. */
+  /**
+   * Share of the accumulator the worst case fills: the larger of `max/(2^(P−1) − 1)` and `min/−2^(P−1)`; above 1
+   * overflows.
+   */
   readonly utilisation: number;
 }
 
@@ -134,8 +137,8 @@ export function testAccumulator(
 }
 
 /**
- * The inputs that reach a channel's extremes: for `max`, d where q > 0 and c where q < 0; for `min` the reverse; 0 where
- * the weight is 0.
+ * The inputs that reach a channel's extremes: for `max`, d where q > 0 and c where q < 0; for `min` the reverse; 0
+ * where the weight is 0.
  *
  * @param q `[K]` integer weights.
  * @throws QuantError if the range lacks 0 or exceeds int32.

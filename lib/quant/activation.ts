@@ -30,8 +30,8 @@ export interface ActivationOptions {
 }
 
 /**
- * One scale for a whole tensor: `y = clip(round_half_even(x/s), c, d)·s`, `s = θ/D`, where the threshold θ is first taken
- * from the data (a percentile of |x|), then learned as `θ = 2^value`. D is 2^N − 1 unsigned, 2^(N−1) signed.
+ * One scale for a whole tensor: `y = clip(round_half_even(x/s), c, d)·s`, `s = θ/D`, where the threshold θ is first
+ * taken from the data (a percentile of |x|), then learned as `θ = 2^value`. D is 2^N − 1 unsigned, 2^(N−1) signed.
  */
 export class ActivationQuantizer extends Activation implements IntegerFormat {
   readonly bits: number;

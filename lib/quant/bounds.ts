@@ -46,7 +46,9 @@ export function checkedL1Budget(op: string, kind: BoundKind, accumulatorBits: nu
   );
 }
 
-/** How much larger the budget of A2Q+ is: `T₊ / T = 2^(N+1−1s) / (2^N − 1)`, whatever P. @throws QuantError on bad N. */
+/**
+ * How much larger the budget of A2Q+ is: `T₊ / T = 2^(N+1−1s) / (2^N − 1)`, whatever P. @throws QuantError on bad N.
+ */
 export function budgetGain(input: IntegerFormat): number {
   checkInput('budgetGain', input);
   return 2 ** (magnitudeBits(input) + 1) / (2 ** input.bits - 1);
@@ -65,7 +67,10 @@ export function minAccumulatorBits(kind: BoundKind, l1: number, input: IntegerFo
   return exactBits(kind, BigInt(l1), input);
 }
 
-/** The smallest P whose budget holds a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on bad N. */
+/**
+ * The smallest P whose budget holds a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on
+ * bad N.
+ */
 export function smallestAccumulatorBits(kind: BoundKind, input: IntegerFormat): number {
   return minAccumulatorBits(kind, 1, input);
 }

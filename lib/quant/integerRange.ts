@@ -27,7 +27,8 @@ export const MAX_BITS = 32;
  * @param bits 1 to 32; a narrow range needs 2, since one value is no range.
  * @throws QuantError if `bits` is not such an integer.
  * @example
- * integerRange(4, { signed: true, narrow: true }); // low −7, high 7: weights of M = 4
+ * const { low, high } = integerRange(4, { signed: true, narrow: true });
+ * [low, high]; // [−7, 7]: weights of M = 4
  */
 export function integerRange(bits: number, options: { signed: boolean; narrow?: boolean }): IntegerRange {
   const { signed, narrow = false } = options;

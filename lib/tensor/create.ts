@@ -22,7 +22,7 @@ export interface TensorOptions {
  * @param shape for flat data; default one axis
  * @throws ShapeError if the arrays are ragged or the shape does not hold that many elements
  * @example
- * tensor([[1, 2], [3, 4]]); // shape [2, 2]
+ * tensor([[1, 2], [3, 4]]).shape; // [2, 2]
  */
 export function tensor(values: Nested | TypedArray, shape?: Shape, options: TensorOptions = {}): Tensor {
   if (typeof values !== 'number' && !Array.isArray(values)) {
@@ -107,8 +107,8 @@ function draw(shape: Shape, next: () => number, options: TensorOptions): Tensor 
 }
 
 /**
- * A tensor over an `ndarray`. On a host-memory backend that can adopt arrays (reference) the numbers are shared, strides
- * and all; elsewhere they are copied.
+ * A tensor over an `ndarray`. On a host-memory backend that can adopt arrays (reference) the numbers are shared,
+ * strides and all; elsewhere they are copied.
  */
 export function fromNdarray(array: NdArray<TypedArray>, options: { readonly device?: Device } = {}): Tensor {
   const dtype = dtypeOf(array.data);

@@ -178,8 +178,8 @@ function eachStorage(held: Held, visit: (storage: Storage) => void): void {
 }
 
 /**
- * Runs `work` and frees every tensor made inside it, except those it returns (alone, or in arrays and plain objects) and
- * those handed to `keep`. Scopes nest; what an inner scope returns belongs to the outer one.
+ * Runs `work` and frees every tensor made inside it, except those it returns (alone, or in arrays and plain objects)
+ * and those handed to `keep`. Scopes nest; what an inner scope returns belongs to the outer one.
  *
  * @throws TapeError if `work` is asynchronous: memory could then be freed while still in use
  */

@@ -27,7 +27,9 @@ export function viewSize(view: View): number {
   return sizeOf(view.shape);
 }
 
-/** The same elements, row-major, under another shape of equal size; null where no strides can express it without a copy. */
+/**
+ * The same elements, row-major, under another shape of equal size; null where no strides can express it without a copy.
+ */
 export function viewReshape(view: View, shape: Shape): View | null {
   const strides = reshapeStrides(view.shape, view.strides, shape);
   return strides && { storage: view.storage, shape, strides, offset: view.offset };
@@ -43,7 +45,9 @@ export function viewTranspose(view: View, axes: readonly number[]): View {
   };
 }
 
-/** Extents of 1 and missing leading axes repeated to `shape`, with stride 0. @throws ShapeError if they do not broadcast */
+/**
+ * Extents of 1 and missing leading axes repeated to `shape`, with stride 0. @throws ShapeError if they do not broadcast
+ */
 export function viewExpand(view: View, shape: Shape): View {
   const strides = broadcastStrides('expand', view.shape, view.strides, shape);
   return { storage: view.storage, shape, strides, offset: view.offset };

@@ -162,7 +162,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         seconds: milliseconds / 1000,
       };
       const next = { ...START, epoch: epoch + 1, step: position.step };
-      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is tested.
+      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is
+      // tested.
       upcoming = open(next);
       try {
         await onEpoch?.(report, next);
@@ -215,6 +216,7 @@ async function trainStep(
 function diverged({ epoch, batch }: Position, loss: number, penalty: number): A2QError {
   return new A2QError(
     'fit',
-    `training diverged in epoch ${epoch + 1}, batch ${batch}: loss ${loss}, penalty ${penalty}; lower the learning rate`,
+    `training diverged in epoch ${epoch + 1}, batch ${batch}: loss ${loss}, penalty ${penalty}; ` +
+      'lower the learning rate',
   );
 }

@@ -5,8 +5,8 @@ import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.j
 import { decoders } from './safetensorsDtypes.js';
 
 /**
- * The safetensors format of Hugging Face: eight bytes with the length of a JSON header (little-endian), the header, then
- * the numbers of all tensors without gaps.
+ * The safetensors format of Hugging Face: eight bytes with the length of a JSON header (little-endian), the header,
+ * then the numbers of all tensors without gaps.
  */
 
 /** What a file holds: named tensors, and strings about them. */

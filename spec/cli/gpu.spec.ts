@@ -14,8 +14,8 @@ const RUN = `train --model cnn --dataset glyphs --method a2q+ --weight-bits 4 --
   --train-images 400 --batch-size 16 --seed 1 --epochs 2 --limit-batches 10 --stats-steps 8`.replaceAll('\n', ' ');
 
 /**
- * How far the losses of an epoch may be from those of wasm, relative. Sums in another order differ by 1e-7; sooner or later
- * that moves a number across the edge of a rounding, and from that step on two runs are neighbours, not twins.
+ * How far the losses of an epoch may be from those of wasm, relative. Sums in another order differ by 1e-7; sooner or
+ * later that moves a number across the edge of a rounding, and from that step on two runs are neighbours, not twins.
  */
 const TOLERANCE = [1e-4, 2e-2] as const;
 

@@ -114,7 +114,8 @@ t.test('values off the grid are refused', async (t) => {
     withAccumulators(model, { accumulatorBits: 8, overflow: 'wrap', layers: [['layer', model.layer]] }, work),
     new QuantError(
       'withAccumulators',
-      `x holds ${Math.fround(0.3)}, which is no multiple of its scale 0.5; only quantized values can be summed as integers`,
+      `x holds ${Math.fround(0.3)}, which is no multiple of its scale 0.5; ` +
+        'only quantized values can be summed as integers',
     ),
   );
   await t.rejects(

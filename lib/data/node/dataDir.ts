@@ -37,7 +37,8 @@ export async function dataFolder(dataDir: string, ...parts: string[]): Promise<s
     const wanted = parts.join('/');
     throw new DataError(
       'dataDir',
-      `no folder ${wanted} in ${dataDir}; --data-dir or ${DATA_DIR_VARIABLE} must name the folder that holds ${parts[0]}`,
+      `no folder ${wanted} in ${dataDir}; --data-dir or ${DATA_DIR_VARIABLE} must name the folder ` +
+        `that holds ${parts[0]}`,
     );
   }
   return path;

@@ -20,7 +20,8 @@ export type OpenDataset<Description> = (
  * @param open called once, with what was given to `startBatchWorker`; what it throws is thrown there
  *
  * @example
- * serveBatches(self, (options: GlyphOptions) => glyphs(options)); // a browser's glyphs.worker.ts
+ * // glyphs.worker.ts, a worker of a browser
+ * serveBatches(self, (options: GlyphOptions) => glyphs(options));
  */
 export function serveBatches<Description>(port: BatchPort, open: OpenDataset<Description>): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);

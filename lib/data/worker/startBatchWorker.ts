@@ -16,10 +16,11 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a dataset in a worker, which makes its batches ahead of time. The worker belongs to the source: `close` ends it,
- * and it never keeps a process alive that waits for nothing from it.
+ * Opens a dataset in a worker, which makes its batches ahead of time. The worker belongs to the source: `close` ends
+ * it, and it never keeps a process alive that waits for nothing from it.
  *
- * Where there are no workers, training takes the dataset itself and makes each batch when it is asked for; `madeIn` tells.
+ * Where there are no workers, training takes the dataset itself and makes each batch when it is asked for; `madeIn`
+ * tells.
  *
  * @param worker just started, on a script that calls `serveBatches`
  * @param description handed to the script's `open`; anything that can be cloned
@@ -27,8 +28,10 @@ export interface OpenOptions {
  *
  * @example
  * const worker = new Worker(new URL('./glyphs.worker.js', import.meta.url), { type: 'module' });
- * const source = await startBatchWorker(worker, { length: 10000 });
- * await fit({ dataset: source, … });
+ * const source = await startBatchWorker(worker, { length: 100 });
+ * const sizes = [];
+ * for await (const batch of source.batches({ batchSize: 32 })) sizes.push(batch.size);
+ * sizes; // [32, 32, 32, 4]
  * source.close();
  */
 export async function startBatchWorker(

@@ -19,7 +19,9 @@ import { LANES } from './weights.js';
  * @example
  * const x = { data: Int32Array.of(15, 15), shape: [1, 2] };
  * const w = { data: Int32Array.of(7, 7), shape: [1, 2] };
- * accumulateLinear(x, w, { accumulatorBits: 8, overflow: 'wrap' }); // y −46 instead of 210, 1 overflow
+ * const { y, overflows } = accumulateLinear(x, w, { accumulatorBits: 8, overflow: 'wrap' });
+ * [...y.data]; // [−46]: in place of 210
+ * overflows; // 1
  */
 export function accumulateLinear(x: IntegerArray, w: IntegerArray, options: AccumulateOptions): Accumulated {
   checkIntegers('accumulateLinear', 'x', x, 2);

@@ -45,8 +45,8 @@ function listen(device: GpuDevice, onFailure: (failure: BackendError) => void): 
 /**
  * Results are WebGPU buffers, promised. A buffer is deleted when it is free *and* every call that reads it has settled:
  * the first call of a kernel only samples its arguments once it is compiled. A failed call fails whatever reads its
- * result, and at last the read-back. What the device reports out of turn (no memory, a loss) fails everything from then on,
- * since its numbers would be zeros.
+ * result, and at last the read-back. What the device reports out of turn (no memory, a loss) fails everything from then
+ * on, since its numbers would be zeros.
  */
 export function inBuffers(): Executor {
   let failure: BackendError | null = null;

@@ -14,9 +14,9 @@ import { plainWeightGradient, tiledWeightGradient } from './weightGradient.js';
 import { channelIn, groupOf, inputPosition, outputPosition, within } from './windows.js';
 
 /**
- * Direct convolution for any stride, padding, dilation and number of groups (depthwise included), and its gradients. Sums
- * go channel by channel or row by row into a total, so that long ones do not drift. A convolution of single pixels is a
- * product of matrices.
+ * Direct convolution for any stride, padding, dilation and number of groups (depthwise included), and its gradients.
+ * Sums go channel by channel or row by row into a total, so that long ones do not drift. A convolution of single pixels
+ * is a product of matrices.
  */
 export function convolutionKernels(machine: Machine, tuner: Tuner) {
   const zeros = (shape: Shape) => machine.result(machine.filled(sizeOf(shape), 0), shape);
@@ -110,7 +110,9 @@ function plainForward(machine: Machine, correlation: Correlation, weights: Opera
   const [image, output, oy, ox] = at;
   const { code: split, group } = groupOf(output, channels[0], geometry.groups);
   const channel = channelIn(group, channels[1], 'k');
-  const product = `part = part + ${input(0)}[${address(source, [image, channel, 'y', 'x'])}] * ${input(1)}[${address(weights, [output, 'k', 'ky', 'kx'])}];`;
+  const pixel = `${input(0)}[${address(source, [image, channel, 'y', 'x'])}]`;
+  const weight = `${input(1)}[${address(weights, [output, 'k', 'ky', 'kx'])}]`;
+  const product = `part = part + ${pixel} * ${weight};`;
   const inRow = `const x = ${inputPosition(geometry, 1, ox, 'kx')};\nif (${within('x', width)}) {\n${product}\n}`;
   const row = loop('kx', kernel[1], inRow);
   const inImage = `const y = ${inputPosition(geometry, 0, oy, 'ky')};\nif (${within('y', height)}) {\n${row}\n}`;
@@ -127,7 +129,9 @@ function plainBackward(machine: Machine, correlation: Correlation, weights: Oper
   const [image, channel, y, x] = at;
   const { code: split, group, within: inGroup } = groupOf(channel, channels[0], geometry.groups);
   const output = channelIn(group, channels[1], 'k');
-  const product = `part = part + ${input(0)}[${address(source, [image, output, 'oy', 'ox'])}] * ${input(1)}[${address(weights, [output, inGroup, 'ky', 'kx'])}];`;
+  const gradient = `${input(0)}[${address(source, [image, output, 'oy', 'ox'])}]`;
+  const weight = `${input(1)}[${address(weights, [output, inGroup, 'ky', 'kx'])}]`;
+  const product = `part = part + ${gradient} * ${weight};`;
   const row = loop('kx', kernel[1], outputPosition(geometry, 1, ow, x, 'kx', 'ox', product));
   const taps = loop('ky', kernel[0], outputPosition(geometry, 0, oh, y, 'ky', 'oy', row));
   const sum = loop('k', channels[1], `let part = 0;\n${taps}\ns = s + part;`);
@@ -135,7 +139,10 @@ function plainBackward(machine: Machine, correlation: Correlation, weights: Oper
   return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
 }
 
-/** Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` tells which is which. */
+/**
+ * Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` tells which is
+ * which.
+ */
 function byGroup(weights: Operand, outputsPerGroup: number, [result, source]: readonly [number, number]): Operand {
   const { strides } = weights;
   return {

@@ -9,9 +9,9 @@ import type { Tile } from './variants.js';
 import { channelIn, groupOf } from './windows.js';
 
 /**
- * Convolution and its input gradient with a tile of results a thread. The image is framed with zeros first, so that no tap
- * is outside; taps are written out, and each pixel is loaded once for all results that it takes part in. Both are the
- * same walk: a result collects, channel by channel, the taps of a window over a source image.
+ * Convolution and its input gradient with a tile of results a thread. The image is framed with zeros first, so that no
+ * tap is outside; taps are written out, and each pixel is loaded once for all results that it takes part in. Both are
+ * the same walk: a result collects, channel by channel, the taps of a window over a source image.
  */
 export interface Correlation {
   /** Of the source, `[N, C, H, W]`. */
@@ -40,8 +40,8 @@ interface Meeting {
 }
 
 /**
- * Where `count` neighbouring results meet the source along an axis, in the order of the source (forwards, or backwards in
- * a backward walk, so that taps ascend for every result); null where that depends on the tile.
+ * Where `count` neighbouring results meet the source along an axis, in the order of the source (forwards, or backwards
+ * in a backward walk, so that taps ascend for every result); null where that depends on the tile.
  */
 function meetings({ geometry, kernel, backward }: Correlation, axis: 0 | 1, count: number): Meeting[] | null {
   const [stride, padding, dilation] = [geometry.stride[axis], geometry.padding[axis], geometry.dilation[axis]];
@@ -58,7 +58,9 @@ function meetings({ geometry, kernel, backward }: Correlation, axis: 0 | 1, coun
   return found.sort((a, b) => (backward ? b.position - a.position : a.position - b.position));
 }
 
-/** The frame that holds every position the tiles meet along an axis, and how far apart the tiles' first positions are. */
+/**
+ * The frame that holds every position the tiles meet along an axis, and how far apart the tiles' first positions are.
+ */
 function span(correlation: Correlation, axis: 0 | 1, count: number, tiles: number, found: readonly Meeting[]) {
   const stride = correlation.geometry.stride[axis];
   const advance = correlation.backward ? count / stride : count * stride;
@@ -106,7 +108,8 @@ const q = ${address(weights, [split.group, split.within, 'k', '0', '0'])};
     const names = Array.from({ length: perThread }, (_, n) => n);
     const start = names.map((n) => `let part${n} = 0;\n`).join('');
     const end = names.map((n) => `s${n} = s${n} + part${n};\n`).join('');
-    const body = `${code}${split.code}${names.map((n) => `let s${n} = 0;\n`).join('')}${loop('k', channels[1], `${bases}${start}${walk}${end}`)}
+    const zeros = names.map((n) => `let s${n} = 0;\n`).join('');
+    const body = `${code}${split.code}${zeros}${loop('k', channels[1], `${bases}${start}${walk}${end}`)}
 return [${names.map((n) => `s${n}`).join(', ')}];`;
     const inputs = [from.content, weights.content];
     const tiled = machine.run(kernelSource(2, 0, body), length, inputs, [], perThread);

@@ -6,8 +6,8 @@ import { map, operand } from './map.js';
 import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
 /**
- * Elementwise kernels. Comparisons are written so that NaN stays NaN where `x != x` is false (some GPUs), and no constant
- * is infinite, since such literals are finite there.
+ * Elementwise kernels. Comparisons are written so that NaN stays NaN where `x != x` is false (some GPUs), and no
+ * constant is infinite, since such literals are finite there.
  */
 
 /** `y` becomes `x` rounded to the nearest whole number, ties to even; keeps −0, infinities and NaN. */

@@ -53,8 +53,8 @@ export class Machine {
   }
 
   /**
-   * Runs a kernel that makes `length` numbers, `perThread` in each thread (1, or up to 4 as an array). The inputs stay with
-   * their holders.
+   * Runs a kernel that makes `length` numbers, `perThread` in each thread (1, or up to 4 as an array). The inputs stay
+   * with their holders.
    */
   run(
     source: string,
@@ -173,7 +173,10 @@ export class Machine {
     return this.#guard(() => this.#kernels.get(source, length, inputs));
   }
 
-  /** Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then on. */
+  /**
+   * Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then
+   * on.
+   */
   #makingRoom<T>(call: () => T): T {
     try {
       return call();

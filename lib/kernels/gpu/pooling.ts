@@ -77,8 +77,10 @@ return winner;`,
       const won = `if (${input(1)}[${address(whole(winners, g.shape), place)}] == kx + ky * ${kw}) {
 s = s + ${input(0)}[${address(gradient, place)}];
 }`;
-      const row = `for (let kx = 0; kx < ${kw}; kx++) {\n${outputPosition(window, 1, ow, inside.at[3], 'kx', 'ox', won)}\n}`;
-      const rows = `for (let ky = 0; ky < ${kh}; ky++) {\n${outputPosition(window, 0, oh, inside.at[2], 'ky', 'oy', row)}\n}`;
+      const across = outputPosition(window, 1, ow, inside.at[3], 'kx', 'ox', won);
+      const row = `for (let kx = 0; kx < ${kw}; kx++) {\n${across}\n}`;
+      const down = outputPosition(window, 0, oh, inside.at[2], 'ky', 'oy', row);
+      const rows = `for (let ky = 0; ky < ${kh}; ky++) {\n${down}\n}`;
       const source = kernelSource(2, 0, `${inside.code}let s = 0;\n${rows}\nreturn s;`);
       const result = machine.run(source, sizeOf(x.shape), [gradient.content, winners]);
       winners.release();

@@ -15,20 +15,22 @@ const CHUNK = 128;
 const UNROLLED = 4;
 
 /**
- * Statements that add up `count` terms, chunk by chunk, into `s0 … s{sums − 1}`. `terms(first, many, parts)` gives statements
- * that add the terms `first … first + many − 1` to the sums whose names start with `parts`.
+ * Statements that add up `count` terms, chunk by chunk, into `s0 … s{sums − 1}`. `terms(first, many, parts)` gives
+ * statements that add the terms `first … first + many − 1` to the sums whose names start with `parts`.
  */
 function inChunks(count: number, sums: number, terms: (first: string, many: number, parts: string) => string): string {
   const each = (text: (n: number) => string) => Array.from({ length: sums }, (_, n) => `${text(n)}\n`).join('');
   const chunks = Math.floor(count / CHUNK);
   const rest = count - chunks * CHUNK;
-  const chunk = `${each((n) => `let part${n} = 0;`)}${loop('q', CHUNK / UNROLLED, `const p = q * ${UNROLLED} + chunk * ${CHUNK};\n${terms('p', UNROLLED, 'part')}`)}
+  const inChunk = `const p = q * ${UNROLLED} + chunk * ${CHUNK};\n${terms('p', UNROLLED, 'part')}`;
+  const chunk = `${each((n) => `let part${n} = 0;`)}${loop('q', CHUNK / UNROLLED, inChunk)}
 ${each((n) => `s${n} = s${n} + part${n};`)}`;
   const blocks = Math.floor(rest / UNROLLED);
   const last = chunks * CHUNK + blocks * UNROLLED;
   const inBlocks = `const p = q * ${UNROLLED} + ${chunks * CHUNK};\n${terms('p', UNROLLED, 'tail')}`;
+  const end = last < count ? `const end = ${last};\n${terms('end', count - last, 'tail')}` : '';
   const tail = `${each((n) => `let tail${n} = 0;`)}${blocks > 0 ? loop('q', blocks, inBlocks) : ''}
-${last < count ? `const end = ${last};\n${terms('end', count - last, 'tail')}` : ''}${each((n) => `s${n} = s${n} + tail${n};`)}`;
+${end}${each((n) => `s${n} = s${n} + tail${n};`)}`;
   return `${each((n) => `let s${n} = 0;`)}${chunks > 0 ? loop('chunk', chunks, chunk) : ''}
 ${rest > 0 ? tail : ''}`;
 }

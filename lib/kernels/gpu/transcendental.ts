@@ -1,12 +1,14 @@
 import { literal } from './source.js';
 
 /**
- * Exponentials and logarithms from sums, products and quotients alone: right to a unit or two in the last place, and the
- * same number in every mode. Those of GPUs are off by ten units and more, enough to move a scale and with it a rounding,
- * and no two agree. Zero, infinity and NaN are handled apart, since their literals and comparisons differ.
+ * Exponentials and logarithms from sums, products and quotients alone: right to a unit or two in the last place, and
+ * the same number in every mode. Those of GPUs are off by ten units and more, enough to move a scale and with it a
+ * rounding, and no two agree. Zero, infinity and NaN are handled apart, since their literals and comparisons differ.
  */
 
-/** Taylor coefficients of (eʳ − 1 − r − r²/2)/r³, up to r⁸ of eʳ; what is left out is below 2·10⁻¹⁰ for |r| ≤ ½·ln 2. */
+/**
+ * Taylor coefficients of (eʳ − 1 − r − r²/2)/r³, up to r⁸ of eʳ; what is left out is below 2·10⁻¹⁰ for |r| ≤ ½·ln 2.
+ */
 const COEFFICIENTS = [1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6];
 
 /** Multiplies by the polynomial's variable and adds, from the highest coefficient down. */

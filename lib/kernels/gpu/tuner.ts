@@ -28,7 +28,10 @@ export interface Referee {
 /** Multiplications of an op that is not worth more than one kernel: what is called once costs more than it does. */
 const TRIFLE = 2 ** 16;
 
-/** Above this many multiplications the plain kernel has nowhere been the fastest, and takes long to time where it is slow. */
+/**
+ * Above this many multiplications the plain kernel has nowhere been the fastest, and takes long to time where it is
+ * slow.
+ */
 const PLAIN_AT_MOST = 2 ** 22;
 
 /** The plain variant and those of the others that suit. */
@@ -41,8 +44,8 @@ export function available(
 
 /**
  * Chooses among variants: the one that was demanded, or the fastest in a measurement at the first use of an op with its
- * shapes. The measurement runs in the background; until it is done the preferred variant runs. No number ever depends on what is
- * fastest: where variants differ in so much as a bit, the preferred one stays.
+ * shapes. The measurement runs in the background; until it is done the preferred variant runs. No number ever depends
+ * on what is fastest: where variants differ in so much as a bit, the preferred one stays.
  */
 export class Tuner {
   readonly #race: Referee['race'];

@@ -24,8 +24,8 @@ function provided(): WebGpu | undefined {
 }
 
 /**
- * Finds an adapter: that of the page, else, in Node, of the optional package `webgpu`, which is then put where pages have
- * it (`navigator.gpu`), since gpu.js looks there.
+ * Finds an adapter: that of the page, else, in Node, of the optional package `webgpu`, which is then put where pages
+ * have it (`navigator.gpu`), since gpu.js looks there.
  * @throws BackendError if there is no WebGPU here, or no adapter behind it
  */
 export async function findAdapter(): Promise<AdapterInfo> {

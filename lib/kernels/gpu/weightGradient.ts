@@ -43,7 +43,9 @@ export function plainWeightGradient(machine: Machine, problem: WeightGradient): 
   const [part, output, inGroup, ky, kx] = at;
   const { code: split, group } = groupOf(output, outputs / geometry.groups, geometry.groups);
   const channel = channelIn(group, perGroup, inGroup);
-  const product = `line = line + ${input(0)}[${address(gradient, ['image', output, 'oy', 'ox'])}] * ${input(1)}[${address(image, ['image', channel, 'y', 'x'])}];`;
+  const slope = `${input(0)}[${address(gradient, ['image', output, 'oy', 'ox'])}]`;
+  const pixel = `${input(1)}[${address(image, ['image', channel, 'y', 'x'])}]`;
+  const product = `line = line + ${slope} * ${pixel};`;
   const inRow = `const x = ${inputPosition(geometry, 1, 'ox', kx)};\nif (${within('x', width)}) {\n${product}\n}`;
   const row = `let line = 0;\n${loop('ox', ow, inRow)}\ntotal = total + line;`;
   const inImage = `const y = ${inputPosition(geometry, 0, 'oy', ky)};\nif (${within('y', height)}) {\n${row}\n}`;
@@ -57,9 +59,9 @@ export function plainWeightGradient(machine: Machine, problem: WeightGradient): 
 const ACROSS = 4;
 
 /**
- * Up to four taps of a kernel's row a thread, over a framed image in which no tap is outside; each pixel of a row is loaded
- * once for all taps that meet it. With `channelsLast`, neighbouring threads read neighbouring numbers. Null if the
- * framed image would be too large, or the order of the results too involved.
+ * Up to four taps of a kernel's row a thread, over a framed image in which no tap is outside; each pixel of a row is
+ * loaded once for all taps that meet it. With `channelsLast`, neighbouring threads read neighbouring numbers. Null if
+ * the framed image would be too large, or the order of the results too involved.
  */
 export function tiledWeightGradient(
   machine: Machine,
@@ -109,7 +111,8 @@ const ${prefix}x = xRow + ${times(block, ACROSS * stride[1] * xStep)};
 ${rowProducts(rowMeetings(count, taps, stride[1], dilation[1]), gStep, xStep, prefix)}`;
     const line = `${bases}${each((n) => `let line${n} = 0;`)}${loop('block', blocks, products('block', ACROSS, ''))}
 ${products(`${blocks}`, ow - blocks * ACROSS, 'end')}${each((n) => `total${n} = total${n} + line${n};`)}`;
-    const perImage = `${each((n) => `let total${n} = 0;`)}${loop('oy', oh, line)}\n${each((n) => `s${n} = s${n} + total${n};`)}`;
+    const lines = loop('oy', oh, line);
+    const perImage = `${each((n) => `let total${n} = 0;`)}${lines}\n${each((n) => `s${n} = s${n} + total${n};`)}`;
     const result = taps === 1 ? 's0' : `[${names.map((n) => `s${n}`).join(', ')}]`;
     const body = `${code}${split}${each((n) => `let s${n} = 0;`)}${overImages(images, perPart, part, perImage)}
 return ${result};`;

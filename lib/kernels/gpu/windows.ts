@@ -81,13 +81,14 @@ export function windowKernels(machine: Machine) {
       const lead = pixels.shape.slice(0, -3);
       const { code, at } = coordinates('i', [...lead, c, kh, kw, oh, ow], 'c');
       const [ky, kx, oy, ox] = at.slice(-4);
+      const pixel = address(from, [...at.slice(0, -4), 'y', 'x']);
       const source = kernelSource(
         1,
         0,
         `${code}const y = ${inputPosition(window, 0, oy, ky)};
 const x = ${inputPosition(window, 1, ox, kx)};
 let v = 0;
-if (${within('y', height)} && ${within('x', width)}) { v = ${input(0)}[${address(from, [...at.slice(0, -4), 'y', 'x'])}]; }
+if (${within('y', height)} && ${within('x', width)}) { v = ${input(0)}[${pixel}]; }
 return v;`,
       );
       return machine.result(machine.run(source, length, [from.content]), shape, x.storage.dtype);

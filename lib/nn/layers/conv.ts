@@ -24,6 +24,7 @@ function weightShape(inChannels: number, outChannels: number, kernel: Pair, grou
  *
  * @example
  * const layer = new Conv2d(3, 64, 5, { padding: 2, bias: false, random: new Random(0) });
+ * layer.forward(zeros([8, 3, 32, 32])).shape; // [8, 64, 32, 32]
  */
 export class Conv2d extends WeightedModule {
   readonly kernel: readonly [number, number];

@@ -32,6 +32,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
  *
  * @example
  * const layer = new Linear(784, 10, { random: new Random(0) });
+ * layer.forward(zeros([32, 784])).shape; // [32, 10]
  */
 export class Linear extends WeightedModule {
   constructor(

@@ -6,7 +6,9 @@ import { chain } from './chain.js';
  * Modules one after the other, named `0`, `1`, … in the state dict.
  *
  * @example
- * const net = new Sequential(new Conv2d(1, 8, 3, { random }), new ReLU(), new Flatten());
+ * const net = new Sequential(new Conv2d(1, 8, 3, { random: new Random(0) }), new ReLU(), new Flatten());
+ * net.forward(zeros([32, 1, 6, 6])).shape; // [32, 128]
+ * [...net.namedParameters()].map(([name]) => name); // ['0.weight', '0.bias']
  */
 export class Sequential extends Module {
   readonly modules: readonly Module[];

@@ -20,8 +20,8 @@ export interface LayerOptions {
  */
 export interface LayerFactory {
   /**
-   * Puts values on the grid of a first or last layer: the entry of the network, or pooled features before the classifier.
-   * `signed`: whether they can be negative (false also applies a ReLU).
+   * Puts values on the grid of a first or last layer: the entry of the network, or pooled features before the
+   * classifier. `signed`: whether they can be negative (false also applies a ReLU).
    */
   input(options: { readonly signed: boolean }): Module;
   conv2d(inChannels: number, outChannels: number, kernel: Pair, options: LayerOptions & ConvOptions): Module;

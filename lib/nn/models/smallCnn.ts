@@ -18,8 +18,8 @@ export interface SmallCnnOptions {
 }
 
 /**
- * A small image classifier: 3×3 convolutions with batch norm and ReLU, the first at full resolution, each later one with
- * stride 2, then one linear layer. `x [N, C, S, S]` → logits `[N, classes]`.
+ * A small image classifier: 3×3 convolutions with batch norm and ReLU, the first at full resolution, each later one
+ * with stride 2, then one linear layer. `x [N, C, S, S]` → logits `[N, classes]`.
  */
 export class SmallCnn extends Module {
   readonly input: Module;

@@ -8,7 +8,11 @@ import type { GroupOptions } from './optimizer.js';
  * @param named usually `model.namedParameters()`
  * @param decays whether a parameter decays
  * @example
- * new SGD(decayGroups(model.namedParameters(), (name) => name.endsWith('.weight')), { learningRate: 0.1, weightDecay: 1e-5 });
+ * const model = new Linear(784, 10, { random: new Random(0) });
+ * const groups = decayGroups(model.namedParameters(), (name) => name.endsWith('weight'));
+ * groups.map(({ weightDecay }) => weightDecay ?? 'as the optimizer'); // ['as the optimizer', 0]
+ * const optimizer = new SGD(groups, { learningRate: 0.1, weightDecay: 1e-5 });
+ * optimizer.groups.map(({ weightDecay }) => weightDecay); // [0.00001, 0]
  */
 export function decayGroups(
   named: Iterable<readonly [name: string, parameter: Parameter]>,

@@ -24,7 +24,11 @@ export interface SgdOptions extends OptimizerOptions {
  * Stochastic gradient descent: `g ← g + λ·θ`, `v ← μ·v + (1 − τ)·g` (at the first step `v ← g`), `θ ← θ − η·v`.
  *
  * @example
- * const optimizer = new SGD(model.parameters(), { learningRate: 0.1, momentum: 0.9 });
+ * const w = new Parameter(tensor(1));
+ * const optimizer = new SGD([w], { learningRate: 0.1, momentum: 0.9 });
+ * backward(square(w));
+ * optimizer.step();
+ * await w.item(); // 0.8
  */
 export class SGD extends Optimizer {
   readonly #momentum: number;

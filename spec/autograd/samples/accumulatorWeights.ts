@@ -1,7 +1,7 @@
 import { abs, add, div, exp2, mean, minimum, mul, reshape, sub, sum } from '../../../lib/autograd/ops.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { between, f64, shaped } from '../support.js';
-import type { Samples } from './index.js';
+import type { Samples } from './sample.js';
 
 const Q = 3;
 const W = [0.9, -0.4, 0.35, -1.3, 0.62, 0.15, -0.8, 2.1];
@@ -64,15 +64,16 @@ export const accumulatorSamples: Pick<Samples, 'powerScale' | 'a2qWeights' | 'a2
     ],
     edges: [
       {
-        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches −1, 1
-        // and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
+        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches
+        // −1, 1 and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
         inputs: [shaped([1, 4], [2, -1, 1, 0]), [-1], [1]],
         attrs: { limit: 1, centred: false, budget: 4 },
         value: shaped([1, 4], [0.5, -0.5, 0.5, 0]),
         grads: [shaped([1, 4], [0, 0.5, 0.5, 0.5]), [0.5 * Math.LN2], [0]],
       },
       {
-        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2; the two ways to s cancel.
+        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2;
+        // the two ways to s cancel.
         inputs: [shaped([1, 2], [1, -1]), [0], [2]],
         attrs: { limit: 7, centred: false, budget: 4 },
         upstream: shaped([1, 2], [1, 0]),

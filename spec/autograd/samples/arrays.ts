@@ -1,5 +1,5 @@
 import { between, distinct, shaped } from '../support.js';
-import type { Samples } from './index.js';
+import type { Samples } from './sample.js';
 
 const anywhere = (shape: number[], seed = 1) => between(-2, 2, shape, seed);
 

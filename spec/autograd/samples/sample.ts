@@ -1,3 +1,4 @@
+import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import type { Written } from '../support.js';
 
@@ -24,3 +25,6 @@ export interface Sample<A> {
   readonly points: readonly [Point<A>, ...Point<A>[]];
   readonly edges: readonly [Edge<A>, ...Edge<A>[]];
 }
+
+/** One sample a row of the table. */
+export type Samples = { readonly [Name in OpName]: Sample<AttrsOf<Name>> };

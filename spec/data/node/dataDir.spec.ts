@@ -38,6 +38,8 @@ t.test('sub-folders', async (t) => {
   mkdirSync(join(folder.path, 'bsd300', 'images'), { recursive: true });
   t.equal(await dataFolder(folder.path, 'bsd300', 'images'), join(folder.path, 'bsd300', 'images'));
   await t.rejects(dataFolder(folder.path, 'bsd300', 'iids'), {
-    message: `dataDir: no folder bsd300/iids in ${folder.path}; --data-dir or A2Q_DATA_DIR must name the folder that holds bsd300`,
+    message:
+      `dataDir: no folder bsd300/iids in ${folder.path}; --data-dir or A2Q_DATA_DIR must name the ` +
+      'folder that holds bsd300',
   });
 });

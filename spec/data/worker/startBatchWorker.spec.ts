@@ -192,7 +192,8 @@ t.test('it keeps a process alive that waits for a batch, and no other', async (t
   const script = `
     import { Worker } from 'node:worker_threads';
     import { startBatchWorker } from ${url('../../../lib/data/worker/startBatchWorker.js')};
-    const source = await startBatchWorker(new Worker(new URL(${url('./sample.worker.js')}), { execArgv: [] }), { kind: 'glyphs' });
+    const worker = new Worker(new URL(${url('./sample.worker.js')}), { execArgv: [] });
+    const source = await startBatchWorker(worker, { kind: 'glyphs' });
     const made = source.batches({ batchSize: 2, shuffle: true });
     let size = 0;
     for (let i = 0; i < 3; i++) size += (await made.next()).value.size;

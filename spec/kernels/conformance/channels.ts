@@ -119,7 +119,8 @@ export async function channelConformance(t: Test, s: Subject, tolerances: Tolera
     const [vx, vg] = [s.view(x, LAYOUTS[layout]), s.view(g, LAYOUTS[layout])];
     const [vw, vb] = [s.view(weight, LAYOUTS[layout]), s.view(bias, LAYOUTS[layout])];
     const vs = grid && s.view({ shape: [1], data: [scale] });
-    const label = `[${shape}] ${layout}, ${grid ? `${grid.relu ? 'ReLU, ' : ''}${grid.low} … ${grid.high}` : activation}`;
+    const follower = grid ? `${grid.relu ? 'ReLU, ' : ''}${grid.low} … ${grid.high}` : activation;
+    const label = `[${shape}] ${layout}, ${follower}`;
 
     const rectified = { shape, data: y.data.map((at) => (activation === 'relu' ? Math.max(at, 0) : at)) };
     const out = grid ? fakeQuantize(y, scale, grid, (value) => value) : rectified;

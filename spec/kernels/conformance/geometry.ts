@@ -95,5 +95,6 @@ function fits(image: readonly number[], window: OracleWindow): boolean {
 /** One line that tells a case from the others. */
 export function describeConvolution({ image, outputs, kernel, geometry }: ConvolutionCase): string {
   const { stride, padding, dilation, groups } = geometry;
-  return `[${image}] under ${outputs} of ${kernel}, stride ${stride}, padding ${padding}, dilation ${dilation}, groups ${groups}`;
+  const numbers = `stride ${stride}, padding ${padding}, dilation ${dilation}, groups ${groups}`;
+  return `[${image}] under ${outputs} of ${kernel}, ${numbers}`;
 }

@@ -8,7 +8,8 @@ t.test('what went wrong says what to do', (t) => {
   const says = (reason: string) => failureOf('gpu:webgpu', new Error(reason)).message;
   t.equal(
     says('WebGPU device was lost; call kernel.destroy()'),
-    'gpu:webgpu: the device was lost, and all tensors on it; start the backend anew (WebGPU device was lost; call kernel.destroy())',
+    'gpu:webgpu: the device was lost, and all tensors on it; start the backend anew ' +
+      '(WebGPU device was lost; call kernel.destroy())',
   );
   t.match(
     says('vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n - While'),

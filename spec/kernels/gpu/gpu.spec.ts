@@ -38,7 +38,8 @@ t.test('plain JavaScript runs the same sources', async (t) => {
   arraysEqual(t, await numbers(backend, backend.unary('relu', x)), [0, 0, 0, 0.5, 3], 'relu');
   const sum = backend.reduce('sum', x, [0]);
   arraysEqual(t, await numbers(backend, sum), [1], 'sum');
-  // Rows too long for one stage, in the kernel that has most variables of its own: ‖v‖₁ = 300 r, so q = trunc(v·r/‖v‖₁) = v.
+  // Rows too long for one stage, in the kernel that has most variables of its own: ‖v‖₁ = 300 r, so
+  // q = trunc(v·r/‖v‖₁) = v.
   const rows = place(
     backend,
     [1, 300],

@@ -38,8 +38,8 @@ t.test('a write that fails half way leaves the old file whole', async (t) => {
     import { writeAtomic } from ${JSON.stringify(module)};
     try { await writeAtomic(process.argv[1], new Uint8Array(1e6)); console.log('written'); }
     catch (error) { console.log(error.name + ': ' + error.message); }`;
-  // A limit of 64 blocks on file size stands for the full disk. Tap's preload, passed on in NODE_OPTIONS, would make the
-  // signal of that limit fatal, which Node itself ignores.
+  // A limit of 64 blocks on file size stands for the full disk. Tap's preload, passed on in NODE_OPTIONS, would make
+  // the signal of that limit fatal, which Node itself ignores.
   const command = 'unset NODE_OPTIONS; ulimit -f 64; exec "$0" --input-type=module -e "$1" "$2"';
   const path = join(folder, 'a.bin');
   const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, script, path]);

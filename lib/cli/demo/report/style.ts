@@ -34,7 +34,8 @@ figcaption { margin-top: 0.5rem; max-width: 44rem; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 caption { text-align: left; color: var(--muted); font-size: 0.875rem; caption-side: bottom; padding-top: 0.6rem; }
 th, td { padding: 0.32rem 0.7rem; text-align: right; white-space: nowrap; }
-thead th { font-weight: 600; white-space: normal; vertical-align: bottom; line-height: 1.25; border-bottom: 1.5px solid var(--ink); }
+thead th { font-weight: 600; white-space: normal; vertical-align: bottom; line-height: 1.25;
+  border-bottom: 1.5px solid var(--ink); }
 th:first-child { text-align: left; font-weight: 600; }
 tbody tr:first-child > * { border-top: 1px solid var(--grid); }
 tbody:first-of-type tr:first-child > * { border-top: 0; }

@@ -1,0 +1,41 @@
+/**
+ * Which module may import which: the rooms of lib in their order, and no circles, types included.
+ * Part of `npm run lint`.
+ */
+
+/** The rooms, bottom up: each imports from those before it. A new room is one name here. */
+const ROOMS = ['tensor', 'kernels', 'autograd', 'nn', 'quant', 'deploy', 'data', 'train', 'sweep', 'cli'];
+
+/** Rooms that see fewer than all before them. */
+const SEES = { data: ['tensor'] };
+
+const inside = (rooms) => `^lib/(${rooms.join('|')})/`;
+
+const down = ROOMS.map((room, level) => {
+  const below = SEES[room] ?? ROOMS.slice(0, level);
+  return {
+    name: `lib/${room} imports ${below.length > 0 ? below.join(', ') : 'nothing else of lib'}`,
+    severity: 'error',
+    from: { path: inside([room]) },
+    to: { path: '^lib/', pathNot: inside([room, ...below]) },
+  };
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...down,
+    {
+      name: 'every room of lib stands in ROOMS',
+      severity: 'error',
+      from: { path: '^lib/[^/]+/', pathNot: inside(ROOMS) },
+      to: {},
+    },
+    { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'imported files exist', severity: 'error', from: {}, to: { path: '^[.]', couldNotResolve: true } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+  },
+};
