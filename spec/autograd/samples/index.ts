@@ -1,11 +1,11 @@
 import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
-import { accumulatorSamples } from './accumulatorWeights.js';
 import { imageSamples, layoutSamples, linearSamples, reductionSamples } from './arrays.js';
 import { batchNormSamples } from './batchNorm.js';
 import { binarySamples, selectSamples, unarySamples } from './elementwise.js';
-import { fakeQuantizeSample } from './fakeQuantize.js';
+import { quantizationSamples } from './quantization.js';
 import type { Sample } from './sample.js';
 
+export { a2qSamples } from './a2q.js';
 export type { Edge, Point, Sample } from './sample.js';
 
 /** One sample a row of the table. */
@@ -21,6 +21,5 @@ export const samples: Samples = {
   ...linearSamples,
   ...imageSamples,
   ...batchNormSamples,
-  fakeQuantize: fakeQuantizeSample,
-  ...accumulatorSamples,
+  ...quantizationSamples,
 };

@@ -1,7 +1,9 @@
 import { abs, add, div, exp2, mean, minimum, mul, reshape, sub, sum } from '../../../lib/autograd/ops.js';
+import type { Row } from '../../../lib/autograd/row.js';
+import type { a2qRows } from '../../../lib/quant/a2qWeights.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { between, f64, shaped } from '../support.js';
-import type { Samples } from './index.js';
+import type { Sample } from './sample.js';
 
 const Q = 3;
 const W = [0.9, -0.4, 0.35, -1.3, 0.62, 0.15, -0.8, 2.1];
@@ -43,20 +45,10 @@ const d = SCALE.map(Math.log2);
 const t = RATIO.map((ratio, c) => Math.log2(ratio * SCALE[c]));
 const inputs = [shaped([2, 4], W), d, t];
 
-export const accumulatorSamples: Pick<Samples, 'powerScale' | 'a2qWeights' | 'a2qPenalty'> = {
-  powerScale: {
-    points: [{ inputs: [between(-3, 3, [2, 3])], attrs: { divisor: 15 } }],
-    edges: [
-      {
-        // 2^−40 is below the floor of 1e-10, which passes the gradient on.
-        inputs: [[1, 3, -40]],
-        attrs: { divisor: 4 },
-        upstream: [1, 2, 2 ** 40],
-        value: [0.5, 2, 0.25e-10],
-        grads: [[0.5 * Math.LN2, 4 * Math.LN2, 0.25 * Math.LN2]],
-      },
-    ],
-  },
+/** One sample a row of the method; the compiler reports a row without one. */
+export const a2qSamples: {
+  readonly [Name in keyof typeof a2qRows]: Sample<(typeof a2qRows)[Name] extends Row<infer A> ? A : never>;
+} = {
   a2qWeights: {
     points: [
       { inputs, attrs: { limit: Q, centred: false, budget: BUDGET }, surrogate: surrogate(false) },
