@@ -30,7 +30,6 @@ const ADAM: readonly Omit<AdamStep, 'step'>[] = [
 export async function optimizerConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
   const close = { tolerance: 10 * tolerances.chained };
   const steppers = steppersOf(s.backend);
-  const own = steppers['own'] ?? steppers['composed'];
   const zeros = (shape: readonly number[]) => s.integers(shape, 0, 0);
 
   /** State inside a larger block, with a check that the step neither writes beside it nor keeps memory. */
@@ -127,11 +126,11 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
       const [sgdTogether, sgdAlone, adamTogether, adamAlone] = [state(), state(), state(), state()];
       const options = { ...SGD[3], first: false };
       step.sgd(sgdTogether, options);
-      for (const state of sgdAlone) own.sgd([state], options);
+      for (const state of sgdAlone) step.sgd([state], options);
       await compareAll('sgd', sgdTogether, sgdAlone);
       const adamOptions = { ...ADAM[2], step: 3 };
       step.adam(adamTogether, adamOptions);
-      for (const state of adamAlone) own.adam([state], adamOptions);
+      for (const state of adamAlone) step.adam([state], adamOptions);
       await compareAll('adam', adamTogether, adamAlone);
     }
   });
