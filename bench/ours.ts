@@ -1,7 +1,7 @@
 import { conv2d } from '../lib/autograd/imageOps.js';
 import { matmul } from '../lib/autograd/ops.js';
 import { backward } from '../lib/autograd/tape.js';
-import type { BackendImplementation } from '../lib/kernels/backend.js';
+import type { Backend } from '../lib/kernels/backend.js';
 import { backendNamed, setBackend } from '../lib/kernels/registry.js';
 import { loadWasmBackend, type WasmBackend } from '../lib/kernels/wasm/index.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
@@ -25,7 +25,7 @@ export interface OurEngine extends Engine {
   /** What really runs. */
   readonly setting: Setting;
   /** Makes new tensors live here. */
-  use(): BackendImplementation;
+  use(): Backend;
   close(): void;
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { BackendImplementation } from '../lib/kernels/backend.js';
+import type { Backend } from '../lib/kernels/backend.js';
 import { memory, resetPeak } from '../lib/tensor/storage.js';
 import { type Comparison, comparison, type Setting } from './comparison.js';
 import type { OurEngine } from './ours.js';
@@ -51,7 +51,7 @@ export interface Runner {
 
 /** Makes a step and runs it until it does the same every time. @throws Error if its loss is not finite */
 export async function prepareStep(engine: OurEngine, model: StepModel, method: Runner['method']): Promise<Runner> {
-  const backend: BackendImplementation = engine.use();
+  const backend: Backend = engine.use();
   const before = memory(backend).bytes;
   const step = makeStep(model, method);
   const run = async (): Promise<number> => {

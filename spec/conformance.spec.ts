@@ -1,12 +1,12 @@
 import t from 'tap';
-import type { BackendImplementation } from '../lib/kernels/backend.js';
+import type { Backend } from '../lib/kernels/backend.js';
 import { backendNamed } from '../lib/kernels/registry.js';
 import { hasRelaxedSimd } from '../lib/kernels/wasm/binaries.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
 import { noGoldenFiles, passesGoldenFiles } from './goldenFiles.js';
 
 /** Every path that promises exactness; F(4×4) does not. */
-const PATHS: Readonly<Record<string, () => Promise<BackendImplementation>>> = {
+const PATHS: Readonly<Record<string, () => Promise<Backend>>> = {
   reference: async () => backendNamed('reference'),
   'wasm, plain': () => loadWasmBackend({ relaxedSimd: false }),
   'wasm, plain, 2 threads, F(2×2)': () => loadWasmBackend({ relaxedSimd: false, threads: 2, winograd: 'f2' }),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Test } from 'tap';
-import type { Backend, BackendImplementation } from '../lib/kernels/backend.js';
+import type { Backend } from '../lib/kernels/backend.js';
 import { setBackend } from '../lib/kernels/registry.js';
 import { runConformance } from './conformance/main.js';
 
@@ -12,7 +12,7 @@ export const noGoldenFiles = existsSync(folder)
   : `no golden files: ${folder} does not exist (set A2Q_GOLDEN_DIR)`;
 
 /** Holds a backend to every golden file, none skipped. */
-export async function passesGoldenFiles(t: Test, backend: Backend | BackendImplementation): Promise<void> {
+export async function passesGoldenFiles(t: Test, backend: Backend): Promise<void> {
   setBackend(backend);
   const report = await runConformance(folder);
   t.same(report.failures, [], 'no case differs');

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
+import { convolutionRows } from '../../lib/autograd/rows/convolution.js';
 import type { Backend, ConvGeometry } from '../../lib/kernels/backend.js';
-import { completeBackend } from '../../lib/kernels/defaults.js';
 import { createGpuBackend, type GpuBackend, type GpuMode, type VariantChoice } from '../../lib/kernels/gpu/index.js';
 import { setBackend } from '../../lib/kernels/registry.js';
 import { loadWasmBackend } from '../../lib/kernels/wasm/index.js';
 import { Storage } from '../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../lib/tensor/view.js';
 import type { ConvProblem, MatmulProblem } from '../problem.js';
+import { gradientOf, outputOf } from '../rows.js';
 import { makeStep, type StepModel } from '../steps.js';
 
 /** A backend that runs problems and steps, and can say when it is done with them. */
@@ -22,7 +23,7 @@ export interface Contestant {
 export async function onGpu(mode: GpuMode, variant: VariantChoice): Promise<Contestant & { readonly gpu: GpuBackend }> {
   const gpu = await createGpuBackend({ mode, variant });
   const name = variant === 'measured' ? 'a2q.js' : `a2q.js ${variant} kernels`;
-  return { name, gpu, backend: completeBackend(gpu), finished: () => gpu.finished(), close: () => undefined };
+  return { name, gpu, backend: gpu, finished: () => gpu.finished(), close: () => undefined };
 }
 
 /** The wasm backend with the processor's threads, at most 8. @throws BackendError if it cannot run here */
@@ -30,7 +31,7 @@ export async function onCpu(): Promise<Contestant> {
   const threads = Math.min(availableParallelism(), 8);
   const wasm = await loadWasmBackend({ threads });
   const name = `a2q.js wasm, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return { name, backend: completeBackend(wasm), finished: async () => undefined, close: () => wasm.close() };
+  return { name, backend: wasm, finished: async () => undefined, close: () => wasm.close() };
 }
 
 /** Work that a contestant has been given. */
@@ -64,10 +65,10 @@ export function convTask(contestant: Contestant, problem: ConvProblem, pass: Pas
     groups: 1,
   };
   const inputs = place(contestant, [problem.x, shapes.x], [problem.w, shapes.w], [problem.g, shapes.g]);
-  return kernelTask(contestant, inputs, (backend, [x, w, g]) => {
-    if (pass === 'forward') return backend.conv2d(x, w, geometry);
-    if (pass === 'input gradient') return backend.conv2dInputGrad(g, w, shapes.x, geometry);
-    return backend.conv2dWeightGrad(g, x, shapes.w, geometry);
+  const { conv2d } = convolutionRows;
+  return kernelTask(contestant, inputs, (_, [x, w, g]) => {
+    if (pass === 'forward') return outputOf(conv2d, [x, w], geometry);
+    return gradientOf(conv2d, pass === 'input gradient' ? 0 : 1, g, [x, w], geometry);
   });
 }
 

@@ -5,12 +5,18 @@
  *
  *     node dist/bench/wasm/kernels.js [filter [setting,setting …]]
  */
+import type { Row } from '../../lib/autograd/row.js';
+import { convolutionRows } from '../../lib/autograd/rows/convolution.js';
+import { imageRows } from '../../lib/autograd/rows/images.js';
+import { normalizationRows } from '../../lib/autograd/rows/normalization.js';
+import { quantizationRows } from '../../lib/autograd/rows/quantization.js';
 import type { ConvGeometry } from '../../lib/kernels/backend.js';
 import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
 import { Random } from '../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../lib/tensor/shape.js';
 import { Storage, scope } from '../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../lib/tensor/view.js';
+import { gradientOf, outputOf } from '../rows.js';
 
 const ROUNDS = 15;
 
@@ -63,20 +69,19 @@ function convolution(name: string, x: Shape, outputs: number, kernel: number, st
   const w = [outputs, c / groups, kernel, kernel];
   const y = [n, outputs, Math.ceil(height / stride), Math.ceil(width / stride)];
   const flops = 2 * sizeOf(y) * (c / groups) * kernel * kernel;
-  const passes = { forward: 0, 'input gradient': 1, 'weight gradient': 2 };
-  return Object.entries(passes).map(([pass, code]) => ({
+  const { conv2d } = convolutionRows;
+  return ['forward', 'input gradient', 'weight gradient'].map((pass, code) => ({
     name: `${name} ${pass}`,
     flops,
     prepare(backend) {
       const [image, weights, gradient] = [noise(backend, x), noise(backend, w), noise(backend, y)];
-      if (code === 0) return () => backend.conv2d!(image, weights, geometry);
-      if (code === 1) return () => backend.conv2dInputGrad!(gradient, weights, x, geometry);
-      return () => backend.conv2dWeightGrad!(gradient, image, w, geometry);
+      if (code === 0) return () => outputOf(conv2d, [image, weights], geometry);
+      return () => gradientOf(conv2d, code - 1, gradient, [image, weights], geometry);
     },
   }));
 }
 
-function elementwise(name: string, shape: Shape, run: (backend: WasmBackend, x: View, g: View) => void): Case {
+function elementwise(name: string, shape: Shape, run: (backend: WasmBackend, x: View, g: View) => unknown): Case {
   return {
     name: `${name} [${shape}]`,
     flops: 0,
@@ -87,11 +92,28 @@ function elementwise(name: string, shape: Shape, run: (backend: WasmBackend, x: 
   };
 }
 
+const { fakeQuantize } = quantizationRows;
 const GRID = { low: 0, high: 15 };
 const IMAGE = [8, 64, 64, 64];
 
 function vector(backend: WasmBackend, size: number, value: number): View {
   return backend.fill([size], value, 'float32');
+}
+
+/** Batch norm and its gradient, with γ = 1, β = 0 and perhaps a scale. */
+function batchNorm<A>(name: string, row: Row<A>, attrs: A, scale: readonly number[] = []): Case[] {
+  const operands = (k: WasmBackend, x: View) => [
+    x,
+    ...[1, 0].map((value) => vector(k, IMAGE[1], value)),
+    ...scale.map((value) => vector(k, 1, value)),
+  ];
+  return [
+    elementwise(`batch norm, ${name}`, IMAGE, (k, x) => outputOf(row, operands(k, x), attrs)),
+    elementwise(`batch norm gradient, ${name}`, IMAGE, (k, x, g) => {
+      const stats = [0, 1].map((value) => vector(k, IMAGE[1], value));
+      gradientOf(row, 0, g, operands(k, x), attrs, [g, ...stats]);
+    }),
+  ];
 }
 
 const CASES: readonly Case[] = [
@@ -116,33 +138,15 @@ const CASES: readonly Case[] = [
     k.binary('add', x, { ...vector(k, 64, 1), shape: IMAGE, strides: [0, 1, 0, 0] });
   }),
   elementwise('exp', IMAGE, (k, x) => k.unary('exp', x)),
-  elementwise('fake quantize', IMAGE, (k, x) => k.fakeQuantize!(x, vector(k, 1, 0.1), GRID)),
-  elementwise('fake quantize gradient', IMAGE, (k, x, g) => k.fakeQuantizeGrad!(g, x, vector(k, 1, 0.1), GRID)),
-  ...(['none', 'relu', GRID] as const).flatMap((activation) => {
-    const name = typeof activation === 'string' ? activation : 'quantized';
-    const settings = { epsilon: 1e-5, activation };
-    const rest = (k: WasmBackend) => {
-      const [weight, bias, mean, variance] = [1, 0, 0, 1].map((value) => vector(k, 64, value));
-      return {
-        weight,
-        bias,
-        scale: typeof activation === 'string' ? null : vector(k, 1, 0.1),
-        stats: { mean, variance },
-      };
-    };
-    return [
-      elementwise(`batch norm, ${name}`, IMAGE, (k, x) => {
-        const { weight, bias, scale, stats } = rest(k);
-        k.normActivate!(x, weight, bias, scale, settings, stats);
-      }),
-      elementwise(`batch norm gradient, ${name}`, IMAGE, (k, x, g) => {
-        const { weight, bias, scale, stats } = rest(k);
-        k.normActivateGrad!(g, x, weight, bias, scale, settings, stats);
-      }),
-    ];
-  }),
-  elementwise('max pool 2×2', IMAGE, (k, x) => {
-    k.maxPool2d!(x, { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1] });
+  elementwise('fake quantize', IMAGE, (k, x) => outputOf(fakeQuantize, [x, vector(k, 1, 0.1)], GRID)),
+  elementwise('fake quantize gradient', IMAGE, (k, x, g) =>
+    gradientOf(fakeQuantize, 0, g, [x, vector(k, 1, 0.1)], GRID),
+  ),
+  ...batchNorm('none', normalizationRows.batchNorm, { epsilon: 1e-5, activation: 'none' }),
+  ...batchNorm('relu', normalizationRows.batchNorm, { epsilon: 1e-5, activation: 'relu' }),
+  ...batchNorm('quantized', normalizationRows.batchNormQuantize, { epsilon: 1e-5, grid: GRID }, [0.1]),
+  elementwise('max pool 2×2', IMAGE, (_, x) => {
+    outputOf(imageRows.maxPool2d, [x], { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1] });
   }),
 ];
 

@@ -55,14 +55,14 @@ export function convGeometry(op: string, options: ConvOptions): ConvGeometry {
  * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded image
  */
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), bias);
+  return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), w, bias);
 }
 
-/** `y [N, O, …] + bias [O]`. @throws ShapeError unless the bias holds one number an output channel */
-export function addBias(op: string, y: Tensor, bias: Tensor | null): Tensor {
+/** `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`. @throws ShapeError unless the bias has one number a channel */
+export function addBias(op: string, y: Tensor, w: Tensor, bias: Tensor | null): Tensor {
   if (bias === null) return y;
-  if (bias.rank !== 1 || bias.shape[0] !== y.shape[1]) {
-    throw new ShapeError(op, 'bias must hold one number an output channel', [bias.shape, y.shape]);
+  if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
+    throw new ShapeError(op, 'bias must hold one number an output channel', [bias.shape, w.shape]);
   }
   return add(y, reshape(bias, [1, bias.shape[0], 1, 1]));
 }

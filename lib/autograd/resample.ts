@@ -93,5 +93,6 @@ export function resizeConv2d(x: Tensor, w: Tensor, bias: Tensor | null, factor: 
   }
   const { kernel, padding } = subPixelKernel(w, factor);
   const geometry = { stride: [1, 1], padding, dilation: [1, 1], groups: 1 } as const;
-  return addBias('resizeConv2d', pixelShuffle(apply(convolutionRows.conv2d, [x, kernel], geometry), factor), bias);
+  const y = pixelShuffle(apply(convolutionRows.conv2d, [x, kernel], geometry), factor);
+  return addBias('resizeConv2d', y, w, bias);
 }

@@ -2,7 +2,6 @@ import t from 'tap';
 import { conv2d, maxPool2d } from '../../lib/autograd/imageOps.js';
 import { add, matmul, mul, relu, reshape, square, sum } from '../../lib/autograd/ops.js';
 import { backward } from '../../lib/autograd/tape.js';
-import { completeBackend } from '../../lib/kernels/defaults.js';
 import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import { setBackend } from '../../lib/kernels/registry.js';
 import { zeros } from '../../lib/tensor/create.js';
@@ -11,7 +10,7 @@ import { dispose, keep, memory, resetPeak, scope, unkeep } from '../../lib/tenso
 import { arraysEqual } from '../helpers.js';
 
 /** A backend of its own, so that nothing else shows in its accounts. */
-const device = setBackend(completeBackend(createReferenceBackend()));
+const device = setBackend(createReferenceBackend());
 
 function live(): { bytes: number; storages: number } {
   const { bytes, storages } = memory(device);

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { checkGrads } from '../../lib/autograd/check.js';
 import { add, exp, matmul, mul, neg, reshape, square, sub, sum, where } from '../../lib/autograd/ops.js';
 import { row } from '../../lib/autograd/row.js';
-import { applyRow, backward, isRecording, noGrad, withGrad } from '../../lib/autograd/tape.js';
-import { completeBackend } from '../../lib/kernels/defaults.js';
+import { apply, applyAll, backward, isRecording, noGrad, withGrad } from '../../lib/autograd/tape.js';
 import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import * as value from '../../lib/kernels/value.js';
 import { tensor } from '../../lib/tensor/create.js';
@@ -148,7 +148,7 @@ t.test('withGrad marks leaves of floating point only', async (t) => {
 });
 
 t.test('operands must share a backend and a dtype', async (t) => {
-  const other = completeBackend(Object.assign(createReferenceBackend(), { name: 'elsewhere' }));
+  const other = Object.assign(createReferenceBackend(), { name: 'elsewhere' });
   const x = f64([1]);
   t.throws(() => add(x, tensor([1], undefined, { dtype: 'float64', device: other })), {
     name: 'BackendError',
@@ -183,26 +183,28 @@ t.test('messages name the operation, the disagreement and every operand', async 
 
 t.test('a row is held to its promises', async (t) => {
   const x = f64([1, 2]).withGrad();
-  const grows = row<unknown>({ shape: ([s]) => [...s, 1], forward: (_, [v]) => v, vjp: [(g) => g] });
-  t.throws(() => applyRow('grows', grows, [x], {}), {
+  const grows = row({ name: 'grows', shape: ([s]) => [...s, 1], value: ([v]) => v, vjp: [(g) => g] });
+  t.throws(() => apply(grows, [x], {}), {
     name: 'ShapeError',
     message: 'grows: the kernel returned another shape than the row promises; got [2] and [2, 1]',
   });
-  const misshapen = row<unknown>({
+  const misshapen = row({
+    name: 'misshapen',
     shape: 'broadcast',
-    forward: (k, [v]) => k.copy(v),
+    value: ([v]) => value.backendOf(v).copy(v),
     vjp: [(g) => value.sum(g, [0])],
   });
-  t.throws(() => backward(applyRow('misshapen', misshapen, [x], {}), f64([1, 1])), {
+  t.throws(() => backward(apply(misshapen, [x], {}), f64([1, 1])), {
     name: 'ShapeError',
     message: 'misshapen: the gradient to argument 0 has another shape than the argument; got [1] and [2]',
   });
-  const secretive = row<unknown>({
+  const secretive = row({
+    name: 'secretive',
     shape: 'broadcast',
-    forward: (k, [v]) => k.copy(v),
+    value: ([v]) => value.backendOf(v).copy(v),
     vjp: [(_, saved) => saved.input(0)],
   });
-  t.throws(() => backward(applyRow('secretive', secretive, [x], {}), f64([1, 1])), {
+  t.throws(() => backward(apply(secretive, [x], {}), f64([1, 1])), {
     name: 'TapeError',
     message: 'secretive: the gradient rule reads 0 without declaring it in saves',
   });
@@ -210,9 +212,10 @@ t.test('a row is held to its promises', async (t) => {
 
 t.test('a rule runs only if its argument wants a gradient', async (t) => {
   const called: number[] = [];
-  const spying = row<unknown>({
+  const spying = row({
+    name: 'spying',
     shape: 'broadcast',
-    forward: (k, [a, b]) => k.binary('sub', a, b),
+    value: ([a, b]) => value.sub(a, b),
     vjp: [
       (g) => {
         called.push(0);
@@ -224,8 +227,64 @@ t.test('a rule runs only if its argument wants a gradient', async (t) => {
       },
     ],
   });
-  backward(applyRow('spying', spying, [f64([1]), f64([1]).withGrad()], {}));
+  backward(apply(spying, [f64([1]), f64([1]).withGrad()], {}));
   t.same(called, [1]);
+});
+
+/** x/‖x‖₁ and, as further outputs, ‖x‖₁ and its square. */
+const normalize = row({
+  name: 'normalize',
+  outputs: 3,
+  shape: ([x]) => [x, [], []],
+  value: ([x]) => {
+    const l1 = value.reshape(value.sum(value.unary('abs', x), [0]), []);
+    return [value.div(x, l1), l1, value.unary('square', l1)];
+  },
+  saves: ['output', 'output1'],
+  // d(x/n)/dx with n = Σ|x|: (g − sign(x)·Σ g·y)/n, and sign(x) is that of y.
+  vjp: [
+    (g, { output }) => {
+      const along = value.reshape(value.sum(value.mul(g, output()), [0]), []);
+      return value.div(value.sub(g, value.mul(value.unary('sign', output(0)), along)), output(1));
+    },
+  ],
+});
+
+t.test('a row of several outputs: the first has a history, the others are constants of the point', async (t) => {
+  const x = f64([1, -3, 4]).withGrad();
+  const [y, l1, square1] = applyAll(normalize, [x], {});
+  arraysEqual(t, await y.data(), [1 / 8, -3 / 8, 4 / 8], 'first output');
+  t.same([await l1.item(), await square1.item()], [8, 64], 'the others');
+  t.same([l1.shape, square1.shape], [[], []]);
+  t.ok(y.requiresGrad);
+  t.notOk(l1.requiresGrad || square1.requiresGrad, 'no history');
+  t.equal(apply(normalize, [x], {}).shape.length, 1, 'apply gives the first');
+  backward(sum(mul(mul(y, f64([1, 2, 3])), l1)));
+  // g = 8·[1, 2, 3]; Σ g·y = 1 − 6 + 12 = 7.
+  arraysEqual(t, (await gradOf(x)) ?? [], [(8 - 7) / 8, (16 + 7) / 8, (24 - 7) / 8], 'l1 counts as the constant 8');
+  t.ok((await checkGrads((v) => apply(normalize, [v], {}), [f64([1, -3, 4])])).error < 1e-7);
+  t.notOk(noGrad(() => applyAll(normalize, [x], {})).some(({ requiresGrad }) => requiresGrad));
+});
+
+t.test('each output is held to its shape, and rules to the outputs they declare', async (t) => {
+  const x = f64([1, 2]).withGrad();
+  const short = row({ name: 'short', outputs: 2, shape: ([s]) => [s, [3]], value: ([v]) => [v, v] });
+  t.throws(() => applyAll(short, [x], {}), {
+    name: 'ShapeError',
+    message: 'short: the kernel returned another shape than the row promises; got [2] and [3]',
+  });
+  const curious = row({
+    name: 'curious',
+    outputs: 2,
+    shape: ([s]) => [s, s],
+    value: ([v]) => [value.mul(v, 2), value.mul(v, 3)],
+    saves: ['output'],
+    vjp: [(_, saved) => saved.output(1)],
+  });
+  t.throws(() => backward(sum(applyAll(curious, [x], {})[0])), {
+    name: 'TapeError',
+    message: 'curious: the gradient rule reads output1 without declaring it in saves',
+  });
 });
 
 t.test('deep chains need no stack', async (t) => {

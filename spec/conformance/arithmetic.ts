@@ -1,7 +1,7 @@
+import type { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { type BoundKind, dataTypeAccumulatorBits, l1Budget, minAccumulatorBits } from '../../lib/quant/bounds.js';
 import { epInit } from '../../lib/quant/epInit.js';
 import { projectL1Rows } from '../../lib/quant/projection.js';
-import type { AccumulatorAwareQuantizer } from '../../lib/quant/weightQuantizer.js';
 import { quantLayerFor } from './build.js';
 import { flag, type Json, list, number, numbers, object, text } from './golden.js';
 import { label, type Report } from './report.js';

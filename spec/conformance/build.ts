@@ -1,12 +1,8 @@
 import type { Pair } from '../../lib/autograd/imageOps.js';
+import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, type QuantLayer, type QuantLayerOptions, QuantLinear } from '../../lib/quant/layers.js';
-import {
-  AccumulatorAwareQuantizer,
-  affine,
-  affineLearned,
-  type WeightQuantizerFactory,
-} from '../../lib/quant/weightQuantizer.js';
+import { affine, affineLearned, type WeightQuantizerFactory } from '../../lib/quant/weightQuantizer.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import { flag, type Json, number, object, tensorOf, text } from './golden.js';

@@ -4,15 +4,12 @@ import { auditLayer, auditModel } from '../../lib/deploy/audit.js';
 import { currentBackend } from '../../lib/kernels/registry.js';
 import { Sequential } from '../../lib/nn/layers/sequential.js';
 import { SmallCnn } from '../../lib/nn/models/smallCnn.js';
+import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { intActivation, uintActivation } from '../../lib/quant/activation.js';
 import { QuantLinear } from '../../lib/quant/layers.js';
 import { layerPolicy } from '../../lib/quant/policy.js';
 import type { QuantTensor } from '../../lib/quant/quantTensor.js';
-import {
-  AccumulatorAwareQuantizer,
-  WeightQuantizer,
-  type WeightQuantizerFactory,
-} from '../../lib/quant/weightQuantizer.js';
+import { WeightQuantizer, type WeightQuantizerFactory } from '../../lib/quant/weightQuantizer.js';
 import { tensor } from '../../lib/tensor/create.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';

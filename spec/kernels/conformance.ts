@@ -6,6 +6,7 @@ import { convolutionConformance } from './conformance/convolution.js';
 import { deviceConformance } from './conformance/device.js';
 import { edgeConformance } from './conformance/edges.js';
 import { elementwiseConformance } from './conformance/elementwise.js';
+import { fastPathConformance } from './conformance/fastPaths.js';
 import { integerConformance } from './conformance/integers.js';
 import { matmulConformance } from './conformance/matmul.js';
 import { moveConformance } from './conformance/moves.js';
@@ -18,7 +19,7 @@ import { weightConformance } from './conformance/weights.js';
 
 /**
  * What every backend must pass: each kernel against a naive oracle, in all memory layouts and at the points where rules
- * change; each fused kernel also against its composed default; results fresh, contiguous and without leaks.
+ * change; each row that may be sped up by its fast path and by its composition; results fresh, contiguous and without leaks.
  */
 export async function conformance(t: Test, backend: Backend): Promise<void> {
   await t.test('memory', (t) => deviceConformance(t, backend));
@@ -41,6 +42,7 @@ export async function conformance(t: Test, backend: Backend): Promise<void> {
       await quantizationConformance(t, subject, tolerances);
       await weightConformance(t, subject, tolerances);
       await optimizerConformance(t, subject, tolerances);
+      await fastPathConformance(t, subject, tolerances);
     });
   }
 }

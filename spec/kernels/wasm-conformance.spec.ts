@@ -1,6 +1,5 @@
 import t from 'tap';
 import type { Backend } from '../../lib/kernels/backend.js';
-import { completeBackend } from '../../lib/kernels/defaults.js';
 import { createWasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
 import { BackendError } from '../../lib/tensor/errors.js';
 import { conformance } from './conformance.js';
@@ -8,7 +7,7 @@ import { conformance } from './conformance.js';
 /** The backend, or the reason why it cannot run here. */
 function start(options: WasmOptions): Backend | string {
   try {
-    return completeBackend(createWasmBackend(options));
+    return createWasmBackend(options);
   } catch (error) {
     if (error instanceof BackendError) return error.message;
     throw error;

@@ -80,12 +80,3 @@ export function matmul(a: NumberArray, b: NumberArray): NumberArray {
     return sum;
   });
 }
-
-/** The same on integers, exact, then reduced to a signed 32-bit number. */
-export function integerMatmul(a: NumberArray, b: NumberArray): NumberArray {
-  return build([a.shape[0], a.shape[1], b.shape[2]], ([batch, i, j]) => {
-    let sum = 0n;
-    for (let p = 0; p < a.shape[2]; p++) sum += BigInt(at(a, batch, i, p)) * BigInt(at(b, batch, p, j));
-    return Number(BigInt.asIntN(32, sum));
-  });
-}

@@ -43,12 +43,13 @@ export function reductionKernels(machine: Machine) {
 
     kthSmallest(x: View, k: number): View {
       const value = machine.output([]);
-      const index = machine.output([]);
-      const count = sizeOf(x.shape);
-      machine.dense([x], (from) => {
-        const job = { units: 1, cost: 0, scratch: () => 8192 };
-        machine.run('kthSmallest', job, from, count, k, machine.address(value), machine.address(index));
-      });
+      const job = { units: 1, cost: 0, scratch: () => 8192 };
+      machine.dense([x], (from) =>
+        // The kernel also tells where the element is, which nobody asks.
+        machine.borrow(4, (index) =>
+          machine.run('kthSmallest', job, from, sizeOf(x.shape), k, machine.address(value), index),
+        ),
+      );
       return value;
     },
   };

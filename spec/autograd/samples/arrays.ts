@@ -122,6 +122,7 @@ export const reductionSamples: Pick<Samples, 'sum' | 'max' | 'kthSmallest'> = {
     points: [
       { inputs: [distinct([2, 5])], attrs: { k: 3 } },
       { inputs: [distinct([2, 5])], attrs: { k: 10 } },
+      { inputs: [distinct([5, 8])], attrs: { k: 21 } },
     ],
     edges: [
       { inputs: [[5, 1, 3, 1]], attrs: { k: 2 }, upstream: 4, value: 1, grads: [[0, 4, 0, 0]] },

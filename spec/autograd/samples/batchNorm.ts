@@ -1,17 +1,12 @@
-import { emptyStats } from '../../../lib/autograd/imageOps.js';
 import { add, div, mean, mul, reshape, sqrt, square, sub } from '../../../lib/autograd/ops.js';
 import type { AttrsOf } from '../../../lib/autograd/table.js';
-import type { QuantGrid } from '../../../lib/kernels/backend.js';
+import type { QuantGrid } from '../../../lib/kernels/fast.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { channelAffine, channelStats, numberArray } from '../../oracle.js';
 import { between, f64, type Numbers, shaped } from '../support.js';
 import type { Point, Samples } from './sample.js';
 
 const anywhere = (shape: number[], seed = 1) => between(-2, 2, shape, seed);
-
-const attrs =
-  (epsilon: number, activation: 'none' | 'relu') =>
-  ([x]: readonly Tensor[]) => ({ epsilon, activation, stats: emptyStats(x) });
 
 /** x, γ and β of one shape. */
 function drawn(shape: number[]): [Numbers, Numbers, Numbers] {
@@ -48,7 +43,7 @@ function quantizePoint(grid: QuantGrid, scale: number, epsilon: number): Point<A
     );
   return {
     inputs: [...inputs, scale],
-    attrs: ([at]) => ({ epsilon, grid, stats: emptyStats(at) }),
+    attrs: { epsilon, grid },
     surrogate: (at, w, b, s) => add(mul(normalized(at, w, b, epsilon), term('slope')), mul(term('multiple'), s)),
   };
 }
@@ -56,14 +51,14 @@ function quantizePoint(grid: QuantGrid, scale: number, epsilon: number): Point<A
 export const batchNormSamples: Pick<Samples, 'batchNorm' | 'batchNormQuantize'> = {
   batchNorm: {
     points: [
-      { inputs: drawn([3, 2, 2, 2]), attrs: attrs(1e-5, 'none') },
-      { inputs: drawn([6, 3]), attrs: attrs(1e-2, 'none') },
-      { inputs: drawn([3, 2, 2, 2]), attrs: attrs(1e-5, 'relu') },
+      { inputs: drawn([3, 2, 2, 2]), attrs: { epsilon: 1e-5, activation: 'none' } },
+      { inputs: drawn([6, 3]), attrs: { epsilon: 1e-2, activation: 'none' } },
+      { inputs: drawn([3, 2, 2, 2]), attrs: { epsilon: 1e-5, activation: 'relu' } },
     ],
     edges: [
       {
         inputs: [shaped([2, 1], [1, 3]), [2], [5]],
-        attrs: attrs(0, 'none'),
+        attrs: { epsilon: 0, activation: 'none' },
         upstream: shaped([2, 1], [1, 0]),
         value: shaped([2, 1], [3, 7]),
         grads: [shaped([2, 1], [0, 0]), [-1], [1]],
@@ -71,7 +66,7 @@ export const batchNormSamples: Pick<Samples, 'batchNorm' | 'batchNormQuantize'> 
       {
         // x̂ is −1 and 1, y is 0 and 4: the slope of the ReLU at 0 is 0.
         inputs: [shaped([2, 1], [1, 3]), [2], [2]],
-        attrs: attrs(0, 'relu'),
+        attrs: { epsilon: 0, activation: 'relu' },
         value: shaped([2, 1], [0, 4]),
         grads: [shaped([2, 1], [0, 0]), [1], [1]],
       },
@@ -84,7 +79,7 @@ export const batchNormSamples: Pick<Samples, 'batchNorm' | 'batchNormQuantize'> 
         // x̂ is −1, 1, −1, 1 and y is −0.3, 1.25, −0.3, 1.25: −0.6 rounds out of the grid, 2.5 to 2;
         // Σ g·x̂ = 2, Σ g = 2.
         inputs: [shaped([4, 1], [1, 3, 1, 3]), [0.775], [0.475], 0.5],
-        attrs: ([x]) => ({ epsilon: 0, grid: { low: 0, high: 3 }, stats: emptyStats(x) }),
+        attrs: { epsilon: 0, grid: { low: 0, high: 3 } },
         value: shaped([4, 1], [0, 1, 0, 1]),
         grads: [shaped([4, 1], [0, 0, 0, 0]), [2], [2], 2 * (2 - 2.5)],
       },

@@ -5,8 +5,7 @@ import type { Written } from '../support.js';
 /** Arguments of an operation. */
 export interface Point<A> {
   readonly inputs: readonly Written[];
-  /** Attributes, or how they follow from the arguments. */
-  readonly attrs: A | ((inputs: readonly Tensor[]) => A);
+  readonly attrs: A;
   /** For straight-through rows: the function whose derivative the row promises near this point. */
   readonly surrogate?: (...inputs: Tensor[]) => Tensor;
 }

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { convolutionRows } from '../../../lib/autograd/rows/convolution.js';
 import {
   col2im,
   conv2d,
@@ -8,14 +9,17 @@ import {
   type NumberArray,
   type OracleWindow,
 } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import { ROW_TOLERANCES, type Tolerances } from '../../tolerances.js';
 import { CONVOLUTIONS, type ConvolutionCase, describeConvolution, randomConvolution } from './geometry.js';
 import { LAYOUT_NAMES, LAYOUTS } from './layouts.js';
+import { expectGradient, expectRow } from './rows.js';
 import type { Subject } from './subject.js';
 
 /** im2col and its adjoint, convolution and both its gradients. */
 export async function convolutionConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
   const close = { tolerance: tolerances.accumulated };
+  const { value, gradient } = ROW_TOLERANCES.conv2d(tolerances);
+  const { conv2d: conv2dRow } = convolutionRows;
   type LayoutName = keyof typeof LAYOUTS;
 
   const runColumns = async ({ image, kernel, geometry }: ConvolutionCase, layout: LayoutName) => {
@@ -26,8 +30,8 @@ export async function convolutionConformance(t: Test, s: Subject, tolerances: To
     const view = s.view(x, LAYOUTS[layout]);
     await s.expect(`im2col ${layout}`, () => ({ out: s.backend.im2col(view, window) }), { out: columns }, 'exact');
     const g = s.array(columns.shape);
-    const gradient = s.view(g, LAYOUTS[layout]);
-    const kernelCall = () => ({ out: s.backend.col2im(gradient, image, window) });
+    const toColumns = s.view(g, LAYOUTS[layout]);
+    const kernelCall = () => ({ out: s.backend.col2im(toColumns, image, window) });
     await s.expect(`col2im ${layout}`, kernelCall, { out: col2im(g, image, window) }, close);
   };
 
@@ -38,19 +42,10 @@ export async function convolutionConformance(t: Test, s: Subject, tolerances: To
     const g = s.array(y.shape);
     const place = (array: NumberArray) => s.view(array, LAYOUTS[layout]);
     const [vx, vw, vg] = [place(x), place(w), place(g)];
-    await s.expectFused(`conv2d ${layout}`, (k) => ({ out: k.conv2d(vx, vw, geometry) }), { out: y }, close);
-    await s.expectFused(
-      `conv2dInputGrad ${layout}`,
-      (k) => ({ out: k.conv2dInputGrad(vg, vw, image, geometry) }),
-      { out: conv2dInputGrad(g, w, image, geometry) },
-      close,
-    );
-    await s.expectFused(
-      `conv2dWeightGrad ${layout}`,
-      (k) => ({ out: k.conv2dWeightGrad(vg, vx, w.shape, geometry) }),
-      { out: conv2dWeightGrad(g, x, w.shape, geometry) },
-      close,
-    );
+    const given = { row: conv2dRow, inputs: [vx, vw], attrs: geometry };
+    await expectRow(s, `conv2d ${layout}`, given, { out: y }, value);
+    const want = { x: conv2dInputGrad(g, w, image, geometry), w: conv2dWeightGrad(g, x, w.shape, geometry) };
+    await expectGradient(s, `gradients ${layout}`, given, vg, want, gradient);
   };
 
   for (const each of CONVOLUTIONS) {
@@ -74,20 +69,14 @@ export async function convolutionConformance(t: Test, s: Subject, tolerances: To
     const x = s.expanded(s.array([1, 4, 6, 5]), [3, 4, 6, 5]);
     const w = s.expanded(s.array([6, 2, 1, 1]), [6, 2, 3, 3]);
     const y = conv2d(x.x, w.x, geometry);
-    await s.expectFused('conv2d', (k) => ({ out: k.conv2d(x.view, w.view, geometry) }), { out: y }, close);
+    const given = { row: conv2dRow, inputs: [x.view, w.view], attrs: geometry };
+    await expectRow(s, 'conv2d', given, { out: y }, value);
     const g = s.expanded(s.array([1, 1, 1, 1]), y.shape);
-    await s.expectFused(
-      'conv2dInputGrad',
-      (k) => ({ out: k.conv2dInputGrad(g.view, w.view, x.x.shape, geometry) }),
-      { out: conv2dInputGrad(g.x, w.x, x.x.shape, geometry) },
-      close,
-    );
-    await s.expectFused(
-      'conv2dWeightGrad',
-      (k) => ({ out: k.conv2dWeightGrad(g.view, x.view, w.x.shape, geometry) }),
-      { out: conv2dWeightGrad(g.x, x.x, w.x.shape, geometry) },
-      close,
-    );
+    const want = {
+      x: conv2dInputGrad(g.x, w.x, x.x.shape, geometry),
+      w: conv2dWeightGrad(g.x, x.x, w.x.shape, geometry),
+    };
+    await expectGradient(s, 'gradients', given, g.view, want, gradient);
   });
 
   await s.test(t, 'convolution of random geometries', async () => {

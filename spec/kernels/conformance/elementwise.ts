@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { BINARY_OPS, UNARY_OPS, type UnaryOp } from '../../../lib/kernels/backend.js';
+import type { BinaryOp, UnaryOp } from '../../../lib/kernels/backend.js';
 import type { View } from '../../../lib/tensor/view.js';
 import { binary, type NumberArray, unary, where } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import type { Comparison, Tolerances } from '../../tolerances.js';
+import { BINARY_OPS, UNARY_OPS } from '../ops.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
-import type { Comparison, Subject } from './subject.js';
+import type { Subject } from './subject.js';
 
 const SHAPES: readonly (readonly number[])[] = [
   [],
@@ -44,7 +45,7 @@ export async function elementwiseConformance(t: Test, s: Subject, tolerances: To
     });
   }
 
-  const runBinary = (op: (typeof BINARY_OPS)[number], label: string, a: Operand, b: Operand) =>
+  const runBinary = (op: BinaryOp, label: string, a: Operand, b: Operand) =>
     s.expect(label, () => ({ out: s.backend.binary(op, a.view, b.view) }), stored(binary(op, a.x, b.x)), 'exact');
   const operand = (x: NumberArray, layout: keyof typeof LAYOUTS = 'contiguous') => ({
     x,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
 import { matmul, type NumberArray } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import type { Comparison, Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
-import type { Comparison, Subject } from './subject.js';
+import type { Subject } from './subject.js';
 
 /** Batched matrix products: extents around vector and block sizes, every layout of both operands. */
 export async function matmulConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {

@@ -1,10 +1,12 @@
 import type { Test } from 'tap';
-import type { AdamStep, FusedKernels, SgdStep } from '../../../lib/kernels/backend.js';
-import { defaults } from '../../../lib/kernels/defaults.js';
+import type { Backend } from '../../../lib/kernels/backend.js';
+import type { AdamStep, FastSteps, SgdStep } from '../../../lib/kernels/fast.js';
+import { adam, sgd } from '../../../lib/nn/optim/steps.js';
 import { memory } from '../../../lib/tensor/storage.js';
 import { adamStep, type NumberArray, sgdStep } from '../../oracle.js';
 import type { Tolerances } from '../../tolerances.js';
 import { LAYOUTS, LENGTHS } from './layouts.js';
+import { composed } from './rows.js';
 import { compare, type Subject } from './subject.js';
 
 const STEPS = 4;
@@ -27,7 +29,7 @@ const ADAM: readonly Omit<AdamStep, 'step'>[] = [
 /** Optimizer steps in place: several in a row, against PyTorch's formulas, nothing written beside the parameter. */
 export async function optimizerConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
   const close = { tolerance: 10 * tolerances.chained };
-  const kernels: Readonly<Record<string, FusedKernels>> = { own: s.backend, composed: defaults(s.backend) };
+  const steppers = steppersOf(s.backend);
   const zeros = (shape: readonly number[]) => s.integers(shape, 0, 0);
 
   /** State inside a larger block, with a check that the step neither writes beside it nor keeps memory. */
@@ -42,15 +44,15 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
     return { view, unharmed: async () => s.check(`${label}, its neighbours`, compare(await edges(), before, 'exact')) };
   };
 
-  const steps = async (label: string, step: (n: number) => Promise<void>) => {
+  const steps = async (label: string, take: (n: number) => Promise<void>) => {
     const before = memory(s.backend).storages;
-    for (let n = 1; n <= STEPS; n++) await step(n);
+    for (let n = 1; n <= STEPS; n++) await take(n);
     const left = memory(s.backend).storages - before - STEPS;
     s.check(label, left === 0 ? null : `${left} blocks stay allocated`);
   };
 
-  for (const [origin, k] of Object.entries(kernels)) {
-    await s.test(t, `sgdStep, ${origin}`, async () => {
+  for (const [origin, step] of Object.entries(steppers)) {
+    await s.test(t, `sgd, ${origin}`, async () => {
       for (const options of SGD) {
         for (const shape of [...LENGTHS.map((n) => [n]), [3, 5]]) {
           const label = `[${shape}] ${JSON.stringify(options)}`;
@@ -61,7 +63,8 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
           await steps(label, async (n) => {
             const g = s.array(shape);
             const state = options.momentum === 0 ? null : velocity.view;
-            k.sgdStep(parameter.view, s.view(g), state, { ...options, first: n === 1 });
+            const states = [{ parameter: parameter.view, gradient: s.view(g), velocity: state }];
+            step.sgd(states, { ...options, first: n === 1 });
             ({ theta, buffer } = sgdStep(theta, g.data, buffer, options));
             s.check(`${label} step ${n}`, compare(await s.read(parameter.view), theta, close));
             if (state) s.check(`${label} velocity ${n}`, compare(await s.read(state), buffer, close));
@@ -72,7 +75,7 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
       }
     });
 
-    await s.test(t, `adamStep, ${origin}`, async () => {
+    await s.test(t, `adam, ${origin}`, async () => {
       for (const options of ADAM) {
         for (const shape of [...LENGTHS.map((n) => [n]), [3, 5]]) {
           const label = `[${shape}] ${JSON.stringify(options)}`;
@@ -81,13 +84,14 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
           const parameter = await guarded(label, { shape, data: theta });
           const m = await guarded(label, zeros(shape));
           const v = await guarded(label, zeros(shape));
-          await steps(label, async (step) => {
+          await steps(label, async (n) => {
             const g = s.array(shape);
-            k.adamStep(parameter.view, s.view(g), m.view, v.view, { ...options, step });
-            ({ theta, first, second } = adamStep(theta, g.data, first, second, step, options));
-            s.check(`${label} step ${step}`, compare(await s.read(parameter.view), theta, close));
-            s.check(`${label} first ${step}`, compare(await s.read(m.view), first, close));
-            s.check(`${label} second ${step}`, compare(await s.read(v.view), second, close));
+            const state = { parameter: parameter.view, gradient: s.view(g), first: m.view, second: v.view };
+            step.adam([state], { ...options, step: n });
+            ({ theta, first, second } = adamStep(theta, g.data, first, second, n, options));
+            s.check(`${label} step ${n}`, compare(await s.read(parameter.view), theta, close));
+            s.check(`${label} first ${n}`, compare(await s.read(m.view), first, close));
+            s.check(`${label} second ${n}`, compare(await s.read(v.view), second, close));
           });
           await Promise.all([parameter, m, v].map((state) => state.unharmed()));
         }
@@ -97,7 +101,7 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
 
   await s.test(t, 'many parameters at once get the bits of each alone', async () => {
     const shapes = [[1], [3, 5], [0], [9000], [17]];
-    for (const k of Object.values(kernels)) {
+    for (const step of Object.values(steppers)) {
       const draw = () => shapes.map((shape) => s.array(shape, 0.1, 1));
       const [theta, g, m, v] = [draw(), draw(), draw(), draw()];
       const views = (arrays: readonly NumberArray[]) => arrays.map((array) => s.view(array, LAYOUTS.inset));
@@ -120,25 +124,49 @@ export async function optimizerConformance(t: Test, s: Subject, tolerances: Tole
         }
       };
       const [sgdTogether, sgdAlone, adamTogether, adamAlone] = [state(), state(), state(), state()];
-      const sgd = { ...SGD[3], first: false };
-      k.sgdSteps(sgdTogether, sgd);
-      for (const { parameter, gradient, velocity } of sgdAlone) s.backend.sgdStep(parameter, gradient, velocity, sgd);
+      const options = { ...SGD[3], first: false };
+      step.sgd(sgdTogether, options);
+      for (const state of sgdAlone) step.sgd([state], options);
       await compareAll('sgd', sgdTogether, sgdAlone);
-      const adam = { ...ADAM[2], step: 3 };
-      k.adamSteps(adamTogether, adam);
-      for (const { parameter, gradient, first, second } of adamAlone) {
-        s.backend.adamStep(parameter, gradient, first, second, adam);
-      }
+      const adamOptions = { ...ADAM[2], step: 3 };
+      step.adam(adamTogether, adamOptions);
+      for (const state of adamAlone) step.adam([state], adamOptions);
       await compareAll('adam', adamTogether, adamAlone);
     }
   });
 
   await s.test(t, 'a zero gradient from zero moments moves nothing', async () => {
-    for (const k of Object.values(kernels)) {
+    for (const step of Object.values(steppers)) {
       const theta = s.view(s.integers([5], 3, 3));
       const [g, m, v] = [s.view(zeros([5])), s.view(zeros([5])), s.view(zeros([5]))];
-      k.adamStep(theta, g, m, v, { ...ADAM[0], step: 1 });
+      step.adam([{ parameter: theta, gradient: g, first: m, second: v }], { ...ADAM[0], step: 1 });
       s.check('adam', compare(await s.read(theta), [3, 3, 3, 3, 3], 'exact'));
     }
   });
+}
+
+/** Steps by the backend's fast paths alone, as far as there are any, and by their compositions. */
+function steppersOf(backend: Backend): Readonly<Record<string, Pick<Required<FastSteps>, 'sgd' | 'adam'>>> {
+  const composition = {
+    sgd: done((...given: Parameters<typeof sgd>) => composed(backend, () => sgd(...given))),
+    adam: done((...given: Parameters<typeof adam>) => composed(backend, () => adam(...given))),
+  };
+  const { sgd: ownSgd, adam: ownAdam } = backend.fast ?? {};
+  if (!ownSgd || !ownAdam) return { composed: composition };
+  return { composed: composition, own: { sgd: undeclined(ownSgd), adam: undeclined(ownAdam) } };
+}
+
+function done<Given extends unknown[]>(step: (...given: Given) => void): (...given: Given) => true {
+  return (...given) => {
+    step(...given);
+    return true;
+  };
+}
+
+/** Steps that must not be declined. */
+function undeclined<Given extends unknown[]>(step: (...given: Given) => true | null): (...given: Given) => true {
+  return (...given) => {
+    if (step(...given) === null) throw new Error('the step was declined');
+    return true;
+  };
 }

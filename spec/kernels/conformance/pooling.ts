@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import { imageRows } from '../../../lib/autograd/rows/images.js';
 import {
   maxPool2d,
   maxPool2dGrad,
@@ -8,8 +9,9 @@ import {
   upsampleNearest,
   upsampleNearestGrad,
 } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import { ROW_TOLERANCES, type Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS } from './layouts.js';
+import { expectGradient, expectRow } from './rows.js';
 import type { Subject } from './subject.js';
 
 type LayoutName = keyof typeof LAYOUTS;
@@ -43,20 +45,14 @@ const POOLS: readonly PoolCase[] = [
 
 /** Maximum pooling and nearest up-sampling with their gradients. */
 export async function poolingConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
-  const close = { tolerance: tolerances.accumulated };
-
   const runPool = async (label: string, x: NumberArray, window: OracleWindow, layout: LayoutName) => {
     const y = maxPool2d(x, window);
     const g = s.array(y.shape);
     const [vx, vy, vg] = [x, y, g].map((array) => s.view(array, LAYOUTS[layout]));
-    await s.expectFused(`${label} ${layout}`, (k) => ({ out: k.maxPool2d(vx, window) }), { out: y }, 'exact');
-    const gradient = { out: maxPool2dGrad(g, x, window) };
-    await s.expectFused(
-      `${label} gradient ${layout}`,
-      (k) => ({ out: k.maxPool2dGrad(vg, vx, vy, window) }),
-      gradient,
-      close,
-    );
+    const given = { row: imageRows.maxPool2d, inputs: [vx], attrs: window, outputs: [vy] };
+    const { value, gradient } = ROW_TOLERANCES.maxPool2d(tolerances);
+    await expectRow(s, `${label} ${layout}`, given, { out: y }, value);
+    await expectGradient(s, `${label} gradient ${layout}`, given, vg, { x: maxPool2dGrad(g, x, window) }, gradient);
   };
 
   await s.test(t, 'maxPool2d', async () => {
@@ -100,6 +96,7 @@ export async function poolingConformance(t: Test, s: Subject, tolerances: Tolera
   });
 
   await s.test(t, 'upsampleNearest', async () => {
+    const { value, gradient } = ROW_TOLERANCES.upsampleNearest(tolerances);
     for (const factor of [1, 2, 3, 4]) {
       for (const image of [
         [1, 1, 1, 1],
@@ -113,14 +110,9 @@ export async function poolingConformance(t: Test, s: Subject, tolerances: Tolera
           const g = s.array(y.shape);
           const [vx, vg] = [s.view(x, LAYOUTS[layout]), s.view(g, LAYOUTS[layout])];
           const label = `[${image}] × ${factor} ${layout}`;
-          await s.expectFused(label, (k) => ({ out: k.upsampleNearest(vx, factor) }), { out: y }, 'exact');
-          const gradient = { out: upsampleNearestGrad(g, factor) };
-          await s.expectFused(
-            `${label} gradient`,
-            (k) => ({ out: k.upsampleNearestGrad(vg, factor) }),
-            gradient,
-            close,
-          );
+          const given = { row: imageRows.upsampleNearest, inputs: [vx], attrs: { factor } };
+          await expectRow(s, label, given, { out: y }, value);
+          await expectGradient(s, `${label} gradient`, given, vg, { x: upsampleNearestGrad(g, factor) }, gradient);
         }
       }
     }

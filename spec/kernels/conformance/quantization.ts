@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { Backend, FusedKernels } from '../../../lib/kernels/backend.js';
+import { quantizationRows } from '../../../lib/autograd/rows/quantization.js';
+import { reductionRows } from '../../../lib/autograd/rows/reduction.js';
 import { fakeQuantize, fakeQuantizeGrad, kthSmallest, type NumberArray } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import { ROW_TOLERANCES, type Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
+import { expectGradient, expectRow } from './rows.js';
 import type { Subject } from './subject.js';
 
 type LayoutName = keyof typeof LAYOUTS;
@@ -28,16 +30,15 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
   ) => {
     const g = s.array(x.shape);
     const [vx, vg] = [s.view(x, LAYOUTS[layout]), s.view(g, LAYOUTS[layout])];
+    const { value, gradient } = ROW_TOLERANCES.fakeQuantize(tolerances);
     for (const shape of [[], [1], [1, 1]]) {
       const vs = s.view({ shape, data: [scale] });
-      const chained = { tolerance: tolerances.chained };
-      const value = { out: fakeQuantize(x, scale, grid, s.store) };
-      await s.expectFused(`${label}, scale [${shape}]`, (k) => ({ out: k.fakeQuantize(vx, vs, grid) }), value, chained);
-      const want = fakeQuantizeGrad(g, x, scale, grid, s.store);
-      const kept = { x: want.x };
-      const kernel = (k: Parameters<Parameters<typeof s.expectFused>[1]>[0]) => k.fakeQuantizeGrad(vg, vx, vs, grid);
-      const both = { ...kept, scale: { shape, data: [want.scale] } };
-      await s.expectFused(`${label}, gradients, scale [${shape}]`, kernel, both, { tolerance: tolerances.accumulated });
+      const given = { row: quantizationRows.fakeQuantize, inputs: [vx, vs], attrs: grid };
+      const out = fakeQuantize(x, scale, grid, s.store);
+      await expectRow(s, `${label}, scale [${shape}]`, given, { out }, value);
+      const grads = fakeQuantizeGrad(g, x, scale, grid, s.store);
+      const want = { x: grads.x, scale: { shape, data: [grads.scale] } };
+      await expectGradient(s, `${label}, gradients, scale [${shape}]`, given, vg, want, gradient);
     }
   };
 
@@ -47,10 +48,10 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
       const [vx, vg] = [s.view(x), s.view(g, LAYOUTS.reversed)];
       const want = x.data.map((at) => Math.max(2 ** at, 1e-10) / 15);
       const slope = x.data.map((at, i) => (g.data[i] * Math.LN2 * 2 ** at) / 15);
-      const close = { relative: 4 * tolerances.transcendental };
-      await s.expectFused(`${n}`, (k) => ({ out: k.powerScale(vx, 15) }), { out: { shape: [n], data: want } }, close);
-      const gradient = (k: FusedKernels) => ({ out: k.powerScaleGrad(vg, vx, 15) });
-      await s.expectFused(`${n}, gradient`, gradient, { out: { shape: [n], data: slope } }, close);
+      const given = { row: quantizationRows.powerScale, inputs: [vx], attrs: { divisor: 15 } };
+      const { value, gradient } = ROW_TOLERANCES.powerScale(tolerances);
+      await expectRow(s, `${n}`, given, { out: { shape: [n], data: want } }, value);
+      await expectGradient(s, `${n}, gradient`, given, vg, { x: { shape: [n], data: slope } }, gradient);
     }
   });
 
@@ -117,16 +118,11 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
 
   const rank = async (label: string, x: NumberArray, k: number, layout: LayoutName) => {
     const { value, index } = kthSmallest(x, k);
-    const want = { value: { shape: [], data: [value] }, index: { shape: [], data: [index] } };
-    const view = s.view(x, LAYOUTS[layout]);
-    await s.expectFused(`${label}, the ${k}-th`, (kernels) => ({ ...kernels.kthSmallest(view, k) }), want, 'exact');
+    const given = { row: reductionRows.kthSmallest, inputs: [s.view(x, LAYOUTS[layout])], attrs: { k } };
+    await expectRow(s, `${label}, the ${k}-th`, given, { value: { shape: [], data: [value] } }, 'exact');
     const g = s.array([]);
-    const vg = s.view(g);
     const placed = { shape: x.shape, data: [...x.data].map((_, i) => (i === index ? g.data[0] : 0)) };
-    const gradient = (kernels: Pick<Backend, 'kthSmallestGrad'>) => ({
-      x: kernels.kthSmallestGrad(vg, view, k),
-    });
-    await s.expectFused(`${label}, gradient of the ${k}-th`, gradient, { x: placed }, 'exact');
+    await expectGradient(s, `${label}, gradient of the ${k}-th`, given, s.view(g), { x: placed }, 'exact');
   };
 
   await s.test(t, 'kthSmallest', async () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
 import { type NumberArray, reduce } from '../../oracle.js';
-import type { Tolerances } from '../../tolerances.js';
+import type { Comparison, Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
-import type { Comparison, Subject } from './subject.js';
+import type { Subject } from './subject.js';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 

@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { Backend, FusedKernels } from '../../../lib/kernels/backend.js';
-import { defaults } from '../../../lib/kernels/defaults.js';
+import type { Backend } from '../../../lib/kernels/backend.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { isContiguous } from '../../../lib/tensor/shape.js';
 import { type DType, hostArray, memory, Storage } from '../../../lib/tensor/storage.js';
 import { type View, viewExpand } from '../../../lib/tensor/view.js';
 import { difference, inequality, type Numbers, relativeDifference } from '../../helpers.js';
 import { at, build, count, indices, type NumberArray } from '../../oracle.js';
+import type { Comparison } from '../../tolerances.js';
 import { LAYOUTS, type Layout } from './layouts.js';
-
-/** How results are compared: the same numbers, `max|want|`-scaled tolerance, or tolerance of each number's own size. */
-export type Comparison = 'exact' | { readonly tolerance: number } | { readonly relative: number };
 
 /** Results of a kernel, by name. */
 export type Results = Readonly<Record<string, View>>;
@@ -101,31 +98,13 @@ export class Subject {
     return numbers;
   }
 
-  /**
-   * `expect` for the backend's own fused kernel and for the composed default, which must also agree with each other.
-   */
-  async expectFused(
-    label: string,
-    kernel: (k: FusedKernels) => Results,
-    want: Readonly<Record<string, NumberArray>>,
-    comparison: Comparison,
-  ): Promise<void> {
-    const own = await this.expect(label, () => kernel(this.backend), want, comparison);
-    const composed = await this.expect(`${label}, composed`, () => kernel(defaults(this.backend)), want, comparison);
-    for (const name of Object.keys(own)) {
-      this.check(`${label}: ${name}, own against composed`, compare(own[name], composed[name], comparison));
-    }
-  }
-
   /** Notes one check: what is wrong, or null. */
   check(label: string, problem: string | null): void {
     this.#checks++;
     if (problem !== null) this.#problems.push(`${label}: ${problem}`);
   }
 
-  /**
-   * A subtest that fails with the list of what was wrong, and also if nothing was checked. Frees the inputs after it.
-   */
+  /** A subtest that fails with the list of what was wrong, and also if nothing was checked. Frees the inputs after it. */
   async test(t: Test, name: string, body: () => Promise<void>): Promise<void> {
     await t.test(name, async (t) => {
       const before = memory(this.backend).storages;

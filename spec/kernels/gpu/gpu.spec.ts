@@ -1,13 +1,19 @@
 import t from 'tap';
+import { div, exp, matmul } from '../../../lib/autograd/ops.js';
+import { differentiate, evaluate } from '../../../lib/autograd/row.js';
+import { reductionRows } from '../../../lib/autograd/rows/reduction.js';
 import type { Backend } from '../../../lib/kernels/backend.js';
 import { Content } from '../../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, type GpuMode } from '../../../lib/kernels/gpu/index.js';
 import { backendNamed, GPU_BACKEND_NAMES, startBackend } from '../../../lib/kernels/registry.js';
+import { explain } from '../../../lib/kernels/trace.js';
+import { tensor } from '../../../lib/tensor/create.js';
 import { BackendError, TapeError } from '../../../lib/tensor/errors.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View, viewTranspose } from '../../../lib/tensor/view.js';
 import { arraysEqual } from '../../helpers.js';
+import { kernelsOf } from '../kernels.js';
 
 function place(backend: Backend, shape: readonly number[], data: Float32Array): View {
   return contiguousView(Storage.alloc(backend, data.length, 'float32', data), shape);
@@ -38,16 +44,22 @@ t.test('plain JavaScript runs the same sources', async (t) => {
   arraysEqual(t, await numbers(backend, backend.unary('relu', x)), [0, 0, 0, 0.5, 3], 'relu');
   const sum = backend.reduce('sum', x, [0]);
   arraysEqual(t, await numbers(backend, sum), [1], 'sum');
-  // Rows too long for one stage, in the kernel that has most variables of its own: ‖v‖₁ = 300 r, so
-  // q = trunc(v·r/‖v‖₁) = v.
+  // Rows too long for one stage, in the kernel that has most variables of its own: s = 1 and ‖v‖₁ = 300 = T < g, so q = v, and
+  // the gradient to d is ln 2·Σ g·q.
   const rows = place(
     backend,
     [1, 300],
     Float32Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? 1 : -1)),
   );
-  const [ones, norm] = [place(backend, [1, 1], Float32Array.of(1)), place(backend, [1, 1], Float32Array.of(300))];
-  const slopes = backend.boundWeightsGrad(rows, rows, norm, ones, { limit: 7, centred: false });
-  arraysEqual(t, await numbers(backend, slopes.scale), [300], 'Σ g·q of 300 weights');
+  const [d, norm] = [place(backend, [1], Float32Array.of(0)), place(backend, [1], Float32Array.of(9))];
+  const bound = { limit: 7, centred: false, budget: 300 };
+  const [, slope] = kernelsOf(backend).a2qWeightsGrad(rows, rows, d, norm, bound);
+  arraysEqual(
+    t,
+    await numbers(backend, slope),
+    [Math.fround(300 * Math.fround(Math.LN2))],
+    'ln 2·Σ g·q of 300 weights',
+  );
 });
 
 t.test('indices are exact: awkward divisors, long arrays', async (t) => {
@@ -92,7 +104,8 @@ t.test('memory: copies are shared, freed once, and all gone after a step', async
     scope(() => {
       const gradient = backend.binary('mul', x, x);
       const rates = { momentum: 0.9, dampening: 0, nesterov: false, weightDecay: 1e-4, first: false };
-      backend.sgdStep(x, gradient, velocity, { ...rates, learningRate: 1e-4 / (step + 1) });
+      const options = { ...rates, learningRate: 1e-4 / (step + 1) };
+      return backend.fast?.sgd?.([{ parameter: x, gradient, velocity }], options);
     });
   }
   t.equal(describe(backend).arrays, settled.arrays, '200 steps leave nothing behind');
@@ -116,10 +129,10 @@ t.test('content cannot be used after it was freed, nor freed twice', (t) => {
 t.test('what cannot be done is refused, not approximated', async (t) => {
   const backend = await startBackend('gpu:webasm');
   t.throws(() => backend.alloc(2 ** 24 + 1, 'float32'), { name: 'BackendError', message: /too large/ });
-  const whole = contiguousView(Storage.alloc(backend, 4, 'int32', Int32Array.of(1, 2, 3, 4)), [1, 2, 2]);
-  t.throws(() => backend.matmul(whole, whole), { name: 'BackendError', message: /matmul of int32/ });
-  t.throws(() => backend.unary('exp', whole), { name: 'BackendError', message: /exp of int32/ });
-  t.throws(() => backend.binary('div', whole, whole), { name: 'BackendError', message: /div of int32/ });
+  const whole = tensor(Int32Array.of(1, 2, 3, 4), [2, 2], { device: backend });
+  t.throws(() => matmul(whole, whole), { name: 'DTypeError', message: /^matmul: int32/ });
+  t.throws(() => exp(whole), { name: 'DTypeError', message: /^exp: int32/ });
+  t.throws(() => div(whole, whole), { name: 'DTypeError', message: /^div: int32/ });
 });
 
 t.test('exponentials are the nearest float32, or its neighbour where two are as near', async (t) => {
@@ -148,16 +161,25 @@ t.test('order statistics are searched bit by bit: any rank, zeros, denormals, in
   const x = place(backend, [5, 10], data);
   const g = place(backend, [], Float32Array.of(3));
   const before = describe(backend).arrays;
+  const { kthSmallest } = reductionRows;
   for (let k = 1; k <= data.length; k++) {
-    const { value, index } = backend.kthSmallest(x, k);
+    const { result, calls } = explain(() => [
+      ...evaluate(kthSmallest, [x], { k }),
+      ...differentiate(kthSmallest, g, { attrs: { k }, shapes: [x.shape], input: () => x, output: () => x }, [true]),
+    ]);
+    // Near an end elements are taken away one by one instead: that is the composition.
+    const path = Math.min(k - 1, data.length - k) > 8 ? 'fast' : 'composition';
+    t.same(
+      calls.map((call) => call.path),
+      [path, path],
+    );
+    const [value, slopes] = result as View[];
     const want = sorted[k - 1];
     t.equal((await numbers(backend, value))[0] + 0, want + 0, `the ${k}-th of 50 is ${want}`);
     const position = data.indexOf(want);
-    t.equal((await numbers(backend, index))[0], position, `at ${position}`);
-    const slopes = backend.kthSmallestGrad(g, x, k);
     const expected = Float32Array.from(data, (_, i) => (i === position ? 3 : 0));
-    arraysEqual(t, await numbers(backend, slopes), expected, 'its gradient');
-    dispose(value, index, slopes);
+    arraysEqual(t, await numbers(backend, slopes), expected, `its gradient, at ${position}`);
+    dispose(value, slopes);
   }
   t.equal(describe(backend).arrays, before, 'nothing stays on the device');
 });

@@ -6,6 +6,7 @@ import { conv2d, type NumberArray } from '../../oracle.js';
 import { CONVOLUTIONS, type ConvolutionCase, describeConvolution, randomConvolution } from '../conformance/geometry.js';
 import { LAYOUT_NAMES, LAYOUTS } from '../conformance/layouts.js';
 import { compare, Subject } from '../conformance/subject.js';
+import { kernelsOf } from '../kernels.js';
 
 type LayoutName = keyof typeof LAYOUTS;
 
@@ -59,9 +60,13 @@ export async function sameBits(t: Test, plain: Backend, others: readonly Backend
     const [x, w] = [standard.array(image), standard.array(weights)];
     const g = standard.array(conv2d(x, w, geometry).shape);
     const label = `${describeConvolution(each)}, ${layout}`;
-    await run(`forward ${label}`, [x, w], layout, (b, [vx, vw]) => b.conv2d(vx, vw, geometry));
-    await run(`to input ${label}`, [g, w], layout, (b, [vg, vw]) => b.conv2dInputGrad(vg, vw, image, geometry));
-    await run(`to weights ${label}`, [g, x], layout, (b, [vg, vx]) => b.conv2dWeightGrad(vg, vx, weights, geometry));
+    await run(`forward ${label}`, [x, w], layout, (b, [vx, vw]) => kernelsOf(b).conv2d(vx, vw, geometry));
+    await run(`to input ${label}`, [g, w], layout, (b, [vg, vw]) =>
+      kernelsOf(b).conv2dInputGrad(vg, vw, image, geometry),
+    );
+    await run(`to weights ${label}`, [g, x], layout, (b, [vg, vx]) =>
+      kernelsOf(b).conv2dWeightGrad(vg, vx, weights, geometry),
+    );
   };
 
   const layouts = extent === 'all' ? LAYOUT_NAMES : (['contiguous'] as const);

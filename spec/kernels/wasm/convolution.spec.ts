@@ -7,6 +7,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
 import { conv2d, conv2dInputGrad, conv2dWeightGrad, count, type NumberArray, numberArray } from '../../oracle.js';
+import { kernelsOf } from '../kernels.js';
 
 /** Every path a convolution can take, and what it may err by, relative to the root mean square of the result. */
 const PATHS: readonly { name: string; options: WasmOptions; tolerance: number }[] = [
@@ -89,10 +90,11 @@ function worstError(backend: WasmBackend, sample: Sample, { image, weights, g, r
     contiguousView(Storage.alloc(backend, data.length, 'float32', Float32Array.from(data)), shape);
   return scope(() => {
     const [x, w, gradient] = [put(image), put(weights), put(g)];
+    const k = kernelsOf(backend);
     const views = [
-      backend.conv2d!(x, w, geometry),
-      backend.conv2dInputGrad!(gradient, w, sample.x, geometry),
-      backend.conv2dWeightGrad!(gradient, x, sample.w, geometry),
+      k.conv2d(x, w, geometry),
+      k.conv2dInputGrad(gradient, w, sample.x, geometry),
+      k.conv2dWeightGrad(gradient, x, sample.w, geometry),
     ];
     const errors = views.map(({ storage, shape }, i) => {
       if (shape.join() !== results[i].shape.join()) throw new Error(`pass ${i}: shape ${shape}`);
@@ -158,10 +160,11 @@ function quantized(backend: WasmBackend, { x, w }: Sample, seed: number) {
   const logs = draw([w[0]], -6, -4);
   const norms = Math.log2(count(w) / w[0]);
   const bound = { limit: 7, budget: 1e6, centred: true };
+  const k = kernelsOf(backend);
   return {
-    x: backend.fakeQuantize!(draw(x, -0.5, 2), scale, { low: 0, high: 15, relu: false }),
-    w: backend.a2qWeights!(draw(w, -1, 1), logs, draw([w[0]], norms - 4, norms), bound),
-    scales: [scale, backend.powerScale!(logs, 1)].map((view) => hostData(backend, view)),
+    x: k.fakeQuantize(draw(x, -0.5, 2), scale, { low: 0, high: 15, relu: false }),
+    w: k.a2qWeights(draw(w, -1, 1), logs, draw([w[0]], norms - 4, norms), bound),
+    scales: [scale, k.powerScale(logs, 1)].map((view) => hostData(backend, view)),
   };
 }
 
@@ -177,7 +180,7 @@ t.test('a convolution of quantized operands is exact on every path, but for its 
     const results = backends.map((backend) =>
       scope(() => {
         const { x, w, scales } = quantized(backend, sample, 5);
-        const y = backend.conv2d!(x, w, sample.geometry);
+        const y = kernelsOf(backend).conv2d(x, w, sample.geometry);
         return { x: hostData(backend, x), w: hostData(backend, w), scales, y: hostData(backend, y), shape: y.shape };
       }),
     );
@@ -225,7 +228,7 @@ t.test('values that have left their grid are seen', async (t) => {
       const scale = changed.find((v) => v > 0)!;
       changed[changed.length - 1] = value === 16 ? 16 * Math.fround(scale) : value;
       backend.upload(x.storage.handle, changed);
-      const y = hostData(backend, backend.conv2d!(x, w, sample.geometry));
+      const y = hostData(backend, kernelsOf(backend).conv2d(x, w, sample.geometry));
       const want = conv2d(numberArray(sample.x, changed), numberArray(sample.w, hostData(backend, w)), sample.geometry);
       const wrong = want.data.findIndex((v, i) =>
         Number.isFinite(v) ? Math.abs(y[i] - v) > 1e-4 * (1 + Math.abs(v)) : Number.isFinite(y[i]),

@@ -3,6 +3,7 @@ import t from 'tap';
 import { createWasmBackend } from '../../../lib/kernels/wasm/index.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
+import { kernelsOf } from '../kernels.js';
 
 t.test('the k-th smallest of anything, NaN the largest and zeros alike', async (t) => {
   const backend = createWasmBackend();
@@ -21,11 +22,18 @@ t.test('the k-th smallest of anything, NaN the largest and zeros alike', async (
     const want = [...data].sort(order)[k - 1];
     scope(() => {
       const x = contiguousView(Storage.alloc(backend, data.length, 'float32', data), [data.length]);
-      const { value, index } = backend.kthSmallest!(x, k);
-      const read = ({ storage }: View) => backend.host!(storage.handle, 1, 'float32')[0];
+      const { kthSmallest, kthSmallestGrad } = kernelsOf(backend);
+      const read = ({ storage }: View) => backend.host!(storage.handle, storage.length, 'float32');
+      const [value] = read(kthSmallest(x, k));
+      // The gradient goes to the first element of that rank, and nowhere else.
+      const slopes = read(kthSmallestGrad(backend.fill([], 3, 'float32'), x, k));
+      const index = slopes.indexOf(3);
       const first = data.findIndex((v) => v === want || Object.is(v, want));
-      if (read(index) !== first || !(read(value) === want || Object.is(read(value), want))) {
-        throw new Error(`${read(value)} at ${read(index)}, not ${want} at ${first}`);
+      if (index !== first || slopes.some((slope, i) => i !== first && slope !== 0)) {
+        throw new Error(`the gradient is at ${index}, not ${first}`);
+      }
+      if (!(value === want || Object.is(value, want))) {
+        throw new Error(`${value}, not ${want}`);
       }
     });
   });

@@ -7,6 +7,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../../lib/tensor/shape.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
+import { type Follower, kernelsOf } from '../kernels.js';
 
 /** Inputs that do not depend on the backend: the n-th call makes the same numbers on each. */
 class Source {
@@ -21,6 +22,13 @@ class Source {
 
 const PLAIN: ConvGeometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
 const STRIDED: ConvGeometry = { stride: [2, 2], padding: [1, 1], dilation: [1, 1], groups: 1 };
+
+/** What may follow a batch norm. */
+const FOLLOWERS: readonly ((k: WasmBackend) => Follower)[] = [
+  () => 'none',
+  () => 'relu',
+  (k) => ({ low: 0, high: 15, relu: true, scale: k.fill([1], 0.037, 'float32') }),
+];
 
 /** Jobs large enough to be split, each returning all it computes. */
 const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
@@ -45,38 +53,37 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
   'strided depthwise convolution': (k, s) =>
     convolve(k, s, [12, 50, 32, 30], [50, 1, 3, 3], { ...STRIDED, groups: 50 }),
   'batch norm': (k, s) =>
-    (['none', 'relu', { low: 0, high: 15, relu: true }] as const).flatMap((activation) =>
+    FOLLOWERS.flatMap((follower) =>
       [
         [8, 30, 40, 40],
         [32, 80, 7, 7],
       ].flatMap(([images, channels, height, width]) => {
         const [x, g] = [s.next(images, channels, height, width), s.next(images, channels, height, width)];
-        const [weight, bias, mean, variance] = [s.next(channels), s.next(channels), s.next(channels), s.next(channels)];
-        const scale = typeof activation === 'string' ? null : k.fill([1], 0.037, 'float32');
-        const settings = { epsilon: 1e-5, activation };
-        const y = k.normActivate!(x, weight, bias, scale, settings, { mean, variance });
-        const grad = k.normActivateGrad!(g, x, weight, bias, scale, settings, { mean, variance });
-        return [y, mean, variance, grad.x, grad.weight, grad.bias, ...(grad.scale ? [grad.scale] : [])];
+        const [weight, bias] = [s.next(channels), s.next(channels)];
+        const given = [x, weight, bias, 1e-5, follower(k)] as const;
+        const [y, ...stats] = kernelsOf(k).batchNorm(...given);
+        return [y, ...stats, ...kernelsOf(k).batchNormGrad(g, [...given], stats)];
       }),
     ),
   'accumulator-aware weights': (k, s) => {
     const [w, g, d, t] = [s.next(300, 40, 5, 5), s.next(300, 40, 5, 5), s.next(300), s.next(300)];
     const bound = { limit: 7, centred: true, budget: 300 };
-    const grad = k.a2qWeightsGrad!(g, w, d, t, bound);
-    return [k.a2qWeights!(w, d, t, bound), grad.w, grad.d, grad.t];
+    const { a2qWeights, a2qWeightsGrad } = kernelsOf(k);
+    return [a2qWeights(w, d, t, bound), ...a2qWeightsGrad(g, w, d, t, bound)];
   },
   'fake quantization': (k, s) => {
     const [x, g] = [s.next(400000), s.next(400000)];
     const scale = k.fill([1], 0.037, 'float32');
-    const grad = k.fakeQuantizeGrad!(g, x, scale, { low: -8, high: 7 });
-    return [k.fakeQuantize!(x, scale, { low: -8, high: 7 }), grad.x, grad.scale];
+    const { fakeQuantize, fakeQuantizeGrad } = kernelsOf(k);
+    return [fakeQuantize(x, scale, { low: -8, high: 7 }), ...fakeQuantizeGrad(g, x, scale, { low: -8, high: 7 })];
   },
   pooling: (k, s) => {
     const window = { kernel: [3, 3], stride: [2, 2], padding: [1, 1], dilation: [1, 1] } as const;
     const x = s.next(8, 16, 40, 40);
-    const y = k.maxPool2d!(x, window);
-    const bare = k.maxPool2d!(x, { ...window, padding: [0, 0] });
-    return [y, bare, k.maxPool2dGrad!(s.next(...y.shape), x, y, window), k.upsampleNearest!(x, 2)];
+    const { maxPool2d, maxPool2dGrad, upsampleNearest } = kernelsOf(k);
+    const y = maxPool2d(x, window);
+    const bare = maxPool2d(x, { ...window, padding: [0, 0] });
+    return [y, bare, maxPool2dGrad(s.next(...y.shape), x, y, window), upsampleNearest(x, 2)];
   },
   'optimizer steps': (k, s) => {
     const [p, g, m, v] = [s.next(300000), s.next(300000), s.next(300000), k.fill([300000], 0.1, 'float32')];
@@ -89,19 +96,20 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
       decoupled: true,
       step: 3,
     };
-    k.adamStep!(p, g, m, v, step);
+    k.fast?.adam?.([{ parameter: p, gradient: g, first: m, second: v }], step);
     const [q, velocity] = [s.next(300000), s.next(300000)];
     const rates = { learningRate: 0.1, momentum: 0.9, dampening: 0, nesterov: true, weightDecay: 0.1, first: false };
-    k.sgdSteps!([{ parameter: q, gradient: g, velocity }], rates);
+    k.fast?.sgd?.([{ parameter: q, gradient: g, velocity }], rates);
     return [p, m, v, q, velocity];
   },
 };
 
 function convolve(k: WasmBackend, s: Source, x: Shape, w: Shape, geometry: ConvGeometry): View[] {
   const [image, weights] = [s.next(...x), s.next(...w)];
-  const y = k.conv2d!(image, weights, geometry);
+  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = kernelsOf(k);
+  const y = conv2d(image, weights, geometry);
   const g = s.next(...y.shape);
-  return [y, k.conv2dInputGrad!(g, weights, x, geometry), k.conv2dWeightGrad!(g, image, w, geometry)];
+  return [y, conv2dInputGrad(g, weights, x, geometry), conv2dWeightGrad(g, image, w, geometry)];
 }
 
 function bits(backend: WasmBackend, views: readonly View[]): Int32Array[] {

@@ -5,6 +5,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../../lib/tensor/shape.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
+import { kernelsOf } from '../kernels.js';
 
 /** One convolution: images, channels, extents, output channels, padding. */
 interface Sample {
@@ -61,10 +62,11 @@ function passes(k: WasmBackend, { x, outputs, padding }: Sample): Float32Array[]
   const results: Float32Array[] = [];
   scope(() => {
     const [image, weights] = [put(x, 1), put([outputs, x[1], 3, 3], 2)];
-    const y = k.conv2d!(image, weights, geometry);
+    const kernels = kernelsOf(k);
+    const y = kernels.conv2d(image, weights, geometry);
     const g = put(y.shape, 3);
-    const dx = k.conv2dInputGrad!(g, weights, x, geometry);
-    const dw = k.conv2dWeightGrad!(g, image, weights.shape, geometry);
+    const dx = kernels.conv2dInputGrad(g, weights, x, geometry);
+    const dw = kernels.conv2dWeightGrad(g, image, weights.shape, geometry);
     for (const { storage } of [y, dx, dw]) {
       results.push(new Float32Array(k.host!(storage.handle, storage.length, 'float32')));
     }

@@ -1,7 +1,9 @@
 import { abs, add, div, exp2, mean, minimum, mul, reshape, sub, sum } from '../../../lib/autograd/ops.js';
+import type { Row } from '../../../lib/autograd/row.js';
+import type { a2qRows } from '../../../lib/quant/a2qWeights.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { between, f64, shaped } from '../support.js';
-import type { Samples } from './sample.js';
+import type { Sample } from './sample.js';
 
 const Q = 3;
 const W = [0.9, -0.4, 0.35, -1.3, 0.62, 0.15, -0.8, 2.1];
@@ -43,20 +45,10 @@ const d = SCALE.map(Math.log2);
 const t = RATIO.map((ratio, c) => Math.log2(ratio * SCALE[c]));
 const inputs = [shaped([2, 4], W), d, t];
 
-export const accumulatorSamples: Pick<Samples, 'powerScale' | 'a2qWeights' | 'a2qPenalty'> = {
-  powerScale: {
-    points: [{ inputs: [between(-3, 3, [2, 3])], attrs: { divisor: 15 } }],
-    edges: [
-      {
-        // 2^−40 is below the floor of 1e-10, which passes the gradient on.
-        inputs: [[1, 3, -40]],
-        attrs: { divisor: 4 },
-        upstream: [1, 2, 2 ** 40],
-        value: [0.5, 2, 0.25e-10],
-        grads: [[0.5 * Math.LN2, 4 * Math.LN2, 0.25 * Math.LN2]],
-      },
-    ],
-  },
+/** One sample a row of the method; the compiler reports a row without one. */
+export const a2qSamples: {
+  readonly [Name in keyof typeof a2qRows]: Sample<(typeof a2qRows)[Name] extends Row<infer A> ? A : never>;
+} = {
   a2qWeights: {
     points: [
       { inputs, attrs: { limit: Q, centred: false, budget: BUDGET }, surrogate: surrogate(false) },
@@ -64,16 +56,15 @@ export const accumulatorSamples: Pick<Samples, 'powerScale' | 'a2qWeights' | 'a2
     ],
     edges: [
       {
-        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches
-        // −1, 1 and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
+        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches −1, 1
+        // and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
         inputs: [shaped([1, 4], [2, -1, 1, 0]), [-1], [1]],
         attrs: { limit: 1, centred: false, budget: 4 },
         value: shaped([1, 4], [0.5, -0.5, 0.5, 0]),
         grads: [shaped([1, 4], [0, 0.5, 0.5, 0.5]), [0.5 * Math.LN2], [0]],
       },
       {
-        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2;
-        // the two ways to s cancel.
+        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2; the two ways to s cancel.
         inputs: [shaped([1, 2], [1, -1]), [0], [2]],
         attrs: { limit: 7, centred: false, budget: 4 },
         upstream: shaped([1, 2], [1, 0]),
