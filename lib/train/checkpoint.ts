@@ -4,8 +4,9 @@ import type { Optimizer } from '../nn/optim/optimizer.js';
 import { DataError } from '../tensor/errors.js';
 import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
-import { adoptBiases } from './prepare.js';
+import { buildModel } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
+import { adoptBiases, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
@@ -93,6 +94,24 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
   const state: StateDict = new Map([...file.tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
   const best = training ? training.best : parseJson(bestSchema.nullable(), file.metadata['a2q_best'] ?? 'null', name);
   return { config, state, training, best };
+}
+
+/**
+ * The weights, biases and norms of any safetensors file. A checkpoint of ours says what it is of, and a model built from
+ * that says which entries belong to its quantizers; a foreign file has none.
+ * @throws DataError naming the file if it is corrupt
+ */
+export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
+  const { tensors, metadata } = decodeSafetensors(bytes, name);
+  const state: StateDict = new Map([...tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
+  const text = metadata['a2q_config'];
+  if (text === undefined) return state;
+  const model = buildModel(parseConfigText(text, `${name}: a2q_config`));
+  try {
+    return withoutQuantizers(model, state);
+  } finally {
+    model.dispose();
+  }
 }
 
 function decodeTraining({ metadata, tensors }: TensorFile, name: string): TrainingState | null {

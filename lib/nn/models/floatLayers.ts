@@ -24,9 +24,10 @@ class Add extends Module implements BinaryModule {
 export function floatLayers(random: Random): LayerFactory {
   return {
     input: ({ signed }) => (signed ? new Identity() : new ReLU()),
-    conv2d: (inChannels, outChannels, kernel, { role: _, input: __, ...options }) =>
+    conv2d: (inChannels, outChannels, kernel, { input: _, ...options }) =>
       new Conv2d(inChannels, outChannels, kernel, { ...options, random }),
-    linear: (inFeatures, outFeatures, { bias = true }) => new Linear(inFeatures, outFeatures, { bias, random }),
+    linear: (inFeatures, outFeatures, { input: _, ...options }) =>
+      new Linear(inFeatures, outFeatures, { ...options, random }),
     relu: () => new ReLU(),
     add: () => new Add(),
   };
