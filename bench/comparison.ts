@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
-import type { Timing } from './race.js';
+import type { Timing } from './timing.js';
 
 /** What ran on our side. */
 export interface Setting {

@@ -9,7 +9,7 @@ Products, convolutions and A2Q+ training steps on a gpu.js backend: milliseconds
   --mode NAME       ${GPU_BACKEND_NAMES.join(', ')}; default gpu:webgpu. gpu:webgl2 needs a browser
   --naive           compare with one result a thread (the plain kernels) instead of with the wasm backend
   --small, --large  sizes; default: small on software adapters, large on hardware
-  --rounds N        timed runs of each contestant; default 3 small, 15 large
+  --rounds N        timed runs of each engine; default 3 small, 15 large
   --steps-only      leave out products and convolutions
 ${STEP_MODELS.map((model) => `  --${model} N`.padEnd(20)).join('\n')}batch of that training step; 0 leaves it out`;
 

@@ -16,9 +16,9 @@ import { join, split } from './planes.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { quantizationKernels } from './quantization.js';
-import { differ, finish, race } from './race.js';
 import { reductionKernels } from './reduction.js';
 import { selectionKernels } from './selection.js';
+import { differ, finish, timeVariants } from './timeVariants.js';
 import { type Choice, Tuner } from './tuner.js';
 import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
@@ -74,11 +74,11 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   const gpuJs = await loadGpuJs();
   const { kernelClass, adapter: found } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
-  const referee = {
-    race: (contestants: readonly (() => Content)[]) => race(machine, contestants),
+  const timer = {
+    time: (variants: readonly (() => Content)[]) => timeVariants(machine, variants),
     differ: (a: Content, b: Content) => differ(machine, a, b),
   };
-  const tuner = new Tuner(referee, variant);
+  const tuner = new Tuner(timer, variant);
   const floats = { ...elementwiseKernels(machine), ...reductionKernels(machine) };
   const integers = integerKernels(machine);
   const { im2col, col2im } = windowKernels(machine);
