@@ -157,7 +157,7 @@ t.test('a plan is flags, and the recipes say the rest', async (t) => {
   t.equal(
     trainCommandOf(FULL_PLAN, 'a2q+', 9),
     'a2q train --model cnn --dataset glyphs --method a2q+ --acc-bits 9 --init-from runs/float/last.safetensors ' +
-      '--reestimation-images 3000 --out runs/a2q+-9',
+      '--epochs 8 --reestimation-images 3000 --out runs/a2q+-9',
   );
   t.equal(
     trainCommandOf({ ...FULL_PLAN, seed: 2 }, 'float', null),

@@ -20,10 +20,10 @@ export interface DemoPlan {
 /** The demo as `npm start` runs it; what is not said here is said by the recipes of `a2q train`. */
 export const FULL_PLAN: DemoPlan = {
   seed: 0,
-  accumulatorBits: [10, 9, 8],
+  accumulatorBits: [11, 10, 9],
   common: { model: 'cnn', dataset: 'glyphs' },
   float: { epochs: 5, lr: 2e-3 },
-  quantized: { reestimationImages: 3000 },
+  quantized: { epochs: 8, reestimationImages: 3000 },
 };
 
 /** Every step of the demo in seconds, on so little data that the numbers mean nothing. */
