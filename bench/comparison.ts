@@ -12,7 +12,7 @@ export interface Setting {
   readonly threads: number;
 }
 
-/** One line of output: the same work, done by us and by someone else. Times are milliseconds, the median of the rounds. */
+/** One line of output: the same work, by us and by someone else. Times are milliseconds, the median of the rounds. */
 export interface Comparison extends Setting {
   readonly name: string;
   readonly ours: number;

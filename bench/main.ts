@@ -58,7 +58,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${comparisonTable(comparisons)}\n`);
     const what = simd === null ? backend : `${backend}, ${simd} SIMD, Winograd ${winograd}`;
     process.stdout.write(
-      `Medians (minima) of runs that took turns in one process, results read back; ratio above 1: ours is faster.\nours: ${what}; Node ${process.version}\n`,
+      'Medians (minima) of runs that took turns in one process, results read back; ratio above 1: ours is faster.\n' +
+        `ours: ${what}; Node ${process.version}\n`,
     );
   }
   if (!Number.isFinite(sunk())) throw new Error('results were not finite');

@@ -101,7 +101,7 @@ claim(
 
 /** Trains for some epochs, learning rate down to 0 by a cosine. @returns the steps taken */
 async function run(model: Module, epochs: number, learningRate: number): Promise<number> {
-  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights.
+  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not outrun its weights.
   const logarithms = [...quantLayers(model)].flatMap(([, layer]) => layer.weightQuant.parameters());
   const others = model.parameters().filter((parameter) => !logarithms.includes(parameter));
   const groups = [{ parameters: others }, { parameters: logarithms, learningRate: 2e-4 }];

@@ -4,7 +4,7 @@ import { UsageError } from '../options.js';
 import { STEP_MODELS, type StepModel } from '../steps.js';
 
 export const GPU_USAGE = `usage: npm run bench -- gpu [options]
-Products, convolutions and A2Q+ training steps on a gpu.js backend: milliseconds, and GFLOP/s where the arithmetic is known.
+Products, convolutions and A2Q+ training steps on a gpu.js backend: milliseconds, and GFLOP/s where the work is known.
   --json            one JSON object a line instead of a table
   --mode NAME       ${GPU_BACKEND_NAMES.join(', ')}; default gpu:webgpu. gpu:webgl2 needs a browser
   --naive           compare with one result a thread (the plain kernels) instead of with the wasm backend

@@ -99,7 +99,7 @@ export async function tellStory(plan: Plan, watch: Watch): Promise<LayerProof[]>
   }
 }
 
-/** d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights. */
+/** d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not outrun its weights. */
 function parameterGroups(model: Module) {
   const logarithms = [...quantLayers(model)].flatMap(([, layer]) => layer.weightQuant.parameters());
   const others = { parameters: model.parameters().filter((parameter) => !logarithms.includes(parameter)) };

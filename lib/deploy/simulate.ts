@@ -143,7 +143,8 @@ function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: st
     if (!(Math.abs(steps - data[i]) <= GRID_TOLERANCE)) {
       throw new QuantError(
         'withAccumulators',
-        `${name} holds ${host[i]}, which is no multiple of its scale ${scaleAt(i)}; only quantized values can be summed as integers`,
+        `${name} holds ${host[i]}, which is no multiple of its scale ${scaleAt(i)}; ` +
+          'only quantized values can be summed as integers',
       );
     }
   }

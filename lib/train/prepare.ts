@@ -59,7 +59,7 @@ const HE_STREAM = 1;
 const isQuantized = ({ model }: Preparation) => !quantLayers(model).next().done;
 
 /**
- * The stages in their order. A stage that rescales weights (cross-layer equalization) belongs between weights and scales.
+ * The stages in their order. One that rescales weights (cross-layer equalization) belongs between weights and scales.
  * Norms are re-estimated before calibration, since thresholds hold for the activations they give.
  */
 export const PREPARE_STAGES: readonly PrepareStage[] = [

@@ -46,7 +46,7 @@ function describe(missing: readonly string[], unexpected: readonly string[]): st
   return [...part('entries missing', missing), ...part('unknown', unexpected)].join('; ');
 }
 
-/** Gives a bias to every quantized layer that has one in the state but not yet in the model: bias correction adds them. */
+/** Gives a bias to every quantized layer that has one in the state but none in the model: bias correction adds them. */
 export function adoptBiases(model: Module, state: StateDict): void {
   for (const [name, layer] of quantLayers(model)) {
     if (layer.bias !== null || !state.has(`${name}.bias`)) continue;

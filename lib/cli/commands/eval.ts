@@ -59,9 +59,8 @@ async function evaluateModel(flags: Flags): Promise<void> {
     const seconds = (performance.now() - start) / 1000;
     const { model: name, method, weightBits, actBits, accumulatorBits } = config;
     progress.end();
-    out.say(
-      `${task.metric} ${formatMetric(task.metric, metric)} on ${samples} images of ${test.name}; loss ${loss.toPrecision(5)}`,
-    );
+    const found = `${task.metric} ${formatMetric(task.metric, metric)}`;
+    out.say(`${found} on ${samples} images of ${test.name}; loss ${loss.toPrecision(5)}`);
     if (measured.register) out.say(describeRegister(measured.register));
     out.result({
       checkpoint: path,
@@ -122,5 +121,6 @@ function describeRegister({ accumulatorBits, overflow, overflows, layers }: Regi
   const sums = layers.reduce((total, each) => total + each.sums, 0);
   const where = layers.flatMap((each) => (each.overflows === 0 ? [] : [`${each.layer} ${count(each.overflows)}`]));
   const what = `${overflow === 'wrap' ? 'wrapping' : 'saturating'} ${accumulatorBits}-bit accumulators`;
-  return `${what}: ${count(overflows)} of ${count(sums)} partial sums overflowed${where.length > 0 ? ` (${where.join(', ')})` : ''}`;
+  const which = where.length > 0 ? ` (${where.join(', ')})` : '';
+  return `${what}: ${count(overflows)} of ${count(sums)} partial sums overflowed${which}`;
 }

@@ -95,10 +95,10 @@ function report(progress: Progress): DemoEvents {
       progress.say(`${subject}  ${percent(accuracy, 2)}`);
     },
     onQuantized({ accuracy, trials }) {
-      const tests = trials.map(
-        (trial) =>
-          `${percent(trial.accuracy, 2)} on ${trial.accumulatorBits} bits (${trial.overflows.toLocaleString('en-US')} overflows)`,
-      );
+      const tests = trials.map((trial) => {
+        const overflows = trial.overflows.toLocaleString('en-US');
+        return `${percent(trial.accuracy, 2)} on ${trial.accumulatorBits} bits (${overflows} overflows)`;
+      });
       progress.say(`${subject}  ${percent(accuracy, 2)}; ${tests.join(', ')}`);
     },
   };

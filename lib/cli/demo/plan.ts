@@ -35,7 +35,7 @@ export const QUICK_PLAN: DemoPlan = {
   quantized: { epochs: 1, reestimationImages: 64, calibrationImages: 32 },
 };
 
-/** Where the commands of the demo put the float network; its last epoch, not the one that is best on the test images. */
+/** Where its commands put the float network; its last epoch, not the one that is best on the test images. */
 const FLOAT_RUN = 'runs/float/last.safetensors';
 
 /** What `a2q train` would be told for one network. @param accumulatorBits P; null for none */

@@ -31,8 +31,8 @@ export async function renderReport(input: ReportInput): Promise<string> {
     await figure(
       accuracyChart(rows),
       'Accuracy against accumulator width for QAT, A2Q and A2Q+',
-      `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation training
-      sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
+      `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation
+      training sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
     ),
     `<h2>The table</h2>${table(rows)}`,
     heading('The price: how much weight fits'),
@@ -40,15 +40,17 @@ export async function renderReport(input: ReportInput): Promise<string> {
       budgetChart(results),
       'l1 norm of every hidden channel against its budget, for every accumulator width',
       `One dot is one output channel of a hidden layer, one bar the largest ℓ₁ norm its method allows at that P. A2Q+
-      centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use ${usedBudget(results, 'a2q')} of their budget on
-      average under A2Q and ${usedBudget(results, 'a2q+')} under A2Q+. QAT knows no budget, and is the same in every panel.`,
+      centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use
+      ${usedBudget(results, 'a2q')} of their budget on average under A2Q and ${usedBudget(results, 'a2q+')} under A2Q+.
+      QAT knows no budget, and is the same in every panel.`,
     ),
     heading(`The weights, before and after training for ${narrowest} bits`),
     await figure(
       weightsChart(results),
       'Histogram of hidden integer weights before and after training',
       `Bars: integer weights of the hidden layers after fine-tuning. Marks: the same weights before it, that is the
-      float network rounded to ${results.settings.quantized.weightBits} bits (QAT) or projected onto the ℓ₁ ball of its budget and truncated (A2Q, A2Q+).`,
+      float network rounded to ${results.settings.quantized.weightBits} bits (QAT) or projected onto the ℓ₁ ball
+      of its budget and truncated (A2Q, A2Q+).`,
     ),
     heading('Training'),
     await figure(
@@ -91,12 +93,13 @@ function introduction({ results, rows }: ReportInput): string {
     `<strong class="${method.replace('+', '-plus')}">${METHOD_LABELS[method]}</strong>`;
   return `<p class="lead">A small convolutional network tells ten glyphs apart, ${percent(float.accuracy)} of the
 time. Its hidden layers are then reduced to ${weightBits}-bit weights and ${actBits}-bit activations and run
-on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum that does not
-fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
+on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum
+that does not fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
 ${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from ${percent(qat.accuracy)} to
-${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe. ${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
-${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for centred weights, and has
-${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
+${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe.
+${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
+${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for
+centred weights, and has ${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
 }
 
 /** The mean share of the ℓ₁ budget that channels use at the narrowest P. */
@@ -121,8 +124,8 @@ function table(rows: readonly DemoRow[]): string {
   for (const row of rows) groups.set(row.accBits, [...(groups.get(row.accBits) ?? []), tableRow(row)]);
   const bodies = [...groups.values()].map((lines) => `<tbody>${lines.join('')}</tbody>`);
   return `<div class="scroll"><table>
-<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator that no input
-whatever can overflow, by the exact test of the integer weights.</caption>
+<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator that no
+input whatever can overflow, by the exact test of the integer weights.</caption>
 <thead><tr>${COLUMNS.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>
 ${bodies.join('\n')}
 </table></div>`;
