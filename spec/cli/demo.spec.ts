@@ -57,6 +57,7 @@ t.test('the whole demo, in small', async (t) => {
   t.notMatch(html, /undefined|NaN|\[object/);
   t.equal(html.match(/<th scope="row"/g)?.length, rows.length);
   t.ok(html.includes(`${(100 * rows[1].accuracy).toFixed(2)} %`));
+  t.ok(html.includes('--method a2q+ --acc-bits 9 --init-from runs/float/last.safetensors '), 'the same by hand');
 });
 
 t.test('a folder that cannot be written is refused before training', async (t) => {
