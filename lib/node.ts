@@ -37,4 +37,4 @@ export {
 } from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
-export { loadFloatWeights, withoutQuantizers } from './train/weights.js';
+export { loadFloatWeights, quantizerNames, withoutQuantizers } from './train/weights.js';

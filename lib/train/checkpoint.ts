@@ -6,7 +6,7 @@ import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
 import { buildModel } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
-import { adoptBiases, withoutQuantizers } from './weights.js';
+import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
@@ -55,11 +55,17 @@ export interface TrainingState {
   };
 }
 
+/** What every checkpoint says of its model. */
+function facts(model: Module, config: RunConfig) {
+  const names = JSON.stringify(quantizerNames(model));
+  return { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names };
+}
+
 /** The bytes of a model alone, with what is needed to build it. */
 export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
   return encodeSafetensors({
     tensors: await model.stateDict(),
-    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_best: JSON.stringify(best) },
+    metadata: { ...facts(model, config), a2q_best: JSON.stringify(best) },
   });
 }
 
@@ -76,7 +82,7 @@ export async function encodeTraining(
   const state = { position, best, optimizer: rest };
   return encodeSafetensors({
     tensors,
-    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_state: JSON.stringify(state) },
+    metadata: { ...facts(model, config), a2q_state: JSON.stringify(state) },
   });
 }
 
@@ -97,18 +103,24 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
 }
 
 /**
- * The weights, biases and norms of any safetensors file. A checkpoint of ours says what it is of, and a model built from
- * that says which entries belong to its quantizers; a foreign file has none.
+ * The weights, biases and norms of any safetensors file: a checkpoint of ours says which modules are quantizers, a file
+ * of others holds none.
  * @throws DataError naming the file if it is corrupt
  */
 export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
   const { tensors, metadata } = decodeSafetensors(bytes, name);
   const state: StateDict = new Map([...tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
-  const text = metadata['a2q_config'];
-  if (text === undefined) return state;
-  const model = buildModel(parseConfigText(text, `${name}: a2q_config`));
+  return withoutQuantizers(quantizersIn(metadata, name), state);
+}
+
+function quantizersIn(metadata: TensorFile['metadata'], name: string): string[] {
+  const { a2q_quantizers: names, a2q_config: config } = metadata;
+  if (names !== undefined) return parseJson(z.array(z.string()), names, name);
+  if (config === undefined) return [];
+  // Checkpoints of earlier versions do not say so themselves, but the model they are of does.
+  const model = buildModel(parseConfigText(config, `${name}: a2q_config`));
   try {
-    return withoutQuantizers(model, state);
+    return quantizerNames(model);
   } finally {
     model.dispose();
   }

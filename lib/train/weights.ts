@@ -7,16 +7,17 @@ import { full } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { scope } from '../tensor/storage.js';
 
-/**
- * The part of a state that does not belong to quantizers: weights, biases and norms.
- * @param model of the state's own method; its quantizers are what tells which entries are theirs
- */
-export function withoutQuantizers(model: Module, state: StateDict): StateDict {
-  const prefixes = model
+/** The names of a model's quantizers; entries of its state below these names are theirs. */
+export function quantizerNames(model: Module): string[] {
+  return model
     .namedModules()
     .filter(([, module]) => module instanceof WeightQuantizer || module instanceof ActivationQuantizer)
-    .map(([name]) => `${name}.`);
-  return new Map([...state].filter(([name]) => !prefixes.some((prefix) => name.startsWith(prefix))));
+    .map(([name]) => name);
+}
+
+/** The part of a state that does not belong to quantizers of these names: weights, biases and norms. */
+export function withoutQuantizers(names: readonly string[], state: StateDict): StateDict {
+  return new Map([...state].filter(([key]) => !names.some((name) => key.startsWith(`${name}.`))));
 }
 
 /**
@@ -28,8 +29,9 @@ export function withoutQuantizers(model: Module, state: StateDict): StateDict {
  */
 export async function loadFloatWeights(model: Module, state: StateDict, name: string): Promise<void> {
   adoptBiases(model, state);
-  const floats = withoutQuantizers(model, state);
-  const wanted = withoutQuantizers(model, await model.stateDict());
+  const own = quantizerNames(model);
+  const floats = withoutQuantizers(own, state);
+  const wanted = withoutQuantizers(own, await model.stateDict());
   const missing = [...wanted.keys()].filter((key) => !floats.has(key));
   const unexpected = [...floats.keys()].filter((key) => !wanted.has(key));
   if (missing.length + unexpected.length > 0) {

@@ -45,9 +45,13 @@ t.test('everything that training needs is in the file', async (t) => {
 });
 
 t.test('what training can start from leaves the state of quantizers out', async (t) => {
-  const weights = [...decodeWeights(bytes, 'last').keys()];
-  const float = buildModel(tinyRun({ method: 'float' }));
-  t.same(weights, [...(await float.stateDict()).keys()]);
+  const float = [...(await buildModel(tinyRun({ method: 'float' })).stateDict()).keys()];
+  t.same([...decodeWeights(bytes, 'last').keys()], float);
+  const { tensors, metadata } = decodeSafetensors(bytes, 'last');
+  const { a2q_quantizers: names, ...earlier } = metadata;
+  t.match(JSON.parse(names ?? ''), ['input', 'stages.0.conv.weight_quant', 'stages.0.act']);
+  const old = encodeSafetensors({ tensors, metadata: earlier });
+  t.same([...decodeWeights(old, 'old').keys()], float, 'earlier versions did not list quantizers');
   const entry = { shape: [1], data: Float32Array.of(3) };
   const foreign = encodeSafetensors({ tensors: new Map([['head.value', entry]]), metadata: {} });
   t.same([...decodeWeights(foreign, 'foreign')], [['head.value', entry]], 'a file of others is taken as it is');
