@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
-import type { Timing } from './race.js';
+import type { Timing } from './timing.js';
 
 /** What ran on our side. */
 export interface Setting {
@@ -12,7 +12,7 @@ export interface Setting {
   readonly threads: number;
 }
 
-/** One line of output: the same work, done by us and by someone else. Times are milliseconds, the median of the rounds. */
+/** One line of output: the same work, by us and by someone else. Times are milliseconds, the median of the rounds. */
 export interface Comparison extends Setting {
   readonly name: string;
   readonly ours: number;

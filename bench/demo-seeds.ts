@@ -4,29 +4,29 @@
  *     node dist/bench/demo-seeds.js [--seeds 0,1,2] [--quick] [--backend wasm] [--threads 2]
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { addBackendOptions, type BackendFlags, useBackend } from '../lib/cli/backend.js';
+import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../lib/cli/backend.js';
 import { FULL_PLAN, QUICK_PLAN } from '../lib/cli/demo/plan.js';
 import { type DemoRow, rowsOf } from '../lib/cli/demo/rows.js';
-import { tellStory } from '../lib/cli/demo/story.js';
+import { runDemo } from '../lib/cli/demo/runDemo.js';
 
 interface Flags extends BackendFlags {
   readonly seeds: readonly number[];
   readonly quick?: boolean;
 }
 
-const flags: Flags = addBackendOptions(new Command('demo-seeds'))
+const flags: Flags = addBackendOptions(new Command('demo-seeds'), TRAINING_WINOGRAD)
   .option('--seeds <list>', 'seeds, separated by commas', parseSeeds, [0, 1, 2])
   .option('--quick', 'a tiny sweep whose numbers mean nothing')
   .parse()
   .opts();
-const backend = await useBackend(flags);
+const backend = await useBackend(flags, TRAINING_WINOGRAD);
 const { seeds } = flags;
 const runs: { seed: number; seconds: number; rows: DemoRow[] }[] = [];
 for (const seed of seeds) {
   const start = performance.now();
-  const story = await tellStory({ ...(flags.quick ? QUICK_PLAN : FULL_PLAN), seed });
+  const results = await runDemo({ ...(flags.quick ? QUICK_PLAN : FULL_PLAN), seed });
   const seconds = (performance.now() - start) / 1000;
-  runs.push({ seed, seconds, rows: rowsOf(story) });
+  runs.push({ seed, seconds, rows: rowsOf(results) });
   process.stderr.write(`seed ${seed}: ${seconds.toFixed(1)} s\n`);
 }
 

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { BackendError } from '../lib/tensor/errors.js';
+import { CONV_CASES, MATMUL_CASES, runCases } from './cases.js';
 import { type Comparison, comparisonTable } from './comparison.js';
-import { CONV_DUELS, fight, MATMUL_DUELS } from './duels.js';
 import { gpuMain } from './gpu/main.js';
 import { type Name, type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { type OurEngine, type OurOptions, ourEngine } from './ours.js';
-import { sunk } from './race.js';
+import { sunk } from './timing.js';
 import { compareSteps } from './trainingSteps.js';
 
 async function* compare(name: Name, options: Options): AsyncGenerator<Comparison> {
@@ -18,9 +18,9 @@ async function* compare(name: Name, options: Options): AsyncGenerator<Comparison
     if (name === 'step') {
       yield* compareSteps(engines, options.torch, { warmup: 2, rounds: rounds ?? 9 });
     } else {
-      const duels = name === 'matmul' ? MATMUL_DUELS : CONV_DUELS;
+      const cases = name === 'matmul' ? MATMUL_CASES : CONV_CASES;
       const skipped = (what: string, why: string) => process.stderr.write(`skipped: ${what}: ${why}\n`);
-      yield* fight(duels, engines[0], skipped, rounds);
+      yield* runCases(cases, engines[0], skipped, rounds);
     }
   } finally {
     for (const engine of engines) engine.close();
@@ -58,7 +58,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${comparisonTable(comparisons)}\n`);
     const what = simd === null ? backend : `${backend}, ${simd} SIMD, Winograd ${winograd}`;
     process.stdout.write(
-      `Medians (minima) of runs that took turns in one process, results read back; ratio above 1: ours is faster.\nours: ${what}; Node ${process.version}\n`,
+      'Medians (minima) of runs that took turns in one process, results read back; ratio above 1: ours is faster.\n' +
+        `ours: ${what}; Node ${process.version}\n`,
     );
   }
   if (!Number.isFinite(sunk())) throw new Error('results were not finite');

@@ -16,7 +16,7 @@ export const USAGE = `usage: npm run bench -- NAME… [options]
                     step: 1 and N, N by default the processor's, at most 8
   --simd KIND       ${SIMD.join(', ')}; default auto: relaxed where the engine has it
   --winograd TILE   ${WINOGRAD_CHOICES.join(', ')}; default f4, as in training
-  --rounds N        timed runs of each contestant, in place of each comparison's own fixed count
+  --rounds N        timed runs of each engine, in place of each comparison's own fixed count
   --torch FILE      step: times written by bench/torch/steps.py, to compare with
 gpu.js backends have a benchmark of their own: npm run bench -- gpu --help`;
 

@@ -20,7 +20,7 @@ export interface OurOptions {
   readonly winograd: WinogradChoice;
 }
 
-/** One of our backends as a contestant. */
+/** One of our backends as an engine. */
 export interface OurEngine extends Engine {
   /** What really runs. */
   readonly setting: Setting;

@@ -1,11 +1,11 @@
 /**
- * Where the time of a training step goes, kernel by kernel, on the wasm backend.
+ * Where the time of a training step goes, row by row, on the wasm backend.
  *
  *     node dist/bench/profile.js espcn|resnet18|mobilenetv1 [float|a2q+] [off|f2|f4] [threads] [auto|plain|relaxed]
  */
 import { setBackend } from '../lib/kernels/registry.js';
+import { type Call, explain } from '../lib/kernels/trace.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
-import { Machine } from '../lib/kernels/wasm/machine.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import type { Method } from '../lib/quant/policy.js';
 import { makeStep, type StepModel } from './steps.js';
@@ -17,33 +17,17 @@ interface Entry {
   ms: number;
 }
 
-/** Counts the calls and milliseconds of every kernel until `stop` is called. */
-function watch(): { readonly entries: Map<string, Entry>; stop(): void } {
+/** Calls and milliseconds of each row, part and algorithm. */
+function totals(calls: readonly Call[]): Map<string, Entry> {
   const entries = new Map<string, Entry>();
-  const proto = Machine.prototype as unknown as Record<'run' | 'runOnce', (name: string, ...rest: unknown[]) => void>;
-  const { run, runOnce } = proto;
-  const timed = (name: string, work: () => void): void => {
-    const start = performance.now();
-    work();
+  for (const { row, part, path, algorithm, milliseconds } of calls) {
+    const name = [row, part, ...(algorithm ? [algorithm] : path === 'fast' ? [] : [path])].join(', ');
     const entry = entries.get(name) ?? { calls: 0, ms: 0 };
     entries.set(name, entry);
     entry.calls += 1;
-    entry.ms += performance.now() - start;
-  };
-  for (const [method, original] of [
-    ['run', run],
-    ['runOnce', runOnce],
-  ] as const) {
-    proto[method] = function (this: Machine, name, ...rest) {
-      timed(name, () => original.call(this, name, ...rest));
-    };
+    entry.ms += milliseconds;
   }
-  return {
-    entries,
-    stop() {
-      Object.assign(proto, { run, runOnce });
-    },
-  };
+  return entries;
 }
 
 async function main(): Promise<void> {
@@ -54,24 +38,24 @@ async function main(): Promise<void> {
   setBackend(backend);
   const step = makeStep(model as StepModel, method as Method);
   for (let i = 0; i < 4; i++) await step.run();
-  const watched = watch();
+  const calls: Call[] = [];
   const start = performance.now();
-  for (let i = 0; i < ROUNDS; i++) await step.run();
+  for (let i = 0; i < ROUNDS; i++) {
+    const told = explain(() => step.run());
+    calls.push(...told.calls);
+    await told.result;
+  }
   const total = (performance.now() - start) / ROUNDS;
-  watched.stop();
   let inside = 0;
-  const rows = [...watched.entries].sort(([, a], [, b]) => b.ms - a.ms);
-  for (const [name, { calls, ms }] of rows) {
+  for (const [name, { calls: count, ms }] of [...totals(calls)].sort(([, a], [, b]) => b.ms - a.ms)) {
     inside += ms / ROUNDS;
     const share = ((100 * ms) / ROUNDS / total).toFixed(1);
     process.stdout.write(
-      `${name.padEnd(26)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ` +
-        `${String(calls / ROUNDS).padStart(6)} calls\n`,
+      `${name.padEnd(64)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(count / ROUNDS).padStart(6)} calls\n`,
     );
   }
-  const outside = total - inside;
-  process.stdout.write(`${'outside of kernels'.padEnd(26)} ${outside.toFixed(2).padStart(8)} ms\n`);
-  process.stdout.write(`${'step'.padEnd(26)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
+  process.stdout.write(`${'outside of rows'.padEnd(64)} ${(total - inside).toFixed(2).padStart(8)} ms\n`);
+  process.stdout.write(`${'step'.padEnd(64)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
   backend.close();
 }
 

@@ -4,8 +4,8 @@ import type { Backend } from '../lib/kernels/backend.js';
 import { memory, resetPeak } from '../lib/tensor/storage.js';
 import { type Comparison, comparison, type Setting } from './comparison.js';
 import type { OurEngine } from './ours.js';
-import { type Counts, race, type Timing } from './race.js';
 import { makeStep, STEP_MODELS, type StepModel } from './steps.js';
+import { type Counts, type Timing, timeInterleaved } from './timing.js';
 
 const METHODS = ['float', 'a2q+'] as const;
 
@@ -69,7 +69,7 @@ export async function prepareStep(engine: OurEngine, model: StepModel, method: R
 }
 
 /**
- * Times the training steps of the paper's models, float and A2Q+ W4A4, on every engine given, all turn by turn. Compares
+ * Times training steps of the paper's models, float and A2Q+ W4A4, on every engine given, all turn by turn. Compares
  * A2Q+ with float, more threads with one, and both methods with PyTorch's float step where its times are known.
  *
  * @param engines the same backend with one thread, and with more
@@ -82,7 +82,7 @@ export async function* compareSteps(
   for (const model of STEP_MODELS) {
     const runners: Runner[] = [];
     for (const engine of engines) for (const method of METHODS) runners.push(await prepareStep(engine, model, method));
-    const timings = await race(
+    const timings = await timeInterleaved(
       runners.map(({ run }) => run),
       counts,
     );

@@ -6,8 +6,8 @@
  *     q = clip(trunc((v − μ_v)/‖v − μ_v‖₁ · min(g/s, T₊)), n, p),   T₊ = (2^P − 2)/(2^N − 1),   s = 2^d,  g = 2^t,
  *
  * and the loss is L_task + λ·Σ max(g − s·T₊, 0). The weights start from a float network: EP-init projects them into the
- * budget, calibration finds the range of the activations, training does the rest. The first and the last layer keep
- * 8 bits and no constraint.
+ * budget, batch norms are re-estimated for what is left of them, calibration finds the range of the activations: that
+ * is what `prepareModel` does. Training does the rest. The first and the last layer keep 8 bits and no constraint.
  *
  * What you should see: plain quantization-aware training (QAT) and A2Q+, from the same float network, both with 4-bit
  * weights and activations, for accumulators of 9 bits, where the types alone would ask for 17. As long as floats do the
@@ -17,28 +17,24 @@
  */
 import {
   Adam,
-  batches,
-  calibrateActivations,
   classification,
   cosineAnnealingLR,
   dataTypeAccumulatorBits,
   describeBackend,
-  epInit,
   evaluate,
   fit,
   floatLayers,
   glyphs,
   hiddenLayers,
-  initializeQuantizers,
   inputRange,
   integers,
   layerPolicy,
   type Method,
   type Module,
+  prepareModel,
+  quantLayers,
   Random,
   SmallCnn,
-  subset,
-  tensor,
   testAccumulator,
   withAccumulators,
 } from '../lib/index.js';
@@ -105,11 +101,10 @@ claim(
 
 /** Trains for some epochs, learning rate down to 0 by a cosine. @returns the steps taken */
 async function run(model: Module, epochs: number, learningRate: number): Promise<number> {
-  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights.
-  const isLogarithm = (name: string) => /\.weight_quant\.[dt]$/.test(name);
-  const named = [...model.namedParameters()];
-  const pick = (logarithms: boolean) => named.filter(([name]) => isLogarithm(name) === logarithms).map(([, p]) => p);
-  const groups = [{ parameters: pick(false) }, { parameters: pick(true), learningRate: 2e-4 }];
+  // d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not outrun its weights.
+  const logarithms = [...quantLayers(model)].flatMap(([, layer]) => layer.weightQuant.parameters());
+  const others = model.parameters().filter((parameter) => !logarithms.includes(parameter));
+  const groups = [{ parameters: others }, { parameters: logarithms, learningRate: 2e-4 }];
   const optimizer = new Adam(groups, { learningRate });
   const schedule = cosineAnnealingLR({ period: epochs });
   const result = await fit({ model, optimizer, schedule, task, dataset: train, batchSize: 64, epochs, seed: 0 });
@@ -120,10 +115,15 @@ async function run(model: Module, epochs: number, learningRate: number): Promise
 async function quantized(method: Method) {
   const make = layerPolicy({ method, weightBits: M, actBits: N, accumulatorBits: P, random: new Random(1) });
   const model = new SmallCnn(make, shape);
-  model.loadStateDict(await float.stateDict(), { partial: true });
-  initializeQuantizers(model);
-  await epInit(model);
-  await calibrateActivations(model, images(500));
+  const source = { state: await float.stateDict(), name: 'the float network' };
+  const start = {
+    heInit: false,
+    epInit: true,
+    reestimationSamples: 2000,
+    calibrationSamples: 500,
+    biasCorrection: false,
+  };
+  await prepareModel(model, { start, seed: 0, batchSize: 100 }, source, train);
   await run(model, 3, 3e-3);
   model.eval();
 
@@ -155,12 +155,6 @@ async function prove(model: Module) {
     weights += q.length;
   }
   return { layers, sparsity: zeros / weights };
-}
-
-/** Some training images, for calibration. */
-function* images(count: number) {
-  for (const { inputs, inputShape } of batches(subset(train, count), { batchSize: 100 }))
-    yield tensor(inputs, inputShape);
 }
 
 function percent(fraction: number): string {

@@ -254,5 +254,14 @@ export {
   START,
   type StepReport,
 } from './train/fit.js';
+export {
+  type NamedState,
+  PREPARE_STAGES,
+  type Preparation,
+  type PrepareConfig,
+  type PrepareOptions,
+  type PrepareStage,
+  prepareModel,
+} from './train/prepare.js';
 export { decodeSafetensors, encodeSafetensors, type TensorFile } from './train/safetensors.js';
 export { classification, superResolution as superResolutionTask, type Task, taskOf } from './train/task.js';

@@ -37,5 +37,5 @@ export {
   runCheckpointPath,
 } from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
-export { loadFloatWeights, type PrepareConfig, prepareModel } from './train/prepare.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
+export { loadFloatWeights, quantizerNames, withoutQuantizers } from './train/weights.js';

@@ -1,15 +1,15 @@
 import type { GpuMode } from '../../lib/kernels/gpu/index.js';
 import { BackendError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
+import { DisagreementError, TOLERANCE } from '../cases.js';
 import { type Comparison, comparison, comparisonTable } from '../comparison.js';
-import { DisagreementError, TOLERANCE } from '../duels.js';
 import { relativeDifference } from '../engine.js';
 import { UsageError } from '../options.js';
 import { type ConvShape, convProblem, matmulProblem } from '../problem.js';
-import { race } from '../race.js';
 import { STEP_MODELS, type StepModel } from '../steps.js';
-import { type Contestant, convTask, matmulTask, onCpu, onGpu, stepTask, type Task } from './contestant.js';
+import { timeInterleaved } from '../timing.js';
 import { GPU_USAGE, type GpuOptions, parseGpuOptions } from './options.js';
+import { convTask, matmulTask, onCpu, onGpu, stepTask, type Task, type TimedBackend } from './timedBackend.js';
 
 /** Sizes for an adapter that computes on the CPU, and for one that does not. */
 const SIZES = {
@@ -35,14 +35,14 @@ interface Size {
 }
 
 /** One line of the output to be: the same work for both, and how many operations it has, if that is known. */
-interface Match {
+interface GpuCase {
   readonly name: string;
   readonly flops?: number;
-  give(contestant: Contestant): Task;
+  give(engine: TimedBackend): Task;
 }
 
 /** What both do, in turn. */
-function* matches(size: Size, options: GpuOptions): Generator<Match> {
+function* casesOf(size: Size, options: GpuOptions): Generator<GpuCase> {
   if (!options.stepsOnly) {
     const product = matmulProblem([...size.matmul], new Random(1));
     yield { name: product.name, flops: product.flops, give: (each) => matmulTask(each, product) };
@@ -59,7 +59,7 @@ function* matches(size: Size, options: GpuOptions): Generator<Match> {
   }
 }
 
-/** Every match, ours first. @throws DisagreementError where results differ; BackendError if something cannot run here */
+/** Every case, ours first. @throws DisagreementError where results differ; BackendError if something cannot run here */
 export async function* compareGpu(options: GpuOptions): AsyncGenerator<Comparison> {
   const mode = options.mode.slice('gpu:'.length) as GpuMode;
   const ours = await onGpu(mode, 'measured');
@@ -70,13 +70,13 @@ export async function* compareGpu(options: GpuOptions): AsyncGenerator<Compariso
   const named = [adapter?.vendor, adapter?.architecture, adapter?.description].filter(Boolean).join(', ');
   const setting = { backend: ours.backend.name, simd: null, winograd: null, threads: 1 };
   try {
-    for (const { name, flops, give } of matches(size, options)) {
+    for (const { name, flops, give } of casesOf(size, options)) {
       const rounds = options.rounds ?? size.rounds;
       const tasks = [give(ours), give(theirs)];
       const difference = await disagreement(name, tasks, theirs.name);
       // Of training steps the first two are about other things: statistics, and the measurement of kernels.
       const warmup = flops === undefined ? 2 : 1;
-      const times = await race(
+      const times = await timeInterleaved(
         tasks.map(({ run }) => run),
         { warmup, rounds },
       );

@@ -4,12 +4,12 @@ import { UsageError } from '../options.js';
 import { STEP_MODELS, type StepModel } from '../steps.js';
 
 export const GPU_USAGE = `usage: npm run bench -- gpu [options]
-Products, convolutions and A2Q+ training steps on a gpu.js backend: milliseconds, and GFLOP/s where the arithmetic is known.
+Products, convolutions and A2Q+ training steps on a gpu.js backend: milliseconds, and GFLOP/s where the work is known.
   --json            one JSON object a line instead of a table
   --mode NAME       ${GPU_BACKEND_NAMES.join(', ')}; default gpu:webgpu. gpu:webgl2 needs a browser
   --naive           compare with one result a thread (the plain kernels) instead of with the wasm backend
   --small, --large  sizes; default: small on software adapters, large on hardware
-  --rounds N        timed runs of each contestant; default 3 small, 15 large
+  --rounds N        timed runs of each engine; default 3 small, 15 large
   --steps-only      leave out products and convolutions
 ${STEP_MODELS.map((model) => `  --${model} N`.padEnd(20)).join('\n')}batch of that training step; 0 leaves it out`;
 

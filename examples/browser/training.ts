@@ -1,25 +1,21 @@
 import {
   Adam,
-  batches,
-  calibrateActivations,
   classification,
   cosineAnnealingLR,
   dataTypeAccumulatorBits,
-  epInit,
   evaluate,
   fit,
   floatLayers,
   glyphs,
   hiddenLayers,
-  initializeQuantizers,
   inputRange,
   integers,
   layerPolicy,
   type Module,
+  prepareModel,
+  quantLayers,
   Random,
   SmallCnn,
-  subset,
-  tensor,
   testAccumulator,
 } from '../../lib/index.js';
 import type { Point } from './chart.js';
@@ -74,11 +70,10 @@ export async function tellStory(plan: Plan, watch: Watch): Promise<LayerProof[]>
     random: new Random(1),
   });
   const model = new SmallCnn(make, shape);
-  model.loadStateDict(await float.stateDict(), { partial: true });
+  const source = { state: await float.stateDict(), name: 'the float network' };
   float.dispose();
-  initializeQuantizers(model);
-  await epInit(model);
-  await calibrateActivations(model, images(train));
+  const start = { heInit: false, epInit: true, reestimationSamples: 0, calibrationSamples: 200, biasCorrection: false };
+  await prepareModel(model, { start, seed: 0, batchSize: 100 }, source, train);
   await phase('quantized', model, 3e-3);
   const proof = await prove(model, plan.accumulatorBits);
   model.dispose();
@@ -104,20 +99,11 @@ export async function tellStory(plan: Plan, watch: Watch): Promise<LayerProof[]>
   }
 }
 
-/** d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not run from under its weights. */
+/** d and t are logarithms, and Adam moves each parameter by about its rate: a scale must not outrun its weights. */
 function parameterGroups(model: Module) {
-  const named = [...model.namedParameters()];
-  const isLogarithm = (name: string) => /\.weight_quant\.[dt]$/.test(name);
-  const pick = (logarithms: boolean) => named.filter(([name]) => isLogarithm(name) === logarithms).map(([, p]) => p);
-  const logarithms = pick(true);
-  const others = { parameters: pick(false) };
+  const logarithms = [...quantLayers(model)].flatMap(([, layer]) => layer.weightQuant.parameters());
+  const others = { parameters: model.parameters().filter((parameter) => !logarithms.includes(parameter)) };
   return logarithms.length === 0 ? [others] : [others, { parameters: logarithms, learningRate: 2e-4 }];
-}
-
-/** Images to calibrate activations on. */
-function* images(dataset: ReturnType<typeof glyphs>) {
-  for (const { inputs, inputShape } of batches(subset(dataset, 200), { batchSize: 100 }))
-    yield tensor(inputs, inputShape);
 }
 
 /** The exact test of every hidden layer, from the integers of its weights alone. */

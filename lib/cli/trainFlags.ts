@@ -39,6 +39,7 @@ export interface TrainFlags {
   readonly initFrom?: string;
   readonly heInit?: boolean;
   readonly epInit?: boolean;
+  readonly reestimationImages?: number;
   readonly calibrationImages?: number;
   readonly biasCorrection?: boolean;
 }
@@ -76,6 +77,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--no-he-init', 'draw first weights as PyTorch does')
     .option('--ep-init', 'project first weights onto the l1 ball of the accumulator (default for a2q and a2q+)')
     .option('--no-ep-init', 'leave first weights as they are')
+    .option('--reestimation-images <n>', 'images to re-estimate batch norms by; 0 for none (default: 0)', integer(0))
     .option('--calibration-images <n>', 'images to set activation thresholds by; 0 for none', integer(0))
     .option('--bias-correction', 'correct biases after calibration (default)')
     .option('--no-bias-correction', 'leave biases as they are');
@@ -171,6 +173,7 @@ function start(
     initFrom,
     heInit: initFrom === null && (flags.heInit ?? base.heInit),
     epInit: constrained && (flags.epInit ?? base.epInit ?? true),
+    reestimationSamples: quantized ? (flags.reestimationImages ?? base.reestimationSamples ?? 0) : 0,
     calibrationSamples: quantized ? (flags.calibrationImages ?? base.calibrationSamples) : 0,
     biasCorrection: quantized && (flags.biasCorrection ?? base.biasCorrection ?? true),
   };

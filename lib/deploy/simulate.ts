@@ -46,7 +46,7 @@ export interface Simulation<T> {
 
 /** The layers the papers constrain to P bits: all with an accumulator but the first and the last. */
 export function hiddenLayers(model: Module): [name: string, layer: QuantLayer][] {
-  return [...quantLayers(model)].slice(1, -1);
+  return [...quantLayers(model)].filter(([, { role }]) => role === 'hidden');
 }
 
 /**

@@ -6,6 +6,7 @@ import { full } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, keep, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { ActivationQuantizer } from './activation.js';
 import { activationQuantizers, type QuantLayer, quantLayers } from './layers.js';
 
 /** Batches of inputs `[N, …]`. The caller owns (and may free) each after the next has been asked for. */
@@ -19,9 +20,26 @@ export type Batches = Iterable<Tensor> | AsyncIterable<Tensor>;
  * @throws DataError if there are none
  */
 export async function calibrateActivations(model: Module, batches: Batches): Promise<number> {
+  return runUnquantized(model, batches, { op: 'calibrateActivations', training: false }, (quantizer, count) => {
+    if (count > 0) quantizer.finishStats();
+  });
+}
+
+/**
+ * Runs batches through a model whose activations stay unquantized, and are measured.
+ * @param end what becomes of a quantizer's statistics after `count` batches; called even if a batch fails
+ * @returns number of batches
+ * @throws DataError if there are none
+ */
+export async function runUnquantized(
+  model: Module,
+  batches: Batches,
+  { op, training }: { readonly op: string; readonly training: boolean },
+  end: (quantizer: ActivationQuantizer, count: number) => void,
+): Promise<number> {
   const quantizers = [...activationQuantizers(model)].map(([, quantizer]) => quantizer);
   const wasTraining = model.training;
-  model.eval();
+  model.train(training);
   for (const quantizer of quantizers) {
     quantizer.restartStats();
     quantizer.calibrating = true;
@@ -32,29 +50,35 @@ export async function calibrateActivations(model: Module, batches: Batches): Pro
       scope(() => noGrad(() => void model.forward(batch)));
       count += 1;
     }
-    if (count === 0) throw new DataError('calibrateActivations', 'needs at least one batch');
   } finally {
     for (const quantizer of quantizers) {
       quantizer.calibrating = false;
-      if (count > 0) quantizer.finishStats();
+      end(quantizer, count);
     }
     model.train(wasTraining);
   }
+  if (count === 0) throw new DataError(op, 'needs at least one batch');
   return count;
 }
 
 /**
  * Bias correction (Nagel et al. 2019): quantizing the weights of a layer shifts the mean of its outputs; the shift,
  * measured per channel on the same quantized inputs, is taken off the bias. Layers are corrected front to back, each
- * seeing inputs already corrected. A layer without a bias gets one.
+ * seeing inputs already corrected.
  *
  * @param batches called once per layer; must give the same batches each time
+ * @param options.addBiases whether a layer without a bias gets one (default) or is left as it is
  */
-export async function correctBias(model: Module, batches: () => Batches): Promise<void> {
+export async function correctBias(
+  model: Module,
+  batches: () => Batches,
+  { addBiases = true }: { readonly addBiases?: boolean } = {},
+): Promise<void> {
   const wasTraining = model.training;
   model.eval();
   try {
     for (const [, layer] of quantLayers(model)) {
+      if (layer.bias === null && !addBiases) continue;
       const shift = await meanShift(model, layer, batches());
       const bias = layer.bias ?? new Parameter(full([layer.weight.shape[0]], 0));
       const corrected = scope(() => noGrad(() => sub(bias, shift)));

@@ -4,7 +4,7 @@ import { resizeConv2d } from '../autograd/resample.js';
 import type { ConvGeometry } from '../kernels/backend.js';
 import type { Join } from '../nn/layers/chain.js';
 import { resizeWeightShape } from '../nn/layers/conv.js';
-import { WeightedModule } from '../nn/layers/weighted.js';
+import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
@@ -28,6 +28,8 @@ export interface QuantLayerOptions {
   readonly input: ActivationFactory | ActivationQuantizer;
   /** Default true. */
   readonly bias?: boolean;
+  /** Default hidden. */
+  readonly role?: LayerRole;
   /** `int32` rounds the bias to the accumulator's grid s_x·s_w. Default `float`. */
   readonly biasQuant?: 'float' | 'int32';
   /** Draws the initial weights. */
@@ -53,7 +55,7 @@ export abstract class QuantLayer extends WeightedModule {
   readonly #upstream: ActivationQuantizer;
 
   constructor(op: string, shape: readonly number[], options: QuantLayerOptions) {
-    super(op, shape, { random: options.random, bias: options.bias ?? true });
+    super(op, shape, { random: options.random, bias: options.bias ?? true, role: options.role ?? 'hidden' });
     this.inputQuant = options.input instanceof ActivationQuantizer ? null : options.input();
     this.#upstream = this.inputQuant ?? (options.input as ActivationQuantizer);
     this.weightQuant = options.weight(this.weight, this.#upstream);

@@ -48,7 +48,7 @@ export function layerPolicy(options: PolicyOptions): LayerFactory {
     if (!(input instanceof ActivationQuantizer)) {
       throw new QuantError('layerPolicy', 'the input of a quantized layer must come from an activation quantizer');
     }
-    return { weight: weightQuantizer(options, role, depthwise), input, bias, random };
+    return { weight: weightQuantizer(options, role, depthwise), input, bias, role, random };
   };
   return {
     input: ({ signed }): Module =>

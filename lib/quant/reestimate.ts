@@ -1,9 +1,5 @@
-import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
-import { DataError } from '../tensor/errors.js';
-import { scope } from '../tensor/storage.js';
-import type { Batches } from './calibrate.js';
-import { activationQuantizers } from './layers.js';
+import { type Batches, runUnquantized } from './calibrate.js';
 
 /**
  * Batch-norm re-estimation: EP-init takes most of the weights out of a layer, and with them the mean and the variance
@@ -17,24 +13,7 @@ import { activationQuantizers } from './layers.js';
  * @returns number of batches
  * @throws DataError if there are none
  */
-export async function reestimateBatchNorms(model: Module, batches: Batches): Promise<number> {
-  const quantizers = [...activationQuantizers(model)].map(([, quantizer]) => quantizer);
-  const wasTraining = model.training;
-  model.train();
-  for (const quantizer of quantizers) quantizer.calibrating = true;
-  let count = 0;
-  try {
-    for await (const batch of batches) {
-      scope(() => noGrad(() => void model.forward(batch)));
-      count += 1;
-    }
-  } finally {
-    for (const quantizer of quantizers) {
-      quantizer.calibrating = false;
-      quantizer.restartStats();
-    }
-    model.train(wasTraining);
-  }
-  if (count === 0) throw new DataError('reestimateBatchNorms', 'needs at least one batch');
-  return count;
+export function reestimateBatchNorms(model: Module, batches: Batches): Promise<number> {
+  const how = { op: 'reestimateBatchNorms', training: true };
+  return runUnquantized(model, batches, how, (quantizer) => quantizer.restartStats());
 }

@@ -4,8 +4,9 @@ import type { Optimizer } from '../nn/optim/optimizer.js';
 import { DataError } from '../tensor/errors.js';
 import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
-import { adoptBiases } from './prepare.js';
+import { buildModel } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
+import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
@@ -54,11 +55,17 @@ export interface TrainingState {
   };
 }
 
+/** What every checkpoint says of its model. */
+function facts(model: Module, config: RunConfig) {
+  const names = JSON.stringify(quantizerNames(model));
+  return { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names };
+}
+
 /** The bytes of a model alone, with what is needed to build it. */
 export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
   return encodeSafetensors({
     tensors: await model.stateDict(),
-    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_best: JSON.stringify(best) },
+    metadata: { ...facts(model, config), a2q_best: JSON.stringify(best) },
   });
 }
 
@@ -75,7 +82,7 @@ export async function encodeTraining(
   const state = { position, best, optimizer: rest };
   return encodeSafetensors({
     tensors,
-    metadata: { format: 'pt', a2q_config: JSON.stringify(config), a2q_state: JSON.stringify(state) },
+    metadata: { ...facts(model, config), a2q_state: JSON.stringify(state) },
   });
 }
 
@@ -93,6 +100,30 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
   const state: StateDict = new Map([...file.tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
   const best = training ? training.best : parseJson(bestSchema.nullable(), file.metadata['a2q_best'] ?? 'null', name);
   return { config, state, training, best };
+}
+
+/**
+ * The weights, biases and norms of any safetensors file: a checkpoint of ours says which modules are quantizers, a file
+ * of others holds none.
+ * @throws DataError naming the file if it is corrupt
+ */
+export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
+  const { tensors, metadata } = decodeSafetensors(bytes, name);
+  const state: StateDict = new Map([...tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
+  return withoutQuantizers(quantizersIn(metadata, name), state);
+}
+
+function quantizersIn(metadata: TensorFile['metadata'], name: string): string[] {
+  const { a2q_quantizers: names, a2q_config: config } = metadata;
+  if (names !== undefined) return parseJson(z.array(z.string()), names, name);
+  if (config === undefined) return [];
+  // Checkpoints of earlier versions do not say so themselves, but the model they are of does.
+  const model = buildModel(parseConfigText(config, `${name}: a2q_config`));
+  try {
+    return quantizerNames(model);
+  } finally {
+    model.dispose();
+  }
 }
 
 function decodeTraining({ metadata, tensors }: TensorFile, name: string): TrainingState | null {

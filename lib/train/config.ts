@@ -62,6 +62,8 @@ const startSchema = z.strictObject({
   /** Draw random weights by He's rule (normal, fan-in) instead of PyTorch's default. */
   heInit: z.boolean(),
   epInit: z.boolean(),
+  /** Training images batch norms are re-estimated on; 0 leaves them as they are. */
+  reestimationSamples: z.int().min(0).default(0),
   /** Training images activations are calibrated on; 0 leaves it to the statistics phase. */
   calibrationSamples: z.int().min(0),
   biasCorrection: z.boolean(),

@@ -13,7 +13,7 @@ import type { Task } from './task.js';
 export interface EvaluateOptions {
   readonly batchSize: number;
   /** Stop after that many batches; default all. */
-  readonly limitBatches?: number;
+  readonly limitBatches?: number | null;
   /** Told after each batch how many of how many are done. */
   readonly onBatch?: (done: number, total: number) => void;
   /** Gives up between two batches, by throwing the signal's reason. */
@@ -38,8 +38,9 @@ export async function evaluate(
   model: Module,
   dataset: Batchable,
   task: Task,
-  { batchSize, limitBatches: limit = Number.POSITIVE_INFINITY, onBatch, signal }: EvaluateOptions,
+  { batchSize, limitBatches, onBatch, signal }: EvaluateOptions,
 ): Promise<Evaluation> {
+  const limit = limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('evaluate', dataset, task);
   const total = batchCount(dataset, { batchSize, limit });
   const wasTraining = model.training;

@@ -86,7 +86,7 @@ export interface FitOptions {
   /** Epochs after which batch norms keep their running statistics and normalise by them; default never. */
   readonly freezeNorms?: number | null;
   /** Batches an epoch is cut to; default all. */
-  readonly limitBatches?: number;
+  readonly limitBatches?: number | null;
   /** Where to go on; default the beginning. */
   readonly start?: Position;
   readonly onStep?: (report: StepReport) => void;

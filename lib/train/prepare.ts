@@ -1,23 +1,31 @@
-import type { BatchOptions } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Module, StateDict } from '../nn/module.js';
-import { Parameter } from '../nn/parameter.js';
-import { ActivationQuantizer } from '../quant/activation.js';
 import { calibrateActivations, correctBias } from '../quant/calibrate.js';
 import { epInit, initializeQuantizers } from '../quant/epInit.js';
 import { quantLayers } from '../quant/layers.js';
-import { WeightQuantizer } from '../quant/weightQuantizer.js';
-import { full, tensor } from '../tensor/create.js';
-import { DataError } from '../tensor/errors.js';
+import { reestimateBatchNorms } from '../quant/reestimate.js';
+import { tensor } from '../tensor/create.js';
 import { Random } from '../tensor/random.js';
-import { dispose, scope } from '../tensor/storage.js';
+import { dispose } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
-import type { RunConfig } from './config.js';
+import type { StartConfig } from './config.js';
 import { drawHeWeights } from './models.js';
+import { loadFloatWeights } from './weights.js';
 
 /** What a fresh model goes through before its first step. */
-export type PrepareConfig = Pick<RunConfig, 'start' | 'seed' | 'batchSize' | 'method'>;
+export interface PrepareConfig {
+  readonly start: Omit<StartConfig, 'initFrom'>;
+  /** Draws He's weights and chooses the images. */
+  readonly seed: number;
+  readonly batchSize: number;
+}
+
+/** The state of a checkpoint, and what errors call it. */
+export interface NamedState {
+  readonly state: StateDict;
+  readonly name: string;
+}
 
 /** Whom to tell of the stages, and who may end them. */
 export interface PrepareOptions {
@@ -27,47 +35,113 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A model on its way from fresh to ready. */
+export interface Preparation extends PrepareConfig {
+  readonly model: Module;
+  /** What the weights come from; null keeps random ones. */
+  readonly source: NamedState | null;
+  /** Plain training images `[N, C, H, W]` in batches: `count` of them, the same ones at every call. */
+  images(count: number): AsyncIterable<Tensor>;
+}
+
+/** One step from weights to a model ready to train. */
+export interface PrepareStage {
+  readonly name: string;
+  /** What it does, in one sentence. */
+  readonly about: string;
+  applies(given: Preparation): boolean;
+  run(given: Preparation): unknown;
+}
+
 /** Tells the generator of He's weights from that of the model's own. */
 const HE_STREAM = 1;
 
+const isQuantized = ({ model }: Preparation) => !quantLayers(model).next().done;
+
 /**
- * Brings a fresh model to the point where training begins, in the order of the papers: weights (from a checkpoint, or
- * He's), scales and norms from the weights, EP-init, activation calibration, bias correction. (Cross-layer equalization,
- * which would come first, needs batch norms folded away and is left out.)
+ * The stages in their order. One that rescales weights (cross-layer equalization) belongs between weights and scales.
+ * Norms are re-estimated before calibration, since thresholds hold for the activations they give.
+ */
+export const PREPARE_STAGES: readonly PrepareStage[] = [
+  {
+    name: 'weights',
+    about: 'Loads weights, biases and norms of a checkpoint.',
+    applies: ({ source }) => source !== null,
+    run: ({ model, source }) => source && loadFloatWeights(model, source.state, source.name),
+  },
+  {
+    name: 'He initialization',
+    about: 'Draws random weights by He’s rule in place of PyTorch’s.',
+    applies: ({ source, start }) => source === null && start.heInit,
+    run: ({ model, seed }) => drawHeWeights(model, new Random(seed).fork(HE_STREAM)),
+  },
+  {
+    name: 'weight scales',
+    about: 'Sets scales and norms of the weight quantizers from the weights.',
+    applies: isQuantized,
+    run: ({ model }) => initializeQuantizers(model),
+  },
+  {
+    name: 'EP-init',
+    about: 'Projects the weights of every channel onto the l1 ball of its accumulator.',
+    applies: (given) => isQuantized(given) && given.start.epInit,
+    run: ({ model }) => epInit(model),
+  },
+  {
+    name: 'batch-norm re-estimation',
+    about: 'Moves running means and variances to those of the quantized weights.',
+    applies: (given) => isQuantized(given) && given.start.reestimationSamples > 0,
+    run: ({ model, start, images }) => reestimateBatchNorms(model, images(start.reestimationSamples)),
+  },
+  {
+    name: 'activation calibration',
+    about: 'Takes the thresholds of activations from a percentile of their values.',
+    applies: (given) => isQuantized(given) && given.start.calibrationSamples > 0,
+    run: ({ model, start, images }) => calibrateActivations(model, images(start.calibrationSamples)),
+  },
+  {
+    name: 'bias correction',
+    about: 'Takes the shift of the mean that quantized weights cause off the biases.',
+    applies: (given) => isQuantized(given) && given.start.biasCorrection && given.start.calibrationSamples > 0,
+    run: ({ model, start, images }) =>
+      // A layer without a bias stands before a batch norm, which has the shift in its mean once it is re-estimated.
+      correctBias(model, () => images(start.calibrationSamples), { addBiases: start.reestimationSamples === 0 }),
+  },
+];
+
+/**
+ * Brings a fresh model to the point where training begins, stage by stage: {@link PREPARE_STAGES}.
  *
- * @param source the state of a float checkpoint; null keeps random weights
- * @param dataset gives the images for calibration and bias correction, plain, in an order drawn from the seed
- * @throws DataError if the checkpoint does not fit the model
+ * @param source the weights of a checkpoint; null keeps random ones
+ * @param dataset gives the training images, plain, in an order drawn from the seed
+ * @throws DataError if the checkpoint does not fit the model; the signal's reason
  */
 export async function prepareModel(
   model: Module,
-  { start, seed, batchSize, method }: PrepareConfig,
-  source: { readonly state: StateDict; readonly name: string } | null,
+  config: PrepareConfig,
+  source: NamedState | null,
   dataset: Batchable,
-  { onStage = () => undefined, signal }: PrepareOptions = {},
+  { onStage, signal }: PrepareOptions = {},
 ): Promise<void> {
-  if (source) await loadFloatWeights(model, source.state, source.name);
-  else if (start.heInit) drawHeWeights(model, new Random(seed).fork(HE_STREAM));
-  if (method === 'float') return;
-  initializeQuantizers(model);
-  if (start.epInit) {
-    onStage('EP-init');
-    await epInit(model);
+  const { start, seed, batchSize } = config;
+  const order = new Random(seed).permutation(dataset.length);
+  const images = (count: number) => inputsOf(dataset, batchSize, order.slice(0, count), signal);
+  const given: Preparation = { model, source, start, seed, batchSize, images };
+  for (const stage of PREPARE_STAGES) {
+    if (!stage.applies(given)) continue;
+    onStage?.(stage.name);
+    await stage.run(given);
   }
-  if (start.calibrationSamples === 0) return;
-  const samples = Math.min(start.calibrationSamples, dataset.length);
-  const part = new Random(seed).permutation(dataset.length).slice(0, samples);
-  const calibration = { batchSize, part };
-  onStage('activation calibration');
-  await calibrateActivations(model, inputsOf(dataset, calibration, signal));
-  if (!start.biasCorrection) return;
-  onStage('bias correction');
-  await correctBias(model, () => inputsOf(dataset, calibration, signal));
 }
 
-/** The inputs of batches as tensors; each is freed when the next is asked for. */
-async function* inputsOf(dataset: Batchable, options: BatchOptions, signal?: AbortSignal): AsyncGenerator<Tensor> {
-  for await (const { inputs, inputShape } of batchesOf(dataset, options)) {
+/** The inputs of some samples as tensors; each is freed when the next is asked for. */
+async function* inputsOf(
+  dataset: Batchable,
+  batchSize: number,
+  part: ArrayLike<number>,
+  signal?: AbortSignal,
+): AsyncGenerator<Tensor> {
+  for await (const { inputs, inputShape } of batchesOf(dataset, { batchSize, part })) {
     const x = tensor(inputs, inputShape);
     try {
       yield x;
@@ -76,52 +150,5 @@ async function* inputsOf(dataset: Batchable, options: BatchOptions, signal?: Abo
     }
     await breathe();
     signal?.throwIfAborted();
-  }
-}
-
-/** A name that belongs to a quantizer in any of our checkpoints. */
-const QUANTIZER_STATE = /(^|\.)(weight_quant\.[dt]|value|running_threshold|steps)$/;
-
-/** The names of a model's state that belong to quantizers. */
-function quantizerState(model: Module): (name: string) => boolean {
-  const prefixes: string[] = [];
-  for (const [name, module] of model.namedModules()) {
-    if (module instanceof WeightQuantizer || module instanceof ActivationQuantizer) prefixes.push(`${name}.`);
-  }
-  return (name) => prefixes.some((prefix) => name.startsWith(prefix));
-}
-
-/**
- * Loads weights, biases and norms from a checkpoint of the same model, float or quantized. Quantizers keep what they
- * have: they start anew.
- *
- * @throws DataError listing what is missing, left over or misshapen; nothing changes then
- */
-export async function loadFloatWeights(model: Module, state: StateDict, name: string): Promise<void> {
-  adoptBiases(model, state);
-  const own = quantizerState(model);
-  const floats: StateDict = new Map([...state].filter(([key]) => !own(key) && !QUANTIZER_STATE.test(key)));
-  const wanted = new Set([...(await model.stateDict()).keys()].filter((key) => !own(key)));
-  const missing = [...wanted].filter((key) => !floats.has(key));
-  const unexpected = [...floats.keys()].filter((key) => !wanted.has(key));
-  if (missing.length + unexpected.length > 0) {
-    throw new DataError('initFrom', `${name} is of another model: ${describe(missing, unexpected)}`);
-  }
-  model.loadStateDict(floats, { partial: true });
-}
-
-function describe(missing: readonly string[], unexpected: readonly string[]): string {
-  const part = (what: string, names: readonly string[]) =>
-    names.length === 0
-      ? []
-      : [`${names.length} ${what} (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''})`];
-  return [...part('entries missing', missing), ...part('unknown', unexpected)].join('; ');
-}
-
-/** Gives a bias to every quantized layer that has one in the state but not yet in the model: bias correction adds them. */
-export function adoptBiases(model: Module, state: StateDict): void {
-  for (const [name, layer] of quantLayers(model)) {
-    if (layer.bias !== null || !state.has(`${name}.bias`)) continue;
-    layer.bias = scope(() => new Parameter(full([layer.weight.shape[0]], 0)));
   }
 }

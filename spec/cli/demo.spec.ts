@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Arm } from '../../lib/cli/demo/arm.js';
-import { FULL_PLAN, QUICK_PLAN } from '../../lib/cli/demo/plan.js';
+import { configOf, type DemoPlan, FULL_PLAN, flagsOf, QUICK_PLAN, trainCommandOf } from '../../lib/cli/demo/plan.js';
+import type { QuantizedNetwork } from '../../lib/cli/demo/quantizedNetwork.js';
 import { rowsOf } from '../../lib/cli/demo/rows.js';
-import { storyWork, tellStory } from '../../lib/cli/demo/story.js';
+import { runDemo } from '../../lib/cli/demo/runDemo.js';
 import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
-import { a2q, words } from './a2q.js';
+import { a2q, a2qAll, words } from './a2q.js';
 
 interface Row {
   method: string;
@@ -20,7 +20,7 @@ interface Row {
 
 const QUICK = '--quick --threads 1 --seed 3';
 
-t.test('the whole story, in small', async (t) => {
+t.test('the whole demo, in small', async (t) => {
   const out = join(t.testdir(), 'deep', 'demo');
   const run = await a2q([...words(`demo ${QUICK} --json --out`), out]);
   t.equal(run.code, 0, run.stderr);
@@ -57,6 +57,7 @@ t.test('the whole story, in small', async (t) => {
   t.notMatch(html, /undefined|NaN|\[object/);
   t.equal(html.match(/<th scope="row"/g)?.length, rows.length);
   t.ok(html.includes(`${(100 * rows[1].accuracy).toFixed(2)} %`));
+  t.ok(html.includes('--method a2q+ --acc-bits 9 --init-from runs/float/last.safetensors '), 'the same by hand');
 });
 
 t.test('a folder that cannot be written is refused before training', async (t) => {
@@ -90,33 +91,87 @@ t.test('Ctrl-C leaves what was there', async (t) => {
   t.equal(await readFile(join(out, 'results.json'), 'utf8'), 'of an earlier run');
 });
 
+/** Two steps an epoch, one network of each method. */
+const TINY: DemoPlan = { ...QUICK_PLAN, accumulatorBits: [9], common: { ...QUICK_PLAN.common, trainImages: 64 } };
+
 t.test('work is announced as it is done', async (t) => {
   setBackend(backendNamed('wasm'));
-  const plan = { ...QUICK_PLAN, accumulatorBits: [9], trainImages: 64, testImages: 30, calibrationImages: 32 };
   const done: number[] = [];
   const begun: string[] = [];
-  const { arms } = await tellStory(plan, {
-    onWork: (work) => done.push(work),
+  let work = 0;
+  const { networks, settings } = await runDemo(TINY, {
+    onStart: (all) => {
+      work = all;
+    },
+    onWork: (part) => done.push(part),
     onBegin: (method, bits) => begun.push(`${method} ${bits}`),
   });
-  t.equal(done.at(-1), storyWork(plan));
+  // Four networks of two steps; seven tests of two batches: QAT, A2Q and A2Q+ are each tested twice.
+  t.equal(work, 4 * 2 + 7 * 2);
+  t.equal(done.at(-1), work);
+  t.match(settings, { trainImages: 64, testImages: 64 });
   t.same(begun, ['float null', 'qat null', 'a2q 9', 'a2q+ 9']);
   t.same(
-    arms.map(({ losses }) => losses.length),
+    networks.map(({ losses }) => losses.length),
     [2, 2, 2],
   );
-  for (const { layers, accumulatorBits } of arms) {
+  for (const { layers, accumulatorBits } of networks) {
     for (const { budget, norms } of layers) {
       t.equal(budget === null, accumulatorBits === null);
       t.ok(norms.every((norm) => budget === null || norm <= budget));
     }
   }
-  const again = await tellStory(plan);
-  t.same(again.arms, arms, 'the same seed tells the same story');
+  const again = await runDemo(TINY);
+  t.same(again.networks, networks, 'the same seed gives the same networks');
+});
+
+t.test('its commands give the same networks, tested on the same accumulators', async (t) => {
+  setBackend(backendNamed('wasm'));
+  const folder = t.testdir();
+  const { float, networks } = await runDemo(TINY);
+  const inFolder = (line: string) => words(line.replaceAll('runs/', `${folder}/`)).slice(1);
+  const evaluate = (name: string) =>
+    inFolder(`a2q eval --run runs/${name} --last --limit-batches 2 --json --acc-bits 9`);
+  const lines = [
+    inFolder(trainCommandOf(TINY, 'float', null)),
+    inFolder(trainCommandOf(TINY, 'qat', null)),
+    inFolder(trainCommandOf(TINY, 'a2q+', 9)),
+    evaluate('qat'),
+    evaluate('a2q+-9'),
+  ].map((line) => [...line, '--threads', '1', ...(line[0] === 'train' ? ['--winograd', 'off', '--json'] : [])]);
+  const calls = await a2qAll(lines);
+  const [trained, qat, plus, ...tested] = calls.map(({ code, stdout, stderr }) => {
+    t.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  });
+  t.equal(trained.epochs.at(-1).testMetric, float.accuracy);
+  t.equal(qat.epochs.at(-1).testMetric, networks[0].accuracy);
+  t.equal(plus.epochs.at(-1).testMetric, networks[2].accuracy);
+  for (const [i, network] of [networks[0], networks[2]].entries()) {
+    const [{ accuracy, overflows }] = network.trials;
+    t.equal(tested[i].metric, accuracy);
+    t.match(tested[i].register, { accumulatorBits: 9, overflow: 'wrap', overflows });
+  }
+});
+
+t.test('a plan is flags, and the recipes say the rest', async (t) => {
+  t.equal(
+    trainCommandOf(FULL_PLAN, 'a2q+', 9),
+    'a2q train --model cnn --dataset glyphs --method a2q+ --acc-bits 9 --init-from runs/float/last.safetensors ' +
+      '--epochs 8 --reestimation-images 3000 --out runs/a2q+-9',
+  );
+  t.equal(
+    trainCommandOf({ ...FULL_PLAN, seed: 2 }, 'float', null),
+    'a2q train --model cnn --dataset glyphs --method float --epochs 5 --lr 0.002 --seed 2 --out runs/float',
+  );
+  const config = await configOf(flagsOf(FULL_PLAN, 'qat', null), 'wasm');
+  t.match(config, { weightBits: 4, actBits: 4, accumulatorBits: null, shape: { signed: false, classes: 10 } });
+  t.match(config.start, { heInit: false, epInit: false, reestimationSamples: 3000, calibrationSamples: 1000 });
 });
 
 t.test('rows come by width, all methods side by side', (t) => {
-  const arm = (method: Arm['method'], bits: number | null, trials: Arm['trials']): Arm => ({
+  type Network = QuantizedNetwork;
+  const network = (method: Network['method'], bits: number | null, trials: Network['trials']): Network => ({
     method,
     accumulatorBits: bits,
     accuracy: 0.75,
@@ -130,9 +185,12 @@ t.test('rows come by width, all methods side by side', (t) => {
   });
   const trial = (accumulatorBits: number, overflows: number) => ({ accumulatorBits, overflows, accuracy: 0.25 });
   const rows = rowsOf({
-    plan: FULL_PLAN,
     float: { accuracy: 0.875, sparsity: 0, losses: [] },
-    arms: [arm('qat', null, [trial(12, 0), trial(9, 7)]), arm('a2q', 9, [trial(9, 0)]), arm('a2q', 12, [trial(12, 0)])],
+    networks: [
+      network('qat', null, [trial(12, 0), trial(9, 7)]),
+      network('a2q', 9, [trial(9, 0)]),
+      network('a2q', 12, [trial(12, 0)]),
+    ],
   });
   const common = { accuracy: 0.75, accumulatorAccuracy: 0.25, provedAccBits: 8, sparsity: 0.5 };
   t.same(rows, [

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { a2q, words } from './a2q.js';
+import { a2q, a2qAll, words } from './a2q.js';
 
 const TINY = '--model cnn --dataset glyphs --train-images 200 --batch-size 8 --seed 1 --threads 1';
 
@@ -32,6 +32,29 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
   t.equal(measured.code, 0, measured.stderr);
   t.match(JSON.parse(measured.stdout), { metric: run.best.metric, samples: 40, method: 'a2q+' }, 'as while training');
   t.equal(JSON.parse(measured.stdout).batchesMadeIn, 'worker');
+
+  const [proved, tight, people4] = await a2qAll([
+    words(`eval --run ${quantized} --limit-batches 5 --threads 1 --acc-bits 12 --json`),
+    words(`eval --run ${quantized} --limit-batches 1 --threads 1 --acc-bits 4 --overflow saturate --json`),
+    words(`eval --run ${quantized} --limit-batches 1 --threads 1 --acc-bits 4 --overflow saturate`),
+  ]);
+  t.match(JSON.parse(proved.stdout), { metric: run.best.metric, register: { accumulatorBits: 12, overflows: 0 } });
+  const { register } = JSON.parse(tight.stdout);
+  t.match(register, { accumulatorBits: 4, overflow: 'saturate' });
+  t.same(
+    register.layers.map(({ layer }: { layer: string }) => layer),
+    ['stages.1.conv', 'stages.2.conv'],
+  );
+  t.ok(register.overflows > 0);
+  t.match(people4.stdout, `saturating 4-bit accumulators: ${register.overflows.toLocaleString('en-US')} of`);
+  const refused = await a2qAll([
+    words(`eval --run ${float} --acc-bits 12`),
+    words(`eval --run ${quantized} --overflow wrap`),
+    words(`eval --run ${quantized} --acc-bits 12 --overflow exact`),
+  ]);
+  for (const [i, message] of [/no integers to sum/, /goes with --acc-bits/, /Allowed choices/].entries()) {
+    t.match(refused[i], { code: 2, stderr: message });
+  }
 
   const audited = await a2q(['audit', '--run', quantized, '--json']);
   t.equal(audited.code, 0, audited.stderr);

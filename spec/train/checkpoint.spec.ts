@@ -2,7 +2,13 @@ import t from 'tap';
 import '../../lib/kernels/registry.js';
 import { glyphs } from '../../lib/data/glyphs.js';
 import { DataError } from '../../lib/tensor/errors.js';
-import { decodeCheckpoint, encodeModel, encodeTraining, restoreModel } from '../../lib/train/checkpoint.js';
+import {
+  decodeCheckpoint,
+  decodeWeights,
+  encodeModel,
+  encodeTraining,
+  restoreModel,
+} from '../../lib/train/checkpoint.js';
 import { fit } from '../../lib/train/fit.js';
 import { buildModel } from '../../lib/train/models.js';
 import { makeOptimizer, makeSchedule } from '../../lib/train/recipes.js';
@@ -36,6 +42,19 @@ t.test('everything that training needs is in the file', async (t) => {
   t.same(read.state.get('stages.0.bn.num_batches_tracked')?.data, Int32Array.of(5));
   t.same(read.state.get('stages.0.act.steps')?.data, Int32Array.of(3), 'one past the statistics phase');
   t.ok(read.training?.optimizer.tensors.has('0.first'), 'Adam’s averages');
+});
+
+t.test('what training can start from leaves the state of quantizers out', async (t) => {
+  const float = [...(await buildModel(tinyRun({ method: 'float' })).stateDict()).keys()];
+  t.same([...decodeWeights(bytes, 'last').keys()], float);
+  const { tensors, metadata } = decodeSafetensors(bytes, 'last');
+  const { a2q_quantizers: names, ...earlier } = metadata;
+  t.match(JSON.parse(names ?? ''), ['input', 'stages.0.conv.weight_quant', 'stages.0.act']);
+  const old = encodeSafetensors({ tensors, metadata: earlier });
+  t.same([...decodeWeights(old, 'old').keys()], float, 'earlier versions did not list quantizers');
+  const entry = { shape: [1], data: Float32Array.of(3) };
+  const foreign = encodeSafetensors({ tensors: new Map([['head.value', entry]]), metadata: {} });
+  t.same([...decodeWeights(foreign, 'foreign')], [['head.value', entry]], 'a file of others is taken as it is');
 });
 
 t.test('equal states give equal bytes', async (t) => {

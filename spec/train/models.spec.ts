@@ -2,6 +2,8 @@ import t from 'tap';
 import '../../lib/kernels/registry.js';
 import { noGrad } from '../../lib/autograd/tape.js';
 import { glyphs } from '../../lib/data/glyphs.js';
+import { hiddenLayers } from '../../lib/deploy/simulate.js';
+import { WeightedModule } from '../../lib/nn/layers/weighted.js';
 import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { quantLayers } from '../../lib/quant/layers.js';
 import { zeros } from '../../lib/tensor/create.js';
@@ -52,6 +54,22 @@ t.test('bits and policy reach the layers', async (t) => {
     ['stages.2.conv', 5, 3, 'a2q+', 13],
     ['fc', 8, 8],
   ]);
+});
+
+t.test('layers keep their role, float and quantized', (t) => {
+  for (const name of MODEL_NAMES) {
+    const shape = MODELS[name].kind === 'images' ? pairs : colour;
+    const roles = (['float', 'a2q+'] as const).map((method) => {
+      const model = buildModel({ ...tinyRun(), model: name, method, shape, accumulatorBits: 16 });
+      const layers = model.namedModules().flatMap(([, module]) => (module instanceof WeightedModule ? [module] : []));
+      if (method === 'a2q+') t.same(hiddenLayers(model), [...quantLayers(model)].slice(1, -1), `${name} hidden layers`);
+      model.dispose();
+      return layers.map(({ role }) => role);
+    });
+    const middle = new Array<string>(roles[0].length - 2).fill('hidden');
+    for (const found of roles) t.same(found, ['first', ...middle, 'last'], name);
+  }
+  t.end();
 });
 
 t.test('the seed decides the weights', async (t) => {

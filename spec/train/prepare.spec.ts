@@ -6,7 +6,8 @@ import { activationQuantizers, quantLayers } from '../../lib/quant/layers.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import type { RunConfig } from '../../lib/train/config.js';
 import { buildModel } from '../../lib/train/models.js';
-import { adoptBiases, loadFloatWeights, prepareModel } from '../../lib/train/prepare.js';
+import { PREPARE_STAGES, prepareModel } from '../../lib/train/prepare.js';
+import { adoptBiases, loadFloatWeights, quantizerNames, withoutQuantizers } from '../../lib/train/weights.js';
 import { closeTo } from '../helpers.js';
 import { tinyRun } from './runs.js';
 
@@ -43,7 +44,7 @@ t.test('weights of the checkpoint, scales and norms from those weights', async (
 t.test('EP-init brings every norm under its cap', async (t) => {
   const stages: string[] = [];
   const model = await prepared({}, floatState, stages);
-  t.same(stages, ['EP-init']);
+  t.same(stages, ['weights', 'weight scales', 'EP-init']);
   const w = await data(model, 'stages.1.conv.weight');
   const scales = (await data(model, 'stages.1.conv.weight_quant.d')).map((value) => 2 ** value);
   const cap = (2 ** 10 - 2) / (2 ** 4 - 1);
@@ -61,7 +62,7 @@ t.test('calibration and bias correction, in this order, each to be switched off'
   const stages: string[] = [];
   const all = { calibrationSamples: 20, biasCorrection: true };
   const model = await prepared(all, floatState, stages);
-  t.same(stages, ['EP-init', 'activation calibration', 'bias correction']);
+  t.same(stages, ['weights', 'weight scales', 'EP-init', 'activation calibration', 'bias correction']);
   t.ok([...activationQuantizers(model)].every(([, quantizer]) => quantizer.learned));
   t.ok(
     [...quantLayers(model)].every(([, layer]) => layer.bias !== null),
@@ -77,6 +78,38 @@ t.test('calibration and bias correction, in this order, each to be switched off'
     [...activationQuantizers(plain)].some(([, quantizer]) => quantizer.learned),
     'the statistics phase is to come',
   );
+});
+
+t.test('batch norms are re-estimated before calibration, and take the place of their biases', async (t) => {
+  const stages: string[] = [];
+  const all = { reestimationSamples: 20, calibrationSamples: 20, biasCorrection: true };
+  const model = await prepared(all, floatState, stages);
+  t.same(stages, [
+    ...['weights', 'weight scales', 'EP-init'],
+    ...['batch-norm re-estimation', 'activation calibration', 'bias correction'],
+  ]);
+  t.same(
+    [...quantLayers(model)].map(([, layer]) => layer.bias !== null),
+    [false, false, false, true],
+    'only layers that had a bias have one',
+  );
+  const mean = await data(model, 'stages.1.bn.running_mean');
+  t.ok(mean.some((value) => value !== 0) && mean.every(Number.isFinite));
+  t.ok([...activationQuantizers(model)].every(([, quantizer]) => quantizer.learned));
+});
+
+t.test('a float model is only given weights', async (t) => {
+  const stages: string[] = [];
+  const start = { ...tinyRun().start, heInit: true, reestimationSamples: 20, calibrationSamples: 20 };
+  const config = tinyRun({ method: 'float', start });
+  await prepareModel(buildModel(config), config, null, dataset, { onStage: (stage) => stages.push(stage) });
+  t.same(stages, ['He initialization']);
+});
+
+t.test('every stage has a name of its own and says what it does', (t) => {
+  t.equal(new Set(PREPARE_STAGES.map(({ name }) => name)).size, PREPARE_STAGES.length);
+  for (const { about } of PREPARE_STAGES) t.match(about, /^[A-Z].*\.$/);
+  t.end();
 });
 
 t.test('a signal ends calibration between two batches', async (t) => {
@@ -96,8 +129,12 @@ t.test('a quantized checkpoint gives its weights; quantizers start anew', async 
   t.same(await data(model, 'stages.2.conv.bias'), Array.from(state.get('stages.2.conv.bias')?.data ?? []));
   t.notOk([...activationQuantizers(model)].some(([, quantizer]) => quantizer.learned));
   const float = buildModel(tinyRun({ method: 'float' }));
-  const plain = await (await prepared({}, floatState)).stateDict();
-  await loadFloatWeights(float, plain, 'source');
+  const quantized = await prepared({}, floatState);
+  const plain = await quantized.stateDict();
+  await t.rejects(loadFloatWeights(float, plain, 'source'), {
+    message: /18 unknown \(input\.value, input\.running_threshold/,
+  });
+  await loadFloatWeights(float, withoutQuantizers(quantizerNames(quantized), plain), 'source');
   t.same(await data(float, 'stages.2.conv.weight'), Array.from(plain.get('stages.2.conv.weight')?.data ?? []));
 });
 

@@ -21,7 +21,10 @@ export function tinyRun(more: Partial<RunConfig> = {}): RunConfig {
     freezeNorms: null,
     seed: 5,
     limitBatches: 5,
-    start: { initFrom: null, heInit: false, epInit: true, calibrationSamples: 0, biasCorrection: false },
+    start: {
+      ...{ initFrom: null, heInit: false, epInit: true },
+      ...{ reestimationSamples: 0, calibrationSamples: 0, biasCorrection: false },
+    },
     backend: 'wasm',
     ...more,
   };

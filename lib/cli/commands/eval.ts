@@ -1,19 +1,26 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type Batchable, madeIn, release } from '../../data/batchSource.js';
-import { evaluate } from '../../train/evaluate.js';
+import type { Overflow } from '../../deploy/accumulator/register.js';
+import { type LayerTally, withAccumulators } from '../../deploy/simulate.js';
+import type { Module } from '../../nn/module.js';
+import type { Method } from '../../quant/policy.js';
+import type { RunConfig } from '../../train/config.js';
+import { type EvaluateOptions, evaluate } from '../../train/evaluate.js';
 import { locateData } from '../../train/node/datasets.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import { taskOf } from '../../train/task.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { formatMetric, Output } from '../output.js';
-import { makeProgress } from '../progress.js';
+import { makeProgress, type Progress } from '../progress.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
-import { asUsage, integer } from '../usage.js';
+import { asUsage, integer, UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly batchSize?: number;
   readonly limitBatches?: number;
+  readonly accBits?: number;
+  readonly overflow?: Overflow;
   readonly json?: boolean;
 }
 
@@ -22,6 +29,10 @@ export function evalCommand(): Command {
   return addBackendOptions(addDataOptions(addSubjectOptions(command)))
     .option('--batch-size <n>', 'images at a time (default: as in training)', integer(1))
     .option('--limit-batches <n>', 'stop after n batches', integer(1))
+    .option('--acc-bits <P>', 'sum hidden layers in registers of P bits, and count what does not fit', integer(2, 32))
+    .addOption(
+      new Option('--overflow <mode>', 'what a register does then (default: wrap)').choices(['wrap', 'saturate']),
+    )
     .option('--json', 'machine-readable output')
     .action(evaluateModel);
 }
@@ -32,39 +43,84 @@ async function evaluateModel(flags: Flags): Promise<void> {
   const backend = await useBackend(flags);
   const { model, checkpoint } = await loadSubject(path);
   const { config, best } = checkpoint;
+  checkRegister(flags, config.method);
   const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
   const progress = makeProgress();
   let dataset: Batchable | null = null;
   try {
     progress.say(`reading ${config.dataset.name}/test`);
-    dataset = await openBatches(source, 'test', { prefetch: flags.prefetch });
-    const task = taskOf(dataset);
+    const test = await openBatches(source, 'test', { prefetch: flags.prefetch });
+    dataset = test;
+    const task = taskOf(test);
     const start = performance.now();
-    let begun = false;
-    const { loss, metric, samples } = await evaluate(model, dataset, task, {
-      batchSize: flags.batchSize ?? config.batchSize,
-      ...(flags.limitBatches === undefined ? {} : { limitBatches: flags.limitBatches }),
-      onBatch(done, total) {
-        if (!begun) progress.begin('testing', total);
-        begun = true;
-        progress.update(done);
-      },
-    });
+    const options = evaluateOptions(flags, config, progress);
+    const measured = await onRegister(flags, model, () => evaluate(model, test, task, options));
+    const { loss, metric, samples } = measured.result;
     const seconds = (performance.now() - start) / 1000;
     const { model: name, method, weightBits, actBits, accumulatorBits } = config;
     progress.end();
-    out.say(
-      `${task.metric} ${formatMetric(task.metric, metric)} on ${samples} images of ${dataset.name}; loss ${loss.toPrecision(5)}`,
-    );
+    const found = `${task.metric} ${formatMetric(task.metric, metric)}`;
+    out.say(`${found} on ${samples} images of ${test.name}; loss ${loss.toPrecision(5)}`);
+    if (measured.register) out.say(describeRegister(measured.register));
     out.result({
       checkpoint: path,
       epoch: best?.epoch ?? null,
-      ...{ model: name, dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
-      ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(dataset) },
+      ...{ model: name, dataset: test.name, method, weightBits, actBits, accumulatorBits },
+      ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(test) },
+      register: measured.register,
     });
   } finally {
     if (dataset) release(dataset);
     progress.end();
     model.dispose();
   }
+}
+
+function evaluateOptions({ batchSize, limitBatches }: Flags, config: RunConfig, progress: Progress): EvaluateOptions {
+  let begun = false;
+  return {
+    batchSize: batchSize ?? config.batchSize,
+    limitBatches: limitBatches ?? null,
+    onBatch(done, total) {
+      if (!begun) progress.begin('testing', total);
+      begun = true;
+      progress.update(done);
+    },
+  };
+}
+
+/** The registers the hidden layers were summed in, and what happened there. */
+interface RegisterReport {
+  readonly accumulatorBits: number;
+  readonly overflow: Overflow;
+  readonly overflows: number;
+  readonly layers: readonly LayerTally[];
+}
+
+/** @throws UsageError if there is nothing to sum in registers */
+function checkRegister({ accBits, overflow }: Flags, method: Method): void {
+  if (accBits === undefined && overflow !== undefined) throw new UsageError('--overflow goes with --acc-bits');
+  if (accBits !== undefined && method === 'float') {
+    throw new UsageError('--acc-bits: a float model has no integers to sum');
+  }
+}
+
+/** Evaluates as asked for: as training sees the model, or with its hidden layers summed in P-bit registers. */
+async function onRegister<T>(
+  { accBits, overflow = 'wrap' }: Flags,
+  model: Module,
+  work: () => Promise<T>,
+): Promise<{ result: T; register: RegisterReport | null }> {
+  if (accBits === undefined) return { result: await work(), register: null };
+  const { result, overflows, layers } = await withAccumulators(model, { accumulatorBits: accBits, overflow }, work);
+  return { result, register: { accumulatorBits: accBits, overflow, overflows, layers } };
+}
+
+function describeRegister({ accumulatorBits, overflow, overflows, layers }: RegisterReport): string {
+  const count = (value: number) => value.toLocaleString('en-US');
+  const sums = layers.reduce((total, each) => total + each.sums, 0);
+  const where = layers.flatMap((each) => (each.overflows === 0 ? [] : [`${each.layer} ${count(each.overflows)}`]));
+  const what = `${overflow === 'wrap' ? 'wrapping' : 'saturating'} ${accumulatorBits}-bit accumulators`;
+  const which = where.length > 0 ? ` (${where.join(', ')})` : '';
+  return `${what}: ${count(overflows)} of ${count(sums)} partial sums overflowed${which}`;
 }

@@ -1,59 +1,65 @@
-/** Everything that is decided before the demo starts; the same for every method. */
+import type { Method } from '../../quant/policy.js';
+import type { RunConfig } from '../../train/config.js';
+import { inspectData, locateData } from '../../train/node/datasets.js';
+import { datasetConfig, runConfig, type TrainFlags } from '../trainFlags.js';
+
+/** Everything that is decided before the demo starts: what it would tell `a2q train`, run after run. */
 export interface DemoPlan {
   /** Seeds weights, order and augmentation; the test images do not depend on it. */
   readonly seed: number;
-  /** Channels of the network's convolutions; the first is not constrained. */
-  readonly widths: readonly number[];
-  /** M and N of the hidden layers. */
-  readonly weightBits: number;
-  readonly actBits: number;
   /** Every P, widest first. */
   readonly accumulatorBits: readonly number[];
-  /** Images in an epoch of training; each epoch draws new ones. */
-  readonly trainImages: number;
-  /** Images held out to measure accuracy. */
-  readonly testImages: number;
-  /** Training images that set the activation thresholds of a quantized network. */
-  readonly calibrationImages: number;
-  readonly batchSize: number;
-  readonly weightDecay: number;
-  /** Training of the float network. */
-  readonly float: Stint;
-  /** Fine-tuning of every quantized network. */
-  readonly fineTune: Stint;
+  /** Flags of every run. */
+  readonly common: TrainFlags;
+  /** Flags of the float network. */
+  readonly float: TrainFlags;
+  /** Flags of every quantized network, all of which start from the float one. */
+  readonly quantized: TrainFlags;
 }
 
-/** A stretch of training: Adam, its learning rate falling to zero along a half cosine. */
-export interface Stint {
-  readonly epochs: number;
-  readonly learningRate: number;
-}
-
-/** The story as `npm start` tells it. */
+/** The demo as `npm start` runs it; what is not said here is said by the recipes of `a2q train`. */
 export const FULL_PLAN: DemoPlan = {
   seed: 0,
-  widths: [8, 16, 32],
-  weightBits: 4,
-  actBits: 4,
-  accumulatorBits: [10, 9, 8],
-  trainImages: 10_000,
-  testImages: 4000,
-  calibrationImages: 1000,
-  batchSize: 64,
-  weightDecay: 1e-5,
-  float: { epochs: 5, learningRate: 2e-3 },
-  fineTune: { epochs: 4, learningRate: 1e-3 },
+  accumulatorBits: [11, 10, 9],
+  common: { model: 'cnn', dataset: 'glyphs' },
+  float: { epochs: 5, lr: 2e-3 },
+  quantized: { epochs: 8, reestimationImages: 3000 },
 };
 
-/** Every step of the story in seconds, on so little data that the numbers mean nothing. */
+/** Every step of the demo in seconds, on so little data that the numbers mean nothing. */
 export const QUICK_PLAN: DemoPlan = {
   ...FULL_PLAN,
-  widths: [4, 6, 8],
   accumulatorBits: [12, 9],
-  trainImages: 128,
-  testImages: 64,
-  calibrationImages: 32,
-  batchSize: 32,
-  float: { epochs: 1, learningRate: 5e-3 },
-  fineTune: { epochs: 1, learningRate: 1e-3 },
+  common: { ...FULL_PLAN.common, trainImages: 128, batchSize: 32, limitBatches: 2 },
+  float: { epochs: 1, lr: 5e-3 },
+  quantized: { epochs: 1, reestimationImages: 64, calibrationImages: 32 },
 };
+
+/** Where its commands put the float network; its last epoch, not the one that is best on the test images. */
+const FLOAT_RUN = 'runs/float/last.safetensors';
+
+/** What `a2q train` would be told for one network. @param accumulatorBits P; null for none */
+export function flagsOf(plan: DemoPlan, method: Method, accumulatorBits: number | null): TrainFlags {
+  return {
+    ...plan.common,
+    method,
+    ...(accumulatorBits === null ? {} : { accBits: accumulatorBits }),
+    ...(method === 'float' ? plan.float : { initFrom: FLOAT_RUN, ...plan.quantized }),
+    ...(plan.seed === 0 ? {} : { seed: plan.seed }),
+  };
+}
+
+/** The command that trains the same network, to the same bits. */
+export function trainCommandOf(plan: DemoPlan, method: Method, accumulatorBits: number | null): string {
+  const name = accumulatorBits === null ? `runs/${method}` : `runs/${method}-${accumulatorBits}`;
+  const flags = Object.entries({ ...flagsOf(plan, method, accumulatorBits), out: name });
+  const dashed = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `a2q train ${flags.map(([key, value]) => `--${dashed(key)} ${value}`).join(' ')}`;
+}
+
+/** The configuration `a2q train` would make of the same flags. @param backend its name */
+export async function configOf(flags: TrainFlags, backend: string): Promise<RunConfig> {
+  const dataset = datasetConfig(flags, null);
+  const shape = await inspectData(await locateData(dataset, undefined));
+  return runConfig(flags, null, { dataset, shape }, backend);
+}

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Method } from '../../quant/policy.js';
 import { percent } from '../output.js';
-import type { Story } from './story.js';
+import type { DemoResults } from './runDemo.js';
 
 /** One line of the demo's table and of `results.json`. */
 export interface DemoRow {
@@ -30,8 +30,8 @@ export const METHOD_LABELS: Readonly<Record<Method, string>> = {
 };
 
 /** The table: the float network, then every P, widest first, with all methods side by side. */
-export function rowsOf({ float, arms }: Story): DemoRow[] {
-  const widths = [...new Set(arms.flatMap(({ trials }) => trials.map(({ accumulatorBits }) => accumulatorBits)))];
+export function rowsOf({ float, networks }: Pick<DemoResults, 'float' | 'networks'>): DemoRow[] {
+  const widths = [...new Set(networks.flatMap(({ trials }) => trials.map(({ accumulatorBits }) => accumulatorBits)))];
   const first: DemoRow = {
     method: 'float',
     accBits: null,
@@ -44,7 +44,7 @@ export function rowsOf({ float, arms }: Story): DemoRow[] {
   const rest = widths
     .sort((a, b) => b - a)
     .flatMap((width) =>
-      arms.flatMap(({ method, accuracy, safeBits, sparsity, trials }): DemoRow[] =>
+      networks.flatMap(({ method, accuracy, safeBits, sparsity, trials }): DemoRow[] =>
         trials
           .filter(({ accumulatorBits }) => accumulatorBits === width)
           .map((trial) => ({

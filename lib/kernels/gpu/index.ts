@@ -10,8 +10,8 @@ import { GPU_MODES, type GpuMode } from './modes.js';
 import { moveKernels } from './moves.js';
 import { fillIntegers, join, split } from './planes.js';
 import { productKernels } from './product.js';
-import { differ, finish, race } from './race.js';
 import { reductionKernels } from './reduction.js';
+import { differ, finish, timeVariants } from './timeVariants.js';
 import { type Choice, Tuner } from './tuner.js';
 import { VARIANTS, type VariantChoice } from './variants.js';
 import { type AdapterInfo, findAdapter, isSoftware } from './webgpu.js';
@@ -69,11 +69,11 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   const gpuJs = await loadGpuJs();
   const { kernelClass, adapter: found } = await available(gpuJs, mode);
   const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
-  const referee = {
-    race: (contestants: readonly (() => Content)[]) => race(machine, contestants),
+  const timer = {
+    time: (variants: readonly (() => Content)[]) => timeVariants(machine, variants),
     differ: (a: Content, b: Content) => differ(machine, a, b),
   };
-  const tuner = new Tuner(referee, variant);
+  const tuner = new Tuner(timer, variant);
   const { fill, ...elementwise } = elementwiseKernels(machine);
   const backend: GpuBackend = {
     ...memoryOf(machine),

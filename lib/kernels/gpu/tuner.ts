@@ -1,5 +1,5 @@
 import type { Content } from './content.js';
-import type { Lap } from './race.js';
+import type { TimedResult } from './timeVariants.js';
 import type { Variant, VariantChoice } from './variants.js';
 
 /** One way to compute an op; the content it makes belongs to the caller. */
@@ -19,9 +19,9 @@ export interface Choice {
   readonly note?: string;
 }
 
-/** Who times contestants, and compares what they made. */
-export interface Referee {
-  race(contestants: readonly (() => Content)[]): Promise<readonly Lap[]>;
+/** Who times variants, and compares what they made. */
+export interface VariantTimer {
+  time(variants: readonly (() => Content)[]): Promise<readonly TimedResult[]>;
   differ(a: Content, b: Content): Promise<boolean>;
 }
 
@@ -48,14 +48,14 @@ export function available(
  * on what is fastest: where variants differ in so much as a bit, the preferred one stays.
  */
 export class Tuner {
-  readonly #race: Referee['race'];
-  readonly #differ: Referee['differ'];
+  readonly #time: VariantTimer['time'];
+  readonly #differ: VariantTimer['differ'];
   readonly #policy: VariantChoice;
   readonly #choices = new Map<string, Choice>();
   readonly #measuring = new Set<Promise<void>>();
 
-  constructor({ race, differ }: Referee, policy: VariantChoice) {
-    this.#race = race;
+  constructor({ time, differ }: VariantTimer, policy: VariantChoice) {
+    this.#time = time;
     this.#differ = differ;
     this.#policy = policy;
   }
@@ -83,15 +83,15 @@ export class Tuner {
     const known = this.#choices.get(op);
     if (known) return named(known.variant).run();
     this.#choices.set(op, { op, variant: preferred.variant, times: null });
-    const contestants = candidates.filter((each) => each !== plain || work <= PLAIN_AT_MOST);
+    const variants = candidates.filter((each) => each !== plain || work <= PLAIN_AT_MOST);
     const result = preferred.run();
-    if (contestants.length > 1) this.#begin(op, preferred, inputs, contestants);
+    if (variants.length > 1) this.#begin(op, preferred, inputs, variants);
     return result;
   }
 
-  #begin(op: string, preferred: Candidate, inputs: readonly Content[], contestants: readonly Candidate[]): void {
+  #begin(op: string, preferred: Candidate, inputs: readonly Content[], variants: readonly Candidate[]): void {
     for (const each of inputs) each.hold();
-    const measuring = this.#measure(op, preferred, contestants)
+    const measuring = this.#measure(op, preferred, variants)
       .catch((cause: unknown) => {
         const note = `not measured: ${cause instanceof Error ? cause.message : cause}`;
         this.#choices.set(op, { op, variant: preferred.variant, times: null, note });
@@ -103,21 +103,21 @@ export class Tuner {
     this.#measuring.add(measuring);
   }
 
-  async #measure(op: string, preferred: Candidate, contestants: readonly Candidate[]): Promise<void> {
-    const laps = await this.#race(contestants.map(({ run }) => run));
-    const standard = laps[contestants.indexOf(preferred)].content;
+  async #measure(op: string, preferred: Candidate, variants: readonly Candidate[]): Promise<void> {
+    const results = await this.#time(variants.map(({ run }) => run));
+    const standard = results[variants.indexOf(preferred)].content;
     const times: Partial<Record<Variant, number>> = {};
     let best = preferred.variant;
     let differing: Variant | null = null;
     try {
-      for (const [i, { variant }] of contestants.entries()) {
-        const { content, milliseconds } = laps[i];
+      for (const [i, { variant }] of variants.entries()) {
+        const { content, milliseconds } = results[i];
         times[variant] = milliseconds;
         if (await this.#differ(content, standard)) differing = variant;
         else if (milliseconds < (times[best] ?? Number.POSITIVE_INFINITY)) best = variant;
       }
     } finally {
-      for (const { content } of laps) content.release();
+      for (const { content } of results) content.release();
     }
     const note = differing && `${differing} differs in last bits here, so ${preferred.variant} stays`;
     this.#choices.set(op, note ? { op, variant: preferred.variant, times, note } : { op, variant: best, times });

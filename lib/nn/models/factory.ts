@@ -1,9 +1,9 @@
 import type { ConvOptions, Pair } from '../../autograd/imageOps.js';
 import type { Join } from '../layers/chain.js';
+import type { LayerRole } from '../layers/weighted.js';
 import type { Module } from '../module.js';
 
-/** Where a layer stands; quantization policies treat the ends of a network apart from its middle. */
-export type LayerRole = 'first' | 'hidden' | 'last';
+export type { LayerRole };
 
 /** What a model says about one of its layers. */
 export interface LayerOptions {

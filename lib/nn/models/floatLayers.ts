@@ -21,11 +21,12 @@ class Add extends Module implements Join {
 export function floatLayers(random: Random): LayerFactory {
   return {
     input: ({ signed }) => (signed ? new Identity() : new ReLU()),
-    conv2d: (inChannels, outChannels, kernel, { role: _, input: __, ...options }) =>
+    conv2d: (inChannels, outChannels, kernel, { input: _, ...options }) =>
       new Conv2d(inChannels, outChannels, kernel, { ...options, random }),
-    resizeConv2d: (inChannels, outChannels, kernel, factor, { bias = true }) =>
-      new ResizeConv2d(inChannels, outChannels, kernel, factor, { bias, random }),
-    linear: (inFeatures, outFeatures, { bias = true }) => new Linear(inFeatures, outFeatures, { bias, random }),
+    resizeConv2d: (inChannels, outChannels, kernel, factor, { input: _, ...options }) =>
+      new ResizeConv2d(inChannels, outChannels, kernel, factor, { ...options, random }),
+    linear: (inFeatures, outFeatures, { input: _, ...options }) =>
+      new Linear(inFeatures, outFeatures, { ...options, random }),
     relu: () => new ReLU(),
     add: () => new Add(),
   };

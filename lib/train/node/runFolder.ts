@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import type { MadeIn } from '../../data/batchSource.js';
 import { readBytes } from '../../data/node/files.js';
-import type { StateDict } from '../../nn/module.js';
 import { DataError } from '../../tensor/errors.js';
-import { decodeCheckpoint, type ModelCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint, decodeWeights, type ModelCheckpoint } from '../checkpoint.js';
 import { parseConfigText, type RunConfig } from '../config.js';
-import { decodeSafetensors } from '../safetensors.js';
+import type { NamedState } from '../prepare.js';
 import { fileExists, readTextIfAny, writeAtomic } from './files.js';
 
 /** The files of a run. */
@@ -94,12 +93,12 @@ export async function runCheckpointPath(folder: string, which: 'best' | 'last' =
 }
 
 /**
- * The tensors of any safetensors file, or of the best checkpoint of a run's folder: what training can start from.
+ * Weights, biases and norms of any safetensors file, or of the best checkpoint of a run's folder: what training can
+ * start from. Of a checkpoint of ours the state of quantizers is left out.
  * @throws DataError naming what is missing or damaged
  */
-export async function readWeights(fileOrFolder: string): Promise<{ state: StateDict; name: string }> {
+export async function readWeights(fileOrFolder: string): Promise<NamedState> {
   const isRun = await holdsRun(fileOrFolder);
   const name = isRun ? await runCheckpointPath(fileOrFolder) : fileOrFolder;
-  const { tensors } = decodeSafetensors(await readBytes('initFrom', name), name);
-  return { state: new Map([...tensors].filter(([key]) => !key.includes('/'))), name };
+  return { state: decodeWeights(await readBytes('initFrom', name), name), name };
 }

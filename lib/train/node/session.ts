@@ -8,7 +8,7 @@ import { type Best, encodeModel, encodeTraining, type TrainingState } from '../c
 import type { RunConfig } from '../config.js';
 import { evaluate } from '../evaluate.js';
 import { type EpochReport, fit, type Position, type StepReport } from '../fit.js';
-import { makeSchedule } from '../recipes.js';
+import { fitSettings } from '../fitSettings.js';
 import type { Task } from '../task.js';
 import type { DataSource } from './datasets.js';
 import { writeAtomic } from './files.js';
@@ -81,18 +81,12 @@ export class Session {
     const device = currentDevice();
     resetPeak(device);
     const { position, interrupted } = await fit({
+      ...fitSettings(config),
       model,
       optimizer,
       task,
       dataset,
       start,
-      schedule: makeSchedule(config.schedule, config.epochs),
-      batchSize: config.batchSize,
-      epochs: config.epochs,
-      seed: config.seed,
-      penaltyWeight: config.penaltyWeight,
-      freezeNorms: config.freezeNorms,
-      ...this.#limit(),
       ...(signal ? { signal } : {}),
       onStep: (report) => {
         this.#peakBytes = Math.max(this.#peakBytes ?? 0, memory(device).peakBytes);
@@ -109,17 +103,12 @@ export class Session {
     return { log, best, position, interrupted, batchesMadeIn: madeIn(dataset), peakBytes };
   }
 
-  #limit(): { limitBatches?: number } {
-    const { limitBatches } = this.options.config;
-    return limitBatches === null ? {} : { limitBatches };
-  }
-
   /** Tests, then writes log, best model and checkpoint, in this order: the checkpoint says which lines count. */
   async #endEpoch(report: EpochReport, next: Position, batchesMadeIn: MadeIn): Promise<void> {
     const { folder, config, backend, signal, events = {} } = this.options;
     const result = await evaluate(this.model, this.test, this.task, {
       batchSize: config.batchSize,
-      ...this.#limit(),
+      limitBatches: config.limitBatches,
       ...(signal ? { signal } : {}),
       onBatch: (done, total) => events.onEvaluate?.(done, total),
     });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Content } from '../../../lib/kernels/gpu/content.js';
-import { available, type Candidate, type Referee, Tuner } from '../../../lib/kernels/gpu/tuner.js';
+import { available, type Candidate, Tuner, type VariantTimer } from '../../../lib/kernels/gpu/tuner.js';
 import type { Variant } from '../../../lib/kernels/gpu/variants.js';
 
 const LARGE = 2 ** 23;
@@ -17,12 +17,12 @@ function counter() {
   return { alive, make };
 }
 
-/** A race without a device: every variant takes the time told, and gives the number told. */
-function fakeReferee(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
+/** A measurement without a device: every variant takes the time told, and gives the number told. */
+function fakeTimer(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
   const raced: string[][] = [];
-  const referee: Referee = {
-    async race(contestants: readonly (() => Content)[]) {
-      const results = contestants.map((run) => run());
+  const timer: VariantTimer = {
+    async time(variants: readonly (() => Content)[]) {
+      const results = variants.map((run) => run());
       raced.push(results.map(({ value }) => String(value).split(' ')[0]));
       return results.map((content) => ({
         milliseconds: milliseconds[String(content.value).split(' ')[0] as Variant] ?? 1,
@@ -31,7 +31,7 @@ function fakeReferee(milliseconds: Readonly<Partial<Record<Variant, number>>>) {
     },
     differ: async (a: Content, b: Content) => String(a.value).split(' ')[1] !== String(b.value).split(' ')[1],
   };
-  return { referee, raced };
+  return { timer, raced };
 }
 
 function candidates(make: (value: unknown) => Content, numbers: Readonly<Partial<Record<Variant, string>>> = {}) {
@@ -50,8 +50,8 @@ const taken = (content: Content): string => {
 
 t.test('the fastest is taken from its measurement on, and nothing is measured twice', async (t) => {
   const { alive, make } = counter();
-  const { referee, raced } = fakeReferee({ row: 3, square: 2, plain: 1 });
-  const tuner = new Tuner(referee, 'measured');
+  const { timer, raced } = fakeTimer({ row: 3, square: 2, plain: 1 });
+  const tuner = new Tuner(timer, 'measured');
   const input = make('input');
   const run = () => taken(tuner.run('op', LARGE, [input], candidates(make)));
   t.equal(run(), 'row', 'the preferred one, while measuring');
@@ -67,8 +67,8 @@ t.test('the fastest is taken from its measurement on, and nothing is measured tw
 
 t.test('small ops may be best plain; trifles always are', async (t) => {
   const { make } = counter();
-  const { referee, raced } = fakeReferee({ row: 3, square: 2, plain: 1 });
-  const tuner = new Tuner(referee, 'measured');
+  const { timer, raced } = fakeTimer({ row: 3, square: 2, plain: 1 });
+  const tuner = new Tuner(timer, 'measured');
   t.equal(taken(tuner.run('small', 2 ** 20, [], candidates(make))), 'row');
   await tuner.settled();
   t.equal(taken(tuner.run('small', 2 ** 20, [], candidates(make))), 'plain');
@@ -78,7 +78,7 @@ t.test('small ops may be best plain; trifles always are', async (t) => {
 
 t.test('where bits differ the preferred one stays: numbers never depend on what is fastest', async (t) => {
   const { alive, make } = counter();
-  const tuner = new Tuner(fakeReferee({ row: 3, square: 2 }).referee, 'measured');
+  const tuner = new Tuner(fakeTimer({ row: 3, square: 2 }).timer, 'measured');
   const run = () => taken(tuner.run('op', LARGE, [], candidates(make, { square: 'other' })));
   run();
   await tuner.settled();
@@ -89,9 +89,9 @@ t.test('where bits differ the preferred one stays: numbers never depend on what 
 
 t.test('a failed measurement is said, and the preferred one stays', async (t) => {
   const { alive, make } = counter();
-  const { referee: sound } = fakeReferee({});
-  const referee: Referee = { ...sound, race: () => Promise.reject(new Error('no room')) };
-  const tuner = new Tuner(referee, 'measured');
+  const { timer: sound } = fakeTimer({});
+  const timer: VariantTimer = { ...sound, time: () => Promise.reject(new Error('no room')) };
+  const tuner = new Tuner(timer, 'measured');
   const input = make('input');
   const run = () => taken(tuner.run('op', LARGE, [input], candidates(make)));
   run();
@@ -104,14 +104,14 @@ t.test('a failed measurement is said, and the preferred one stays', async (t) =>
 
 t.test('a variant can be demanded; ops that lack it run plain', async (t) => {
   const { make } = counter();
-  const { referee, raced } = fakeReferee({});
+  const { timer, raced } = fakeTimer({});
   for (const [policy, want] of [
     ['plain', 'plain'],
     ['square', 'square'],
     ['column', 'plain'],
     ['channels', 'plain'],
   ] as const) {
-    const tuner = new Tuner(referee, policy);
+    const tuner = new Tuner(timer, policy);
     t.equal(taken(tuner.run('op', LARGE, [], candidates(make))), want);
     await tuner.settled();
   }

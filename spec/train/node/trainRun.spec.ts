@@ -148,8 +148,8 @@ t.test('the log and the best epoch', async (t) => {
       onEpoch: ({ epoch }, isBest) => seen.push(`epoch ${epoch}${isBest ? ' best' : ''}`),
     },
   });
-  t.same(seen.slice(0, 4), ['reading glyphs/train', 'reading glyphs/test', 'EP-init', 'start 0 of 5']);
-  t.equal(seen[4], 'epoch 0 best');
+  t.same(seen.slice(0, 5), ['reading glyphs/train', 'reading glyphs/test', 'weight scales', 'EP-init', 'start 0 of 5']);
+  t.equal(seen[5], 'epoch 0 best');
   t.same(await readLog(folder), log);
   t.same(
     log.map(({ epoch, step, learningRate, metricName, backend }) => ({

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { METHOD_LABELS } from '../rows.js';
-import type { Story } from '../story.js';
+import type { DemoResults } from '../runDemo.js';
 import { INK, METHOD_SCALE, PLOT_WIDTH } from './theme.js';
 
 /** A channel with its norm, or the cap that the norms of a method must stay under. */
@@ -21,8 +21,8 @@ const GOLDEN = 0.618034;
 const TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 
 /** ‖q‖₁ of every hidden channel against the cap of its method, for every P, widest first. */
-export function budgetChart(story: Story): TopLevelSpec {
-  const marks = marksOf(story);
+export function budgetChart(results: DemoResults): TopLevelSpec {
+  const marks = marksOf(results);
   const top = 1.25 * Math.max(...marks.map(({ norm }) => norm));
   const x = {
     field: 'label',
@@ -39,10 +39,10 @@ export function budgetChart(story: Story): TopLevelSpec {
     axis: { values: TICKS.filter((tick) => tick <= top) },
   };
   const color = { field: 'label', type: 'nominal' as const, scale: METHOD_SCALE, legend: null };
-  const width = Math.floor(PLOT_WIDTH / story.plan.accumulatorBits.length) - 18;
+  const width = Math.floor(PLOT_WIDTH / results.plan.accumulatorBits.length) - 18;
   return {
     data: { values: marks },
-    facet: { column: { field: 'panel', type: 'ordinal', sort: story.plan.accumulatorBits.map(panelOf) } },
+    facet: { column: { field: 'panel', type: 'ordinal', sort: results.plan.accumulatorBits.map(panelOf) } },
     spacing: 18,
     spec: {
       width,
@@ -73,9 +73,9 @@ export function budgetChart(story: Story): TopLevelSpec {
   };
 }
 
-function marksOf({ plan, arms }: Story): Mark[] {
+function marksOf({ plan, networks }: DemoResults): Mark[] {
   return plan.accumulatorBits.flatMap((accBits) =>
-    arms
+    networks
       .filter(({ accumulatorBits }) => accumulatorBits === null || accumulatorBits === accBits)
       .flatMap(({ method, layers }) => {
         const label = METHOD_LABELS[method];

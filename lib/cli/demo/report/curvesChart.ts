@@ -1,16 +1,16 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { METHOD_LABELS } from '../rows.js';
-import type { Story } from '../story.js';
+import type { DemoResults } from '../runDemo.js';
 import { colourOf, PLOT_WIDTH } from './theme.js';
 
 /** Points a curve is drawn with. */
 const POINTS = 50;
 
 /** Loss of every network along its training; fine-tuning beside the float network it started from. */
-export function curvesChart({ plan, float, arms }: Story): TopLevelSpec {
+export function curvesChart({ plan, float, networks }: DemoResults): TopLevelSpec {
   const curves = [
     { panel: METHOD_LABELS.float, colour: colourOf('float'), name: '', losses: float.losses, rank: 0 },
-    ...arms.map(({ method, accumulatorBits, losses }) => ({
+    ...networks.map(({ method, accumulatorBits, losses }) => ({
       panel: METHOD_LABELS[method],
       colour: colourOf(method),
       name: accumulatorBits === null ? '' : `P = ${accumulatorBits}`,

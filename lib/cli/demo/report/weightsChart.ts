@@ -1,21 +1,21 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { percent } from '../../output.js';
-import type { Arm } from '../arm.js';
+import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import { METHOD_LABELS } from '../rows.js';
-import type { Story } from '../story.js';
+import type { DemoResults } from '../runDemo.js';
 import { INK, METHOD_SCALE, PLOT_WIDTH } from './theme.js';
 
-/** The arms a chart for the narrowest P shows: QAT, which knows no P, and those trained for it. */
-export function narrowestArms({ plan, arms }: Story): Arm[] {
+/** The networks a chart for the narrowest P shows: QAT, which knows no P, and those trained for it. */
+export function narrowestNetworks({ plan, networks }: DemoResults): QuantizedNetwork[] {
   const narrowest = Math.min(...plan.accumulatorBits);
-  return arms.filter(({ accumulatorBits }) => accumulatorBits === null || accumulatorBits === narrowest);
+  return networks.filter(({ accumulatorBits }) => accumulatorBits === null || accumulatorBits === narrowest);
 }
 
 /** Shares of the integers among the hidden weights at the narrowest P: bars after training, a line before. */
-export function weightsChart(story: Story): TopLevelSpec {
-  const arms = narrowestArms(story);
-  const bars = arms.flatMap((arm) => {
-    const { method, sparsity, weightsBefore, weightsAfter } = arm;
+export function weightsChart(results: DemoResults): TopLevelSpec {
+  const networks = narrowestNetworks(results);
+  const bars = networks.flatMap((network) => {
+    const { method, sparsity, weightsBefore, weightsAfter } = network;
     const total = weightsAfter.reduce((sum, count) => sum + count, 0);
     const largest = (weightsAfter.length - 1) / 2;
     return weightsAfter.map((count, i) => ({
@@ -46,7 +46,7 @@ export function weightsChart(story: Story): TopLevelSpec {
     facet: { column: { field: 'panel', type: 'ordinal', sort: [...new Set(bars.map(({ panel }) => panel))] } },
     spacing: 24,
     spec: {
-      width: Math.floor(PLOT_WIDTH / arms.length) - 24,
+      width: Math.floor(PLOT_WIDTH / networks.length) - 24,
       height: 260,
       layer: [
         {

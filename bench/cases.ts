@@ -4,7 +4,7 @@ import { type Engine, relativeDifference } from './engine.js';
 import { type OurEngine, ourEngine } from './ours.js';
 import { loadPeer, type PeerName } from './peers/index.js';
 import { type ConvShape, convProblem, matmulProblem, type Problem } from './problem.js';
-import { type Counts, race } from './race.js';
+import { type Counts, timeInterleaved } from './timing.js';
 
 /** What results may differ by, relative to their root mean square: room for Winograd's roundings, not for errors. */
 export const TOLERANCE = 1e-4;
@@ -14,31 +14,37 @@ const PLAIN = 'a2q.js plain SIMD';
 type Opponent = PeerName | typeof PLAIN;
 
 /** One problem, one opponent, fixed counts. */
-export interface Duel {
+export interface BenchmarkCase {
   readonly problem: (random: Random) => Problem;
   readonly opponent: Opponent;
   readonly counts: Counts;
 }
 
-const matmulDuel = (opponent: Opponent, rounds: number, m: number, k: number, n: number): Duel => ({
+const matmulCase = (opponent: Opponent, rounds: number, m: number, k: number, n: number): BenchmarkCase => ({
   problem: (random) => matmulProblem([m, k, n], random),
   opponent,
   counts: { warmup: Math.max(3, Math.min(rounds, 20)), rounds },
 });
 
 /** Shapes of a training step: square, tiny, large, and the products of weights and images, wide and tall. */
-export const MATMUL_DUELS: readonly Duel[] = [
-  matmulDuel('tfjs-wasm', 31, 512, 512, 512),
-  matmulDuel('jax-js', 31, 512, 512, 512),
-  matmulDuel(PLAIN, 31, 512, 512, 512),
-  matmulDuel('tfjs-wasm', 201, 128, 128, 128),
-  matmulDuel('jax-js', 201, 128, 128, 128),
-  matmulDuel('tfjs-wasm', 9, 1024, 1024, 1024),
-  matmulDuel('tfjs-wasm', 31, 64, 576, 4096),
-  matmulDuel('tfjs-wasm', 31, 4096, 576, 64),
+export const MATMUL_CASES: readonly BenchmarkCase[] = [
+  matmulCase('tfjs-wasm', 31, 512, 512, 512),
+  matmulCase('jax-js', 31, 512, 512, 512),
+  matmulCase(PLAIN, 31, 512, 512, 512),
+  matmulCase('tfjs-wasm', 201, 128, 128, 128),
+  matmulCase('jax-js', 201, 128, 128, 128),
+  matmulCase('tfjs-wasm', 9, 1024, 1024, 1024),
+  matmulCase('tfjs-wasm', 31, 64, 576, 4096),
+  matmulCase('tfjs-wasm', 31, 4096, 576, 64),
 ];
 
-const convDuel = (opponent: Opponent, warmup: number, rounds: number, shape: ConvShape, gradients = false): Duel => ({
+const convCase = (
+  opponent: Opponent,
+  warmup: number,
+  rounds: number,
+  shape: ConvShape,
+  gradients = false,
+): BenchmarkCase => ({
   problem: (random) => convProblem(shape, gradients, random),
   opponent,
   counts: { warmup, rounds },
@@ -46,17 +52,20 @@ const convDuel = (opponent: Opponent, warmup: number, rounds: number, shape: Con
 
 const SQUARE = { batch: 8, channels: 32, side: 32, outputs: 32, kernel: 3 };
 
-/** 3×3, 1×1, 5×5, strided; forward, and forward with both gradients. The cpu backend of tfjs gets a batch of one: it needs seconds. */
-export const CONV_DUELS: readonly Duel[] = [
-  convDuel('tfjs-wasm', 10, 31, SQUARE),
-  convDuel('jax-js', 3, 15, SQUARE),
-  convDuel('tfjs-wasm', 3, 11, { batch: 8, channels: 64, side: 64, outputs: 64, kernel: 3 }),
-  convDuel('tfjs-wasm', 3, 15, { batch: 16, channels: 64, side: 32, outputs: 128, kernel: 3, stride: 2 }),
-  convDuel('tfjs-wasm', 5, 21, { batch: 8, channels: 3, side: 64, outputs: 64, kernel: 5 }),
-  convDuel('tfjs-wasm', 3, 15, { batch: 32, channels: 256, side: 16, outputs: 256, kernel: 1 }),
-  convDuel('tfjs-wasm', 3, 15, SQUARE, true),
-  convDuel('jax-js', 3, 9, SQUARE, true),
-  convDuel('tfjs-cpu', 1, 3, { ...SQUARE, batch: 1 }, true),
+/**
+ * 3×3, 1×1, 5×5, strided; forward, and forward with both gradients. The cpu backend of tfjs gets a batch of one: it needs
+ * seconds.
+ */
+export const CONV_CASES: readonly BenchmarkCase[] = [
+  convCase('tfjs-wasm', 10, 31, SQUARE),
+  convCase('jax-js', 3, 15, SQUARE),
+  convCase('tfjs-wasm', 3, 11, { batch: 8, channels: 64, side: 64, outputs: 64, kernel: 3 }),
+  convCase('tfjs-wasm', 3, 15, { batch: 16, channels: 64, side: 32, outputs: 128, kernel: 3, stride: 2 }),
+  convCase('tfjs-wasm', 5, 21, { batch: 8, channels: 3, side: 64, outputs: 64, kernel: 5 }),
+  convCase('tfjs-wasm', 3, 15, { batch: 32, channels: 256, side: 16, outputs: 256, kernel: 1 }),
+  convCase('tfjs-wasm', 3, 15, SQUARE, true),
+  convCase('jax-js', 3, 9, SQUARE, true),
+  convCase('tfjs-cpu', 1, 3, { ...SQUARE, batch: 1 }, true),
 ];
 
 /** Thrown where two engines disagree: the time of a wrong result means nothing. */
@@ -71,7 +80,7 @@ export class DisagreementError extends Error {
  * Checks that both engines compute the same numbers, then times them turn by turn.
  * @throws DisagreementError if they do not; Error if an engine cannot do the problem
  */
-export async function duel(ours: OurEngine, theirs: Engine, problem: Problem, counts: Counts): Promise<Comparison> {
+export async function runCase(ours: OurEngine, theirs: Engine, problem: Problem, counts: Counts): Promise<Comparison> {
   const opponent = await theirs.enter(problem);
   const own = await ours.enter(problem);
   try {
@@ -81,8 +90,8 @@ export async function duel(ours: OurEngine, theirs: Engine, problem: Problem, co
     const difference = Math.max(...found.map((each, i) => relativeDifference(each, expected[i])));
     if (!(difference <= TOLERANCE)) throw new DisagreementError(problem.name, ours.name, theirs.name, difference);
     const probe = (outputs: readonly Float32Array[]) => outputs.reduce((sum, each) => sum + each[each.length - 1], 0);
-    const contestants = [own, opponent].map((entry) => async () => probe(await entry.run()));
-    const [ourTime, theirTime] = await race(contestants, counts);
+    const runs = [own, opponent].map((entry) => async () => probe(await entry.run()));
+    const [ourTime, theirTime] = await timeInterleaved(runs, counts);
     return comparison(ourTime, theirTime, {
       name: problem.name,
       theirsName: theirs.name,
@@ -98,26 +107,26 @@ export async function duel(ours: OurEngine, theirs: Engine, problem: Problem, co
 }
 
 /**
- * Fights duels one after another.
+ * Runs cases one after another.
  *
- * @param rounds in place of a duel's own count
- * @param skipped told of every duel that cannot take place, and why
+ * @param rounds in place of a case's own count
+ * @param skipped told of every case that cannot run, and why
  * @throws DisagreementError where results differ
  */
-export async function* fight(
-  duels: readonly Duel[],
+export async function* runCases(
+  cases: readonly BenchmarkCase[],
   ours: OurEngine,
   skipped: (what: string, why: string) => void,
   rounds?: number,
 ): AsyncGenerator<Comparison> {
   const engines = new Map<Opponent, Promise<Engine>>();
-  for (const { problem: make, opponent, counts } of duels) {
+  for (const { problem: make, opponent, counts } of cases) {
     const problem = make(new Random(1));
     const engine = engines.get(opponent) ?? loadOpponent(opponent, ours);
     engines.set(opponent, engine);
     const chosen = rounds === undefined ? counts : { warmup: Math.min(counts.warmup, rounds), rounds };
     try {
-      yield await duel(ours, await engine, problem, chosen);
+      yield await runCase(ours, await engine, problem, chosen);
     } catch (error) {
       if (error instanceof DisagreementError) throw error;
       skipped(`${problem.name} against ${opponent}`, error instanceof Error ? error.message : String(error));

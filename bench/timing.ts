@@ -1,4 +1,4 @@
-/** How often each contestant runs: untimed, then timed. */
+/** How often each engine runs: untimed, then timed. */
 export interface Counts {
   readonly warmup: number;
   readonly rounds: number;
@@ -19,18 +19,18 @@ export function sunk(): number {
 }
 
 /**
- * Times contestants in one process, turn by turn, so that all of them meet the same machine; every round starts with
+ * Times runs in one process, turn by turn, so that all of them meet the same machine; every round starts with
  * another one.
  *
- * @param contestants each runs once and gives a number that depends on the whole result being there
+ * @param runs each runs once and gives a number that depends on the whole result being there
  */
-export async function race(contestants: readonly (() => Promise<number>)[], counts: Counts): Promise<Timing[]> {
-  const times: number[][] = contestants.map(() => []);
+export async function timeInterleaved(runs: readonly (() => Promise<number>)[], counts: Counts): Promise<Timing[]> {
+  const times: number[][] = runs.map(() => []);
   for (let round = -counts.warmup; round < counts.rounds; round++) {
-    for (const i of contestants.keys()) {
-      const turn = (i + round + counts.warmup) % contestants.length;
+    for (const i of runs.keys()) {
+      const turn = (i + round + counts.warmup) % runs.length;
       const start = performance.now();
-      const result = await contestants[turn]();
+      const result = await runs[turn]();
       const elapsed = performance.now() - start;
       sink += result;
       if (round >= 0) times[turn].push(elapsed);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { race, sunk, timingOf } from '../../bench/race.js';
+import { sunk, timeInterleaved, timingOf } from '../../bench/timing.js';
 
 t.test('the median is the middle time, or the mean of the middle two', (t) => {
   t.same(timingOf([5, 1, 3]), { median: 3, min: 1 });
@@ -7,27 +7,27 @@ t.test('the median is the middle time, or the mean of the middle two', (t) => {
   t.end();
 });
 
-t.test('contestants take turns, each round led by another, and every result is used', async (t) => {
+t.test('runs take turns, each round led by another, and every result is used', async (t) => {
   const calls: string[] = [];
-  const contestant = (name: string, result: number) => async () => {
+  const run = (name: string, result: number) => async () => {
     calls.push(name);
     return result;
   };
   const before = sunk();
-  const timings = await race([contestant('a', 1), contestant('b', 10)], { warmup: 1, rounds: 3 });
+  const timings = await timeInterleaved([run('a', 1), run('b', 10)], { warmup: 1, rounds: 3 });
   t.equal(calls.join(''), 'abbaabba');
   t.equal(sunk() - before, 44);
   t.equal(timings.length, 2);
   t.ok(timings.every(({ median, min }) => min >= 0 && median >= min));
 });
 
-t.test('times belong to the contestant that took them', async (t) => {
+t.test('times belong to the run that took them', async (t) => {
   const slow = async () => {
     const end = performance.now() + 5;
     while (performance.now() < end);
     return 0;
   };
-  const [quick, late] = await race([async () => 0, slow], { warmup: 0, rounds: 4 });
+  const [quick, late] = await timeInterleaved([async () => 0, slow], { warmup: 0, rounds: 4 });
   t.ok(late.min >= 5);
   t.ok(quick.min < 5);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { DisagreementError, duel } from '../../bench/duels.js';
+import { DisagreementError, runCase } from '../../bench/cases.js';
 import { type Engine, relativeDifference } from '../../bench/engine.js';
 import { ourEngine } from '../../bench/ours.js';
 import { loadPeer, PEER_NAMES } from '../../bench/peers/index.js';
@@ -54,13 +54,13 @@ for (const name of PEER_NAMES) {
     for (const problem of PROBLEMS) {
       if (name === 'tfjs-wasm' && problem.kind === 'conv' && problem.gradients) {
         await t.rejects(
-          duel(ours, peer, problem, COUNTS),
+          runCase(ours, peer, problem, COUNTS),
           /Conv2DBackpropFilter/,
           'has no weight gradient, and says so',
         );
         continue;
       }
-      const result = await duel(ours, peer, problem, COUNTS);
+      const result = await runCase(ours, peer, problem, COUNTS);
       t.match(result, {
         name: problem.name,
         theirsName: name,
@@ -81,7 +81,7 @@ t.test('our reference backend takes part too', async (t) => {
   const reference = await ourEngine({ backend: 'reference', threads: 1, simd: 'auto', winograd: 'f4' });
   const wasm = await ourEngine({ backend: 'wasm', threads: 1, simd: 'plain', winograd: 'f4' });
   for (const problem of PROBLEMS) {
-    const result = await duel(wasm, { ...reference, name: 'reference' }, problem, COUNTS);
+    const result = await runCase(wasm, { ...reference, name: 'reference' }, problem, COUNTS);
     t.match(result, { theirsName: 'reference', backend: 'wasm' });
   }
 });
@@ -102,6 +102,6 @@ t.test('wrong results are not timed', async (t) => {
       return { ...entry, run };
     },
   };
-  await t.rejects(duel(ours, wrong, problem, COUNTS), DisagreementError);
+  await t.rejects(runCase(ours, wrong, problem, COUNTS), DisagreementError);
   t.equal(runs, 1, 'it ran to be checked, and never again');
 });

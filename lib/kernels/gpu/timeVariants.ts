@@ -4,36 +4,36 @@ import { whole } from './map.js';
 import { reduceTerms } from './reduction.js';
 import { input, kernelSource } from './source.js';
 
-/** Every contestant runs at least twice, and more often while all of that is short. */
+/** Every variant runs at least twice, and more often while all of that is short. */
 const RUNS = [2, 8] as const;
 const MILLISECONDS = 100;
 
-/** What a contestant made, and its shortest time. */
-export interface Lap {
+/** What a variant made, and its shortest time. */
+export interface TimedResult {
   readonly content: Content;
   readonly milliseconds: number;
 }
 
 /**
- * Runs the contestants turn by turn, a few times, with nothing else on the device. What they made belongs to the caller.
+ * Runs the variants turn by turn, a few times, with nothing else on the device. What they made belongs to the caller.
  */
-export async function race(machine: Machine, contestants: readonly (() => Content)[]): Promise<Lap[]> {
+export async function timeVariants(machine: Machine, variants: readonly (() => Content)[]): Promise<TimedResult[]> {
   const { ready, pass, end } = machine.reserve();
-  const timed = async (contestant: () => Content): Promise<Lap> => {
+  const timed = async (variant: () => Content): Promise<TimedResult> => {
     const start = performance.now();
-    const content = pass(contestant);
+    const content = pass(variant);
     await pass(() => arrival(machine, content));
     return { content, milliseconds: performance.now() - start };
   };
-  const best: Lap[] = [];
+  const best: TimedResult[] = [];
   try {
     await ready;
     // The first run compiles, so it does not count.
-    for (const contestant of contestants) best.push({ ...(await timed(contestant)), milliseconds: Infinity });
+    for (const variant of variants) best.push({ ...(await timed(variant)), milliseconds: Infinity });
     let total = 0;
     for (let run = 0; run < RUNS[0] || (run < RUNS[1] && total < MILLISECONDS); run++) {
-      for (const [i, contestant] of contestants.entries()) {
-        const { content, milliseconds } = await timed(contestant);
+      for (const [i, variant] of variants.entries()) {
+        const { content, milliseconds } = await timed(variant);
         best[i].content.release();
         best[i] = { content, milliseconds: Math.min(milliseconds, best[i].milliseconds) };
         total += milliseconds;

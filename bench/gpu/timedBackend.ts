@@ -11,7 +11,7 @@ import { gradientOf, outputOf } from '../rows.js';
 import { makeStep, type StepModel } from '../steps.js';
 
 /** A backend that runs problems and steps, and can say when it is done with them. */
-export interface Contestant {
+export interface TimedBackend {
   readonly name: string;
   readonly backend: Backend;
   /** Resolves when all work is done; on a GPU the numbers stay there. */
@@ -20,21 +20,24 @@ export interface Contestant {
 }
 
 /** A gpu.js backend. @throws BackendError if the mode cannot be had here */
-export async function onGpu(mode: GpuMode, variant: VariantChoice): Promise<Contestant & { readonly gpu: GpuBackend }> {
+export async function onGpu(
+  mode: GpuMode,
+  variant: VariantChoice,
+): Promise<TimedBackend & { readonly gpu: GpuBackend }> {
   const gpu = await createGpuBackend({ mode, variant });
   const name = variant === 'measured' ? 'a2q.js' : `a2q.js ${variant} kernels`;
   return { name, gpu, backend: gpu, finished: () => gpu.finished(), close: () => undefined };
 }
 
 /** The wasm backend with the processor's threads, at most 8. @throws BackendError if it cannot run here */
-export async function onCpu(): Promise<Contestant> {
+export async function onCpu(): Promise<TimedBackend> {
   const threads = Math.min(availableParallelism(), 8);
   const wasm = await loadWasmBackend({ threads });
   const name = `a2q.js wasm, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   return { name, backend: wasm, finished: async () => undefined, close: () => wasm.close() };
 }
 
-/** Work that a contestant has been given. */
+/** Work that an engine has been given. */
 export interface Task {
   /** Runs once, to the end, and gives a number that depends on that. */
   run(): Promise<number>;
@@ -46,12 +49,12 @@ export interface Task {
 /** What part of a convolution is computed. */
 export type Pass = 'forward' | 'input gradient' | 'weight gradient';
 
-export function matmulTask(contestant: Contestant, { a, b, m, k, n }: MatmulProblem): Task {
-  const inputs = place(contestant, [a, [1, m, k]], [b, [1, k, n]]);
-  return kernelTask(contestant, inputs, ({ matmul }, [left, right]) => matmul(left, right));
+export function matmulTask(engine: TimedBackend, { a, b, m, k, n }: MatmulProblem): Task {
+  const inputs = place(engine, [a, [1, m, k]], [b, [1, k, n]]);
+  return kernelTask(engine, inputs, ({ matmul }, [left, right]) => matmul(left, right));
 }
 
-export function convTask(contestant: Contestant, problem: ConvProblem, pass: Pass): Task {
+export function convTask(engine: TimedBackend, problem: ConvProblem, pass: Pass): Task {
   const { batch, channels, side, outputs, outputSide, kernel, stride, padding } = problem;
   const shapes = {
     x: [batch, channels, side, side],
@@ -64,16 +67,16 @@ export function convTask(contestant: Contestant, problem: ConvProblem, pass: Pas
     dilation: [1, 1],
     groups: 1,
   };
-  const inputs = place(contestant, [problem.x, shapes.x], [problem.w, shapes.w], [problem.g, shapes.g]);
+  const inputs = place(engine, [problem.x, shapes.x], [problem.w, shapes.w], [problem.g, shapes.g]);
   const { conv2d } = convolutionRows;
-  return kernelTask(contestant, inputs, (_, [x, w, g]) => {
+  return kernelTask(engine, inputs, (_, [x, w, g]) => {
     if (pass === 'forward') return outputOf(conv2d, [x, w], geometry);
     return gradientOf(conv2d, pass === 'input gradient' ? 0 : 1, g, [x, w], geometry);
   });
 }
 
 /** An A2Q+ W4A4 training step, whole: also what its loss does not depend on is waited for. */
-export function stepTask({ backend, finished }: Contestant, model: StepModel, batch: number): Task {
+export function stepTask({ backend, finished }: TimedBackend, model: StepModel, batch: number): Task {
   setBackend(backend);
   const step = makeStep(model, 'a2q+', 13, batch);
   return {
@@ -89,12 +92,12 @@ export function stepTask({ backend, finished }: Contestant, model: StepModel, ba
   };
 }
 
-function place({ backend }: Contestant, ...arrays: readonly (readonly [Float32Array, readonly number[]])[]): View[] {
+function place({ backend }: TimedBackend, ...arrays: readonly (readonly [Float32Array, readonly number[]])[]): View[] {
   return arrays.map(([data, shape]) => contiguousView(Storage.alloc(backend, data.length, 'float32', data), shape));
 }
 
 function kernelTask(
-  { backend, finished }: Contestant,
+  { backend, finished }: TimedBackend,
   inputs: readonly View[],
   kernel: (backend: Backend, inputs: readonly View[]) => View,
 ): Task {
