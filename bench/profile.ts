@@ -7,7 +7,7 @@ import { setBackend } from '../lib/kernels/registry.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
 import { Machine } from '../lib/kernels/wasm/machine.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
-import type { Method } from '../lib/quant/policy.js';
+import type { Method } from '../lib/quant/methods.js';
 import { makeStep, type StepModel } from './steps.js';
 
 const ROUNDS = 7;

@@ -6,6 +6,7 @@ import { ActivationQuantizer } from '../quant/activation.js';
 import { calibrateActivations, correctBias } from '../quant/calibrate.js';
 import { epInit, initializeQuantizers } from '../quant/epInit.js';
 import { quantLayers } from '../quant/layers.js';
+import { METHODS } from '../quant/methods.js';
 import { WeightQuantizer } from '../quant/weightQuantizer.js';
 import { full, tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
@@ -48,7 +49,7 @@ export async function prepareModel(
 ): Promise<void> {
   if (source) await loadFloatWeights(model, source.state, source.name);
   else if (start.heInit) drawHeWeights(model, new Random(seed).fork(HE_STREAM));
-  if (method === 'float') return;
+  if (METHODS[method].weights === null) return;
   initializeQuantizers(model);
   if (start.epInit) {
     onStage('EP-init');

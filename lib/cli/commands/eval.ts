@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type Batchable, madeIn, release } from '../../data/batchSource.js';
 import { evaluate } from '../../train/evaluate.js';
+import { modelName } from '../../train/models.js';
 import { locateData } from '../../train/node/datasets.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import { taskOf } from '../../train/task.js';
@@ -51,7 +52,7 @@ async function evaluateModel(flags: Flags): Promise<void> {
       },
     });
     const seconds = (performance.now() - start) / 1000;
-    const { model: name, method, weightBits, actBits, accumulatorBits } = config;
+    const { method, weightBits = null, actBits = null, accumulatorBits = null } = config;
     progress.end();
     out.say(
       `${task.metric} ${formatMetric(task.metric, metric)} on ${samples} images of ${dataset.name}; loss ${loss.toPrecision(5)}`,
@@ -59,7 +60,7 @@ async function evaluateModel(flags: Flags): Promise<void> {
     out.result({
       checkpoint: path,
       epoch: best?.epoch ?? null,
-      ...{ model: name, dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
+      ...{ model: modelName(config), dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
       ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(dataset) },
     });
   } finally {

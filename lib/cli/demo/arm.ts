@@ -7,7 +7,7 @@ import type { Module, StateDict } from '../../nn/module.js';
 import { calibrateActivations } from '../../quant/calibrate.js';
 import { epInit, initializeQuantizers } from '../../quant/epInit.js';
 import { weightRange } from '../../quant/integerRange.js';
-import type { Method } from '../../quant/policy.js';
+import type { Method } from '../../quant/methods.js';
 import { integers } from '../../quant/quantTensor.js';
 import { reestimateBatchNorms } from '../../quant/reestimate.js';
 import { tensor } from '../../tensor/create.js';

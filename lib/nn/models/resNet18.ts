@@ -3,6 +3,7 @@ import { reshape } from '../../autograd/ops.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { Module } from '../module.js';
+import type { ModelEntry } from './entry.js';
 import type { BinaryModule, LayerFactory } from './factory.js';
 
 /** Settings of ResNet18. */
@@ -102,3 +103,10 @@ export class ResNet18 extends Module {
     return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], -1])));
   }
 }
+
+export const resnet18: ModelEntry = {
+  kind: 'labels',
+  channels: 3,
+  about: 'residual network (He et al. 2016) with a 3x3 stem',
+  build: (make, { classes }) => new ResNet18(make, { classes }),
+};

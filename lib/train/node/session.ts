@@ -91,7 +91,7 @@ export class Session {
       epochs: config.epochs,
       seed: config.seed,
       penaltyWeight: config.penaltyWeight,
-      freezeNorms: config.freezeNorms,
+      freezeNorms: config.freezeNorms ?? null,
       ...this.#limit(),
       ...(signal ? { signal } : {}),
       onStep: (report) => {
@@ -111,7 +111,7 @@ export class Session {
 
   #limit(): { limitBatches?: number } {
     const { limitBatches } = this.options.config;
-    return limitBatches === null ? {} : { limitBatches };
+    return limitBatches === undefined ? {} : { limitBatches };
   }
 
   /** Tests, then writes log, best model and checkpoint, in this order: the checkpoint says which lines count. */
