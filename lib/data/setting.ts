@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * A setting of a run: one entry in a schema, from which its command-line flag, its line of `--help`, its place and check
- * in configuration files, its part of the JSON Schema and its row in the documentation are made.
+ * A setting of a run: one entry in a schema, from which its command-line flag, its line of `--help`, its place and
+ * check in configuration files, its part of the JSON Schema and its row in the documentation are made.
  */
 export interface Setting {
   /** The flag as people type it: `--weight-bits <M>`. A boolean has no argument, and a `--no-` form as well. */

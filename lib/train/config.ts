@@ -83,7 +83,7 @@ const optimizerSchema = setting(
 );
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
-const settingsSchema = z.strictObject({
+export const settingsSchema = z.strictObject({
   dataset: datasetSchema,
   module: setting(z.string().min(1), {
     flag: '--module <file>',
@@ -151,7 +151,7 @@ const shapeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('images'), ...facts, factor: count }),
 ]) satisfies z.ZodType<DataShape>;
 
-export const runSchema = z.strictObject({
+const runSchema = z.strictObject({
   format: z.literal('a2q-run'),
   version: z.literal(2),
   ...settingsSchema.shape,

@@ -39,9 +39,16 @@ export function modelName({ model, module }: Pick<RunConfig, 'model' | 'module'>
 export function buildModel(config: ModelConfig, entry: ModelEntry = entryNamed(config)): Module {
   const { shape } = config;
   const name = modelName(config);
+  if (entry.kind !== shape.kind) {
+    const wants = entry.kind === 'labels' ? 'images with labels' : 'pairs of images';
+    throw new DataError(name, `trains on ${wants}; the dataset holds ${shape.kind}`);
+  }
   const [channels, height, width] = shape.inputShape;
   if (entry.channels !== undefined && entry.channels !== channels) {
-    throw new DataError(name, `wants ${entry.channels === 3 ? 'RGB' : 'grey'} images; these have ${channels} channel`);
+    throw new DataError(
+      name,
+      `wants ${entry.channels === 3 ? 'RGB' : 'grey'} images; these have ${channels} channel${channels === 1 ? '' : 's'}`,
+    );
   }
   if (height !== width) throw new DataError(name, `wants square images; these are ${width}x${height}`);
   const make = layerPolicy({
@@ -52,10 +59,8 @@ export function buildModel(config: ModelConfig, entry: ModelEntry = entryNamed(c
     collectStatsSteps: config.collectStatsSteps,
     random: new Random(config.seed),
   });
-  if (entry.kind === 'labels' && shape.kind === 'labels') return entry.build(make, shape);
-  if (entry.kind === 'images' && shape.kind === 'images') return entry.build(make, shape);
-  const wants = entry.kind === 'labels' ? 'images with labels' : 'pairs of images';
-  throw new DataError(name, `trains on ${wants}; the dataset holds ${shape.kind}`);
+  // The kinds agree, which the compiler does not follow from one union to the other.
+  return entry.build(make, shape as never);
 }
 
 function entryNamed({ model, module }: ModelConfig): ModelEntry {

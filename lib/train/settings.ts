@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Condition, type Setting, settingOf } from '../data/setting.js';
 import { DataError } from '../tensor/errors.js';
-import { parseSettings, type RunSettings, runSchema } from './config.js';
+import { parseSettings, type RunSettings, settingsSchema } from './config.js';
 import { recipeFor } from './recipes.js';
 
 /** A setting, and where its value stands in a configuration. */
@@ -14,7 +14,7 @@ export interface NamedSetting extends Setting {
 }
 
 /** Every setting of a run, in the order of the schema. */
-export const SETTINGS: readonly NamedSetting[] = settingsIn(runSchema, '', false).filter(
+export const SETTINGS: readonly NamedSetting[] = settingsIn(settingsSchema, '', false).filter(
   (each, i, all) => all.findIndex(({ path }) => path === each.path) === i,
 );
 

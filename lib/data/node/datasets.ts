@@ -33,7 +33,7 @@ const options = DATASET_NAMES.map((name) =>
   z.strictObject({ name: z.literal(name), ...DATASETS[name].settings, limit: limit.exactOptional() }),
 );
 
-/** Checks a {@link DatasetConfig}. That the union has its members is beyond the compiler, since it is made in a loop. */
+/** Checks a {@link DatasetConfig}; which the compiler cannot see, since the members of the union are made in a loop. */
 export const datasetSchema = setting(
   z.discriminatedUnion('name', options as [(typeof options)[number], ...typeof options]),
   { flag: '--dataset <name>', about: 'what to train on' },
