@@ -1,9 +1,10 @@
 /**
  * Super-resolution pairs from photographs, by the two protocols in use for A2Q on BSD300.
  *
- * x3, the default: 255x255 crops, the input their antialiased bilinear reduction to 85x85. x2, after Brevitas's example:
- * 512x512 windows, black where the photograph ends, reduced to 256x256. Test windows are centred; training windows lie
- * anywhere and are mirrored along either axis, and are reduced after cropping, so that every epoch has new ones.
+ * x3, the default: 255x255 crops, the input their antialiased bilinear reduction to 85x85. x2, after Brevitas's
+ * example: 512x512 windows, black where the photograph ends, reduced to 256x256. Test windows are centred; training
+ * windows lie anywhere and are mirrored along either axis, and are reduced after cropping, so that every epoch has new
+ * ones.
  */
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';

@@ -45,10 +45,8 @@ export function buildModel(config: ModelConfig, entry: ModelEntry = entryNamed(c
   }
   const [channels, height, width] = shape.inputShape;
   if (entry.channels !== undefined && entry.channels !== channels) {
-    throw new DataError(
-      name,
-      `wants ${entry.channels === 3 ? 'RGB' : 'grey'} images; these have ${channels} channel${channels === 1 ? '' : 's'}`,
-    );
+    const wants = entry.channels === 3 ? 'RGB' : 'grey';
+    throw new DataError(name, `wants ${wants} images; these have ${channels} channel${channels === 1 ? '' : 's'}`);
   }
   if (height !== width) throw new DataError(name, `wants square images; these are ${width}x${height}`);
   const make = layerPolicy({

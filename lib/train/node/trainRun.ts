@@ -17,8 +17,8 @@ import { type RunOptions, type RunResult, Session } from './session.js';
 export type { RunEvents, RunOptions, RunResult } from './session.js';
 
 /**
- * Trains in a folder: writes its configuration, then after each epoch the log, the best model and a checkpoint to resume
- * from. An interrupted run resumed yields the same bits as one that was not.
+ * Trains in a folder: writes its configuration, then after each epoch the log, the best model and a checkpoint to
+ * resume from. An interrupted run resumed yields the same bits as one that was not.
  *
  * @throws DataError for data, checkpoints or a folder that cannot be used; A2QError if training diverges
  */
