@@ -9,13 +9,15 @@ import { addBackendOptions, type BackendFlags, useBackend } from '../lib/cli/bac
 import { integer } from '../lib/cli/usage.js';
 import { type Batchable, type BatchSource, batchesOf, madeIn, release } from '../lib/data/batchSource.js';
 import { factsOf } from '../lib/data/dataset.js';
+import { DATASET_NAMES, type DatasetName } from '../lib/data/node/datasets.js';
+import type { ModelName } from '../lib/nn/models/index.js';
 import { dispose } from '../lib/tensor/storage.js';
 import { fit } from '../lib/train/fit.js';
 import { buildModel } from '../lib/train/models.js';
-import { DATASET_NAMES, type DatasetName, type ModelName } from '../lib/train/names.js';
 import { inspectData, locateData } from '../lib/train/node/datasets.js';
 import { openBatches } from '../lib/train/node/openBatches.js';
-import { makeOptimizer, makeSchedule, recipeFor } from '../lib/train/recipes.js';
+import { makeOptimizer, makeSchedule } from '../lib/train/recipes.js';
+import { resolveSettings } from '../lib/train/settings.js';
 import { taskOf } from '../lib/train/task.js';
 
 interface Flags extends BackendFlags {
@@ -35,26 +37,12 @@ const flags: Flags = addBackendOptions(new Command('data'))
 
 const backend = await useBackend(flags);
 const { dataset: name } = flags;
-const config = {
-  name,
-  factor: name === 'bsd300' ? 3 : null,
-  size: name === 'folder' ? 32 : null,
-  limit: null,
-} as const;
-const source = await locateData(config, flags.dataDir);
 const model: ModelName = name === 'bsd300' ? 'espcn' : 'cnn';
-const network = buildModel({
-  model,
-  shape: await inspectData(source),
-  method: 'float',
-  weightBits: null,
-  actBits: null,
-  accumulatorBits: null,
-  collectStatsSteps: 0,
-  seed: 0,
-});
-const recipe = recipeFor(model, name, false);
-const optimizer = makeOptimizer(network, recipe.optimizer);
+const chosen = { 'dataset.name': name, model, method: 'float' };
+const settings = resolveSettings(new Map(Object.entries(chosen)), null);
+const source = await locateData(settings.dataset, flags.dataDir);
+const network = buildModel({ ...settings, shape: await inspectData(source) });
+const optimizer = makeOptimizer(network, settings.optimizer);
 const ways = [await openBatches(source, 'train', { prefetch: false }), await openBatches(source, 'train')];
 const measured = ways.map((data) => ({ data, steps: [] as number[], waits: [] as number[] }));
 for (let round = 0; round < flags.rounds; round++) {
@@ -62,7 +50,7 @@ for (let round = 0; round < flags.rounds; round++) {
 }
 for (const { data, steps, waits } of measured) {
   const figures = { stepMs: median(steps), waitMs: median(waits), longestWaitMs: Math.max(...waits) };
-  const what = { model, dataset: name, batchSize: recipe.batchSize, madeIn: madeIn(data) };
+  const what = { model, dataset: name, batchSize: settings.batchSize, madeIn: madeIn(data) };
   process.stdout.write(`${JSON.stringify({ ...what, ...figures, steps: steps.length, backend })}\n`);
   release(data);
 }
@@ -75,10 +63,10 @@ async function turn({ data, steps, waits }: (typeof measured)[number], seed: num
   await fit({
     model: network,
     optimizer,
-    schedule: makeSchedule(recipe.schedule, 1),
+    schedule: makeSchedule(settings.schedule, 1),
     task: taskOf(data),
     dataset: timed(data, waited),
-    batchSize: recipe.batchSize,
+    batchSize: settings.batchSize,
     epochs: 1,
     seed,
     limitBatches: flags.steps,

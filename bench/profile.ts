@@ -7,7 +7,7 @@ import { setBackend } from '../lib/kernels/registry.js';
 import { type Call, explain } from '../lib/kernels/trace.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
-import type { Method } from '../lib/quant/policy.js';
+import type { Method } from '../lib/quant/methods.js';
 import { makeStep, type StepModel } from './steps.js';
 
 const ROUNDS = 7;

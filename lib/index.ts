@@ -99,6 +99,7 @@ export * from './autograd/ops.js';
 // Networks: modules, layers, losses, optimizers, schedules; and the models, written once against a factory of layers.
 
 export * from './nn/index.js';
+export type { DataShape, ModelEntry } from './nn/models/entry.js';
 export { Espcn, type EspcnOptions } from './nn/models/espcn.js';
 export type { LayerFactory, LayerOptions, LayerRole } from './nn/models/factory.js';
 export { floatLayers } from './nn/models/floatLayers.js';
@@ -166,8 +167,9 @@ export {
   QuantResizeConv2d,
   quantLayers,
 } from './quant/layers.js';
+export { METHOD_NAMES, METHODS, type Method, type MethodEntry, type WeightChoice } from './quant/methods.js';
 export { accumulatorPenalty, PENALTY_WEIGHT } from './quant/penalty.js';
-export { EDGE_BITS, layerPolicy, METHODS, type Method, type PolicyOptions } from './quant/policy.js';
+export { EDGE_BITS, layerPolicy, type PolicyOptions } from './quant/policy.js';
 export { l1BallThreshold, projectL1Ball, projectL1Rows } from './quant/projection.js';
 export { integers, type QuantTensor } from './quant/quantTensor.js';
 export {
@@ -201,11 +203,11 @@ export {
   withAccumulators,
 } from './deploy/simulate.js';
 
-// Data: datasets, batches, images and metrics. The name `superResolution` belongs to the dataset.
+// Data: datasets, batches, images and metrics.
 
 export * from './data/batches.js';
 export * from './data/batchSource.js';
-export { type SuperResolutionOptions, superResolution, upscalingPsnr } from './data/bsd300.js';
+export { type SuperResolutionOptions, superResolutionPairs, upscalingPsnr } from './data/bsd300.js';
 export {
   CIFAR10_CLASSES,
   CIFAR10_STATISTICS,
@@ -264,4 +266,4 @@ export {
   prepareModel,
 } from './train/prepare.js';
 export { decodeSafetensors, encodeSafetensors, type TensorFile } from './train/safetensors.js';
-export { classification, superResolution as superResolutionTask, type Task, taskOf } from './train/task.js';
+export { classification, superResolution, type Task, taskOf } from './train/task.js';

@@ -4,20 +4,22 @@
 export { decodeImage } from './data/decode.js';
 export * from './data/node/index.js';
 
+// The models that can be trained by name.
+export { MODEL_NAMES, MODELS, type ModelName } from './nn/models/index.js';
+
 // Runs: a configuration in, a folder with log, checkpoints and configuration out; resumable to the same bits.
 export { type Best, decodeCheckpoint, encodeModel, type ModelCheckpoint, restoreModel } from './train/checkpoint.js';
 export {
-  type DataShape,
-  type DatasetConfig,
+  configJsonSchema,
   type OptimizerConfig,
   parseConfig,
   parseConfigText,
   type RunConfig,
+  type RunSettings,
   type ScheduleConfig,
   type StartConfig,
 } from './train/config.js';
-export { buildModel, MODELS, type ModelConfig, type ModelEntry, shapeOf } from './train/models.js';
-export { DATASET_NAMES, type DatasetName, MODEL_NAMES, type ModelName } from './train/names.js';
+export { buildModel, type ModelConfig, shapeOf } from './train/models.js';
 export { type DataSource, inspectData, locateData, openData, type Split } from './train/node/datasets.js';
 export {
   type Halves,
@@ -26,6 +28,7 @@ export {
   openBatches,
   openHalves,
 } from './train/node/openBatches.js';
+export { type BuildModel, openModel } from './train/node/openModel.js';
 export {
   holdsRun,
   type LogLine,
@@ -38,4 +41,5 @@ export {
 } from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
+export { type NamedSetting, resolveSettings, SETTINGS } from './train/settings.js';
 export { loadFloatWeights, quantizerNames, withoutQuantizers } from './train/weights.js';

@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
 import { noGrad } from '../autograd/tape.js';
 import { type Call, explain } from '../kernels/trace.js';
-import type { DataShape } from '../train/config.js';
 import type { Module } from '../nn/module.js';
 import { zeros } from '../tensor/create.js';
 import { dispose, scope } from '../tensor/storage.js';
+import type { DataShape } from '../train/config.js';
 
 /** What one forward pass over a blank image runs, after a first one that is not told. */
 export function explainForward(model: Module, { inputShape }: DataShape): readonly Call[] {

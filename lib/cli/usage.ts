@@ -35,15 +35,15 @@ export function integer(low: number, high = Number.MAX_SAFE_INTEGER): (text: str
   };
 }
 
-/** Parses an option that is a finite number: at least `low`, or above it; at most `high`. */
+/** Parses an option that is a finite number: at least `low`, or `above` it; `below` a limit, if there is one. */
 export function decimal(
   low: number,
-  { above = false, high = Number.POSITIVE_INFINITY } = {},
+  { above = false, below = Number.POSITIVE_INFINITY } = {},
 ): (text: string) => number {
-  const limits = `${above ? 'above' : 'of at least'} ${low}${Number.isFinite(high) ? ` and at most ${high}` : ''}`;
+  const limits = `${above ? 'above' : 'of at least'} ${low}${Number.isFinite(below) ? ` and below ${below}` : ''}`;
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (Number.isFinite(value) && (above ? value > low : value >= low) && value <= high) return value;
+    if (Number.isFinite(value) && (above ? value > low : value >= low) && value < below) return value;
     throw new InvalidArgumentError(`It must be a number ${limits}.`);
   };
 }

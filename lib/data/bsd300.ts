@@ -29,19 +29,22 @@ export interface SuperResolutionOptions {
  * @returns inputs [3, crop/factor, crop/factor], targets [3, crop, crop]
  * @throws DataError if there is no image, one is not RGB, or the factor is no integer above 1 that divides the crop
  */
-export function superResolution(images: readonly Pixels[], options: SuperResolutionOptions = {}): ImagePairDataset {
+export function superResolutionPairs(
+  images: readonly Pixels[],
+  options: SuperResolutionOptions = {},
+): ImagePairDataset {
   const { factor = 3, name = `super-resolution x${factor}` } = options;
   if (!Number.isInteger(factor) || factor < 2) {
-    throw new DataError('superResolution', `factor must be an integer above 1; got ${factor}`);
+    throw new DataError('superResolutionPairs', `factor must be an integer above 1; got ${factor}`);
   }
-  const large = options.crop ?? (factor === 2 ? 512 : 256 - (256 % factor));
+  const large = options.crop ?? targetSide(factor);
   const small = large / factor;
   if (!Number.isInteger(small) || small < 1) {
-    throw new DataError('superResolution', `crop must be a multiple of the factor ${factor}; got ${large}`);
+    throw new DataError('superResolutionPairs', `crop must be a multiple of the factor ${factor}; got ${large}`);
   }
-  if (images.length === 0) throw new DataError('superResolution', `${name}: no images`);
+  if (images.length === 0) throw new DataError('superResolutionPairs', `${name}: no images`);
   const odd = images.findIndex((image) => image.channels !== 3);
-  if (odd >= 0) throw new DataError('superResolution', `image ${odd} has ${images[odd].channels} channels, not 3`);
+  if (odd >= 0) throw new DataError('superResolutionPairs', `image ${odd} has ${images[odd].channels} channels, not 3`);
   const normalisation = identityNormalisation(3);
   const tables = byteTables(normalisation);
   return {
@@ -58,6 +61,11 @@ export function superResolution(images: readonly Pixels[], options: SuperResolut
       writePlanes(resize(window, small, small, 'bilinear'), tables, input);
     },
   };
+}
+
+/** Side of the targets unless told otherwise, pixels: 512 for x2, else the last multiple of the factor below 257. */
+export function targetSide(factor: number): number {
+  return factor === 2 ? 512 : 256 - (256 % factor);
 }
 
 /** A window anywhere in the image (or the image anywhere in the window, where that is larger), mirrored at random. */

@@ -1,17 +1,13 @@
-import type { LayerFactory, LayerOptions, LayerRole } from '../nn/models/factory.js';
+import type { LayerFactory, LayerOptions } from '../nn/models/factory.js';
 import { floatLayers } from '../nn/models/floatLayers.js';
 import type { Module } from '../nn/module.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
-import { a2q, a2qPlus } from './accumulatorAware.js';
 import { ActivationQuantizer } from './activation.js';
-import { checkBits } from './integerRange.js';
+import { checkBits, MAX_BITS } from './integerRange.js';
 import { QuantAdd, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, QuantResizeConv2d } from './layers.js';
-import { affineLearned, type WeightQuantizerFactory } from './weightQuantizer.js';
-
-/** How a model is trained: in floats, quantized, or quantized for an accumulator of P bits. */
-export const METHODS = ['float', 'qat', 'a2q', 'a2q+'] as const;
-export type Method = (typeof METHODS)[number];
+import { METHOD_NAMES, METHODS, type Method, type MethodEntry } from './methods.js';
+import { affineLearned } from './weightQuantizer.js';
 
 /** Bits of the first and the last layer of a network, weights and activations. */
 export const EDGE_BITS = 8;
@@ -23,7 +19,7 @@ export interface PolicyOptions {
   readonly weightBits: number;
   /** N of the hidden activations. */
   readonly actBits: number;
-  /** P of the hidden layers; needed by `a2q` and `a2q+`. */
+  /** P of the hidden layers; needed by the methods that bound the accumulator. */
   readonly accumulatorBits?: number;
   /** Training calls before activation thresholds are learned. Default 300. */
   readonly collectStatsSteps?: number;
@@ -32,23 +28,32 @@ export interface PolicyOptions {
 
 /**
  * The papers' layer policy: first and last layer 8-bit weights and activations, no constraint; every other layer M-bit
- * weights, N-bit activations and the method's bound for P; depthwise layers take A2Q where the others take A2Q+ (a
- * depthwise channel has too few weights to be worth centring).
+ * weights, N-bit activations and the quantizer that `METHODS` names.
  *
  * @throws QuantError on bits out of range, a missing P, or a P too small to hold any weight
  */
 export function layerPolicy(options: PolicyOptions): LayerFactory {
   const { method, weightBits, actBits, random } = options;
-  if (!METHODS.includes(method)) throw new QuantError('layerPolicy', `method must be one of ${METHODS.join(', ')}`);
-  if (method === 'float') return floatLayers(random);
+  if (!Object.hasOwn(METHODS, method)) {
+    throw new QuantError('layerPolicy', `method must be one of ${METHOD_NAMES.join(', ')}`);
+  }
+  const entry: MethodEntry = METHODS[method];
+  if (entry.weights === null) return floatLayers(random);
+  const { hidden, depthwise: narrow } = entry.weights;
   checkBits('layerPolicy', 'weight bits M', weightBits, 2, 16);
   checkBits('layerPolicy', 'activation bits N', actBits, 1, 16);
+  const { accumulatorBits } = options;
+  if (entry.needsAccumulatorBits && accumulatorBits === undefined) {
+    throw new QuantError('layerPolicy', `${method} needs the accumulator bits P (--acc-bits)`);
+  }
+  const bits = { bits: weightBits, accumulatorBits: accumulatorBits ?? MAX_BITS };
   const stats = options.collectStatsSteps === undefined ? {} : { collectStatsSteps: options.collectStatsSteps };
   const layer = ({ role, input, bias = true }: LayerOptions, depthwise: boolean) => {
     if (!(input instanceof ActivationQuantizer)) {
       throw new QuantError('layerPolicy', 'the input of a quantized layer must come from an activation quantizer');
     }
-    return { weight: weightQuantizer(options, role, depthwise), input, bias, role, random };
+    const weight = role === 'hidden' ? (depthwise ? narrow : hidden)(bits) : affineLearned({ bits: EDGE_BITS });
+    return { weight, input, bias, role, random };
   };
   return {
     input: ({ signed }): Module =>
@@ -68,14 +73,4 @@ export function layerPolicy(options: PolicyOptions): LayerFactory {
     relu: ({ feeds = 'hidden' } = {}) => new QuantReLU({ bits: feeds === 'hidden' ? actBits : EDGE_BITS, ...stats }),
     add: () => new QuantAdd({ bits: actBits, signed: true, ...stats }),
   };
-}
-
-function weightQuantizer(options: PolicyOptions, role: LayerRole, depthwise: boolean): WeightQuantizerFactory {
-  if (role !== 'hidden') return affineLearned({ bits: EDGE_BITS });
-  const { method, weightBits: bits, accumulatorBits } = options;
-  if (method === 'qat' || method === 'float') return affineLearned({ bits });
-  if (accumulatorBits === undefined) {
-    throw new QuantError('layerPolicy', `${method} needs the accumulator bits P (--acc-bits)`);
-  }
-  return method === 'a2q' || depthwise ? a2q({ bits, accumulatorBits }) : a2qPlus({ bits, accumulatorBits });
 }

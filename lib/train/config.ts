@@ -1,109 +1,186 @@
 import { z } from 'zod';
-import { METHODS } from '../quant/policy.js';
+import { datasetSchema } from '../data/node/datasets.js';
+import { setting } from '../data/setting.js';
+import type { DataShape } from '../nn/models/entry.js';
+import { MODEL_NAMES } from '../nn/models/index.js';
+import { METHOD_NAMES, methodsThat } from '../quant/methods.js';
+import { PENALTY_WEIGHT } from '../quant/penalty.js';
 import { DataError } from '../tensor/errors.js';
-import { DATASET_NAMES, MODEL_NAMES } from './names.js';
+import { upgradeConfig } from './configVersions.js';
+import { formatSchedule, parseSchedule, SCHEDULE_FORMS, scheduleSchema } from './schedules.js';
 
-/** Everything needed to build a run's model, data and recipe again: the contents of `config.json`. */
+export type { DatasetConfig } from '../data/node/datasets.js';
+export type { DataShape } from '../nn/models/entry.js';
+export type { ScheduleConfig } from './schedules.js';
+
+/**
+ * Everything needed to build a run's model, data and recipe again: the contents of `config.json`. Whatever is made by
+ * `setting` is a flag of `a2q train` as well. The order matters: a setting may depend on those before it.
+ */
 
 const count = z.int().min(1);
-const fraction = z.number().min(0).max(1);
-
-const scheduleSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('constant') }),
-  /** × gamma each epoch. */
-  z.strictObject({ kind: z.literal('exponential'), gamma: fraction }),
-  /** × gamma each `stepSize` epochs. */
-  z.strictObject({ kind: z.literal('step'), stepSize: count, gamma: fraction }),
-  /** × gamma at each of the milestones, in epochs. */
-  z.strictObject({ kind: z.literal('multistep'), milestones: z.array(count).min(1), gamma: fraction }),
-  /** Half a cosine over all epochs, down to 0. */
-  z.strictObject({ kind: z.literal('cosine') }),
-]);
-/** How the learning rate goes from epoch to epoch. */
-export type ScheduleConfig = z.infer<typeof scheduleSchema>;
-
-const optimizerSchema = z.strictObject({
-  type: z.enum(['sgd', 'adam', 'adamw']),
-  learningRate: z.number().positive(),
-  /** Of SGD; the others ignore it. */
-  momentum: z.number().min(0).lt(1),
-  /** Applies to weights only, never to biases, norms, scales and thresholds. */
-  weightDecay: z.number().min(0),
-});
-export type OptimizerConfig = z.infer<typeof optimizerSchema>;
-
-const datasetSchema = z.strictObject({
-  name: z.enum(DATASET_NAMES),
-  /** Up-scaling factor of image pairs; null for labelled images. */
-  factor: z.int().min(2).max(8).nullable(),
-  /** Side of the inputs of a folder of images, pixels; null where the dataset decides. */
-  size: z.int().min(8).max(1024).nullable(),
-  /** Keep the first so many training images; null for all. */
-  limit: count.nullable(),
-});
-export type DatasetConfig = z.infer<typeof datasetSchema>;
-
-const shapeSchema = z.strictObject({
-  /** [channels, height, width] of an input. */
-  inputShape: z.tuple([count, count, count]),
-  /** Whether inputs can be negative. */
-  signed: z.boolean(),
-  /** Number of classes, or null for image pairs. */
-  classes: count.nullable(),
-  /** Up-scaling factor, or null for labelled images. */
-  factor: count.nullable(),
-});
-/** What a model must know of its data. */
-export type DataShape = z.infer<typeof shapeSchema>;
+const whenQuantized = { setting: 'method', is: methodsThat(({ weights }) => weights !== null) };
+const whenBounded = { setting: 'method', is: methodsThat(({ needsAccumulatorBits }) => needsAccumulatorBits) };
+const whenProjected = { setting: 'method', is: methodsThat(({ epInit }) => epInit) };
+const whenRandom = { setting: 'start.initFrom', is: [] };
 
 const startSchema = z.strictObject({
-  /** File of a float checkpoint to start from; null for random weights. */
-  initFrom: z.string().min(1).nullable(),
-  /** Draw random weights by He's rule (normal, fan-in) instead of PyTorch's default. */
-  heInit: z.boolean(),
-  epInit: z.boolean(),
-  /** Training images batch norms are re-estimated on; 0 leaves them as they are. */
-  reestimationSamples: z.int().min(0).default(0),
-  /** Training images activations are calibrated on; 0 leaves it to the statistics phase. */
-  calibrationSamples: z.int().min(0),
-  biasCorrection: z.boolean(),
+  initFrom: setting(z.string().min(1), {
+    flag: '--init-from <path>',
+    about: 'start from a float checkpoint: a safetensors file or a run’s folder',
+  }).exactOptional(),
+  heInit: setting(z.boolean(), {
+    flag: '--he-init',
+    about: 'draw first weights by He’s rule (normal, fan-in)',
+    not: 'draw first weights as PyTorch does',
+    when: whenRandom,
+    otherwise: false,
+  }),
+  epInit: setting(z.boolean(), {
+    flag: '--ep-init',
+    about: 'project first weights onto the l1 ball of the accumulator',
+    not: 'leave first weights as they are',
+    default: true,
+    when: whenProjected,
+    otherwise: false,
+  }),
+  reestimationSamples: setting(z.int().min(0), {
+    flag: '--reestimation-images <n>',
+    about: 'images to re-estimate batch norms by; 0 leaves them as they are',
+    default: 0,
+    when: whenQuantized,
+    otherwise: 0,
+  }),
+  calibrationSamples: setting(z.int().min(0), {
+    flag: '--calibration-images <n>',
+    about: 'images to set activation thresholds by; 0 leaves it to the statistics steps',
+    when: whenQuantized,
+    otherwise: 0,
+  }),
+  biasCorrection: setting(z.boolean(), {
+    flag: '--bias-correction',
+    about: 'correct biases after calibration',
+    not: 'leave biases as they are',
+    default: true,
+    when: whenQuantized,
+    otherwise: false,
+  }),
 });
 /** How the first weights come about. */
 export type StartConfig = z.infer<typeof startSchema>;
 
+const learningRate = setting(z.number().positive(), { flag: '--lr <rate>', about: 'learning rate' });
+const weightDecay = setting(z.number().min(0), {
+  flag: '--weight-decay <share>',
+  about: 'pull toward zero of weights alone, not of biases, norms, scales and thresholds',
+});
+const momentum = setting(z.number().min(0).lt(1), {
+  flag: '--momentum <share>',
+  about: 'share of the last step in the next',
+  default: 0.9,
+});
+
+const optimizerSchema = setting(
+  z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('sgd'), learningRate, momentum, weightDecay }),
+    z.strictObject({ type: z.literal('adam'), learningRate, weightDecay }),
+    z.strictObject({ type: z.literal('adamw'), learningRate, weightDecay }),
+  ]),
+  { flag: '--optimizer <name>', about: 'how to step' },
+);
+export type OptimizerConfig = z.infer<typeof optimizerSchema>;
+
+export const settingsSchema = z.strictObject({
+  dataset: datasetSchema,
+  module: setting(z.string().min(1), {
+    flag: '--module <file>',
+    about: 'train a model of your own, which this file exports (docs/train.md)',
+  }).exactOptional(),
+  model: setting(z.enum(MODEL_NAMES), {
+    flag: '--model <name>',
+    about: 'what to train',
+    when: { setting: 'module', is: [] },
+  }).exactOptional(),
+  method: setting(z.enum(METHOD_NAMES), { flag: '--method <name>', about: 'how weights become integers' }),
+  weightBits: setting(z.int().min(2).max(16), {
+    flag: '--weight-bits <M>',
+    about: 'bits of hidden weights',
+    default: 4,
+    when: whenQuantized,
+  }).exactOptional(),
+  actBits: setting(z.int().min(1).max(16), {
+    flag: '--act-bits <N>',
+    about: 'bits of hidden activations',
+    default: 4,
+    when: whenQuantized,
+  }).exactOptional(),
+  accumulatorBits: setting(z.int().min(2).max(32), {
+    flag: '--acc-bits <P>',
+    about: 'bits of the accumulators of hidden layers',
+    when: whenBounded,
+  }).exactOptional(),
+  collectStatsSteps: setting(z.int().min(0), {
+    flag: '--stats-steps <n>',
+    about: 'steps before activation thresholds are learned',
+    default: 300,
+  }),
+  start: startSchema,
+  optimizer: optimizerSchema,
+  schedule: setting(scheduleSchema, {
+    flag: '--schedule <spec>',
+    about: `course of the learning rate: ${SCHEDULE_FORMS}`,
+    parse: parseSchedule,
+    format: formatSchedule,
+  }),
+  epochs: setting(count, { flag: '--epochs <n>', about: 'times through the training images' }),
+  batchSize: setting(count, { flag: '--batch-size <n>', about: 'images a step' }),
+  penaltyWeight: setting(z.number().min(0), {
+    flag: '--penalty <weight>',
+    about: 'weight λ of the norm penalty',
+    default: PENALTY_WEIGHT,
+  }),
+  freezeNorms: setting(z.int().min(0), {
+    flag: '--freeze-norms <n>',
+    about: 'batch norms keep their running statistics after n epochs',
+  }).exactOptional(),
+  seed: setting(z.int().min(0), { flag: '--seed <n>', about: 'seeds weights, order and augmentation', default: 0 }),
+  limitBatches: setting(count, {
+    flag: '--limit-batches <n>',
+    about: 'cut epochs and evaluations to n batches',
+  }).exactOptional(),
+});
+/** What can be chosen about a run. */
+export type RunSettings = z.infer<typeof settingsSchema>;
+
+const facts = { inputShape: z.tuple([count, count, count]).readonly(), signed: z.boolean() };
+const shapeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('labels'), ...facts, classes: count }),
+  z.strictObject({ kind: z.literal('images'), ...facts, factor: count }),
+]) satisfies z.ZodType<DataShape>;
+
 const runSchema = z.strictObject({
   format: z.literal('a2q-run'),
-  version: z.literal(1),
-  model: z.enum(MODEL_NAMES),
-  dataset: datasetSchema,
+  version: z.literal(2),
+  ...settingsSchema.shape,
+  /** What the data are, as far as the model must know. */
   shape: shapeSchema,
-  method: z.enum(METHODS),
-  /** M and N of the hidden layers, P of their accumulators; null where the method has none. */
-  weightBits: z.int().min(2).max(16).nullable(),
-  actBits: z.int().min(1).max(16).nullable(),
-  accumulatorBits: z.int().min(2).max(32).nullable(),
-  /** Training calls before activation thresholds are learned. */
-  collectStatsSteps: z.int().min(0),
-  optimizer: optimizerSchema,
-  schedule: scheduleSchema,
-  epochs: count,
-  batchSize: count,
-  /** λ of the regulariser. */
-  penaltyWeight: z.number().min(0),
-  seed: z.int(),
-  /** Epochs after which batch norms keep their running statistics; null for never. */
-  freezeNorms: z.int().min(0).nullable().default(null),
-  /** Batches an epoch (and an evaluation) is cut to; null for all. */
-  limitBatches: count.nullable(),
-  start: startSchema,
   /** The backend the run began on; another gives other last bits. */
   backend: z.string(),
 });
 export type RunConfig = z.infer<typeof runSchema>;
 
-/** Checks a configuration, whatever it came from. @throws DataError naming every field that is wrong */
+/** Checks what was chosen. @throws DataError naming every field that is wrong */
+export function parseSettings(value: unknown, source: string): RunSettings {
+  return check(settingsSchema, value, source);
+}
+
+/** Checks a configuration, whatever it came from, and brings an older one up to date. @throws as `parseSettings` */
 export function parseConfig(value: unknown, source: string): RunConfig {
-  const result = runSchema.safeParse(value);
+  return check(runSchema, upgradeConfig(value, source), source);
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'config'}: ${message}`);
   throw new DataError('config', `${source}: ${problems.join('; ')}`);
@@ -118,4 +195,9 @@ export function parseConfigText(text: string, source: string): RunConfig {
     throw new DataError('config', `${source} is not JSON`);
   }
   return parseConfig(value, source);
+}
+
+/** What `config.json` may hold, as a JSON Schema. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(runSchema, { io: 'input' });
 }

@@ -6,5 +6,6 @@ import { makeSchedule } from './recipes.js';
 export function fitSettings(config: RunConfig) {
   const { batchSize, epochs, seed, penaltyWeight, freezeNorms, limitBatches } = config;
   const schedule = makeSchedule(config.schedule, epochs);
-  return { schedule, batchSize, epochs, seed, penaltyWeight, freezeNorms, limitBatches } satisfies Partial<FitOptions>;
+  const limits = { freezeNorms: freezeNorms ?? null, limitBatches: limitBatches ?? null };
+  return { schedule, batchSize, epochs, seed, penaltyWeight, ...limits } satisfies Partial<FitOptions>;
 }

@@ -1,8 +1,10 @@
+import { DATASETS, type DatasetName } from '../data/node/datasets.js';
+import type { ModelName } from '../nn/models/index.js';
 import type { Module } from '../nn/module.js';
 import { Adam, AdamW, decayGroups, type Optimizer, SGD } from '../nn/optim/index.js';
 import { constantLR, cosineAnnealingLR, exponentialLR, multiStepLR, type Schedule, stepLR } from '../nn/schedule.js';
-import type { OptimizerConfig, ScheduleConfig } from './config.js';
-import type { DatasetName, ModelName } from './names.js';
+import type { OptimizerConfig, StartConfig } from './config.js';
+import type { ScheduleConfig } from './schedules.js';
 
 /** How a model is trained on a dataset, unless the user says otherwise. */
 export interface Recipe {
@@ -10,21 +12,13 @@ export interface Recipe {
   readonly schedule: ScheduleConfig;
   readonly epochs: number;
   readonly batchSize: number;
-  /** Training images for activation calibration when starting from a checkpoint. */
-  readonly calibrationSamples: number;
-  /** Random weights by He's rule. */
-  readonly heInit: boolean;
+  readonly start: Pick<StartConfig, 'heInit' | 'calibrationSamples'>;
 }
 
 /** Of the papers, everywhere; none for biases, norms, scales and thresholds. */
 const WEIGHT_DECAY = 1e-5;
 
-const adam = (learningRate: number): OptimizerConfig => ({
-  type: 'adam',
-  learningRate,
-  momentum: 0,
-  weightDecay: WEIGHT_DECAY,
-});
+const adam = (learningRate: number): OptimizerConfig => ({ type: 'adam', learningRate, weightDecay: WEIGHT_DECAY });
 
 /** The papers do not print their momentum; 0.9 is what their learning rates are usual with. */
 const sgd = (learningRate: number): OptimizerConfig => ({
@@ -34,7 +28,7 @@ const sgd = (learningRate: number): OptimizerConfig => ({
   weightDecay: WEIGHT_DECAY,
 });
 
-const fromCheckpoint = { calibrationSamples: 1000, heInit: false } as const;
+const calibrated = (calibrationSamples: number) => ({ start: { calibrationSamples, heInit: false } });
 
 /** A2Q+ (arXiv 2401.10432), appendix: quantized training that starts from a float checkpoint. */
 const mobilenetCifar: Recipe = {
@@ -42,7 +36,7 @@ const mobilenetCifar: Recipe = {
   schedule: { kind: 'exponential', gamma: 0.9 },
   epochs: 100,
   batchSize: 64,
-  ...fromCheckpoint,
+  ...calibrated(1000),
 };
 
 const resnetCifar: Recipe = {
@@ -50,7 +44,7 @@ const resnetCifar: Recipe = {
   schedule: { kind: 'step', stepSize: 30, gamma: 0.1 },
   epochs: 100,
   batchSize: 256,
-  ...fromCheckpoint,
+  ...calibrated(1000),
 };
 
 const imageNet: Recipe = {
@@ -58,8 +52,7 @@ const imageNet: Recipe = {
   schedule: { kind: 'multistep', milestones: [30, 50], gamma: 0.1 },
   epochs: 60,
   batchSize: 64,
-  calibrationSamples: 3000,
-  heInit: false,
+  ...calibrated(3000),
 };
 
 /** Super-resolution starts from He's weights and finds its thresholds while training. */
@@ -68,8 +61,7 @@ const bsd300: Recipe = {
   schedule: { kind: 'exponential', gamma: 0.999 },
   epochs: 300,
   batchSize: 8,
-  calibrationSamples: 0,
-  heInit: true,
+  start: { calibrationSamples: 0, heInit: true },
 };
 
 /** Our own, for what the papers did not train. */
@@ -78,26 +70,41 @@ const fineTune = (epochs: number): Recipe => ({
   schedule: { kind: 'cosine' },
   epochs,
   batchSize: 64,
-  ...fromCheckpoint,
+  ...calibrated(1000),
 });
-const scratch = (epochs: number): Recipe => ({ ...fineTune(epochs), calibrationSamples: 0 });
+const scratch = (epochs: number): Recipe => ({ ...fineTune(epochs), ...calibrated(0) });
 const largeScratch: Recipe = { ...scratch(100), optimizer: sgd(0.05), batchSize: 128 };
 
+/** Recipes of one model, for data sets with labels. */
+interface ModelRecipes {
+  /** From random weights. */
+  readonly random: Recipe;
+  /** From a float checkpoint, by data set; the first is for any other. */
+  readonly checkpoint: Readonly<Partial<Record<DatasetName, Recipe>>>;
+}
+
+/** The models that the papers trained. */
+const RECIPES: Readonly<Partial<Record<ModelName, ModelRecipes>>> = {
+  mobilenetv1: { random: largeScratch, checkpoint: { cifar10: mobilenetCifar, folder: imageNet } },
+  resnet18: { random: largeScratch, checkpoint: { cifar10: resnetCifar, folder: imageNet } },
+};
+
 /**
- * The recipe of METHOD's table for (model, dataset); for a large classifier trained from random weights, and for the
- * small one, our own.
+ * The recipe of METHOD's table for (model, data set); our own for what the papers did not train: large classifiers from
+ * random weights, the small one, and models of users.
  *
+ * @param model a name of `MODELS`; anything else is taken for a model of one's own
  * @param checkpoint whether training starts from a float checkpoint
  */
-export function recipeFor(model: ModelName, dataset: DatasetName, checkpoint: boolean): Recipe {
-  if (dataset === 'bsd300') return bsd300;
-  if (model === 'cnn') {
+export function recipeFor(model: unknown, dataset: unknown, checkpoint: boolean): Recipe {
+  if (DATASETS[dataset as DatasetName]?.kind === 'images') return bsd300;
+  const known = RECIPES[model as ModelName];
+  if (!known) {
     const [full, short] = dataset === 'glyphs' ? [8, 4] : [30, 15];
     return checkpoint ? fineTune(short) : scratch(full);
   }
-  if (!checkpoint) return largeScratch;
-  if (dataset === 'folder') return imageNet;
-  return model === 'mobilenetv1' ? mobilenetCifar : resnetCifar;
+  if (!checkpoint) return known.random;
+  return known.checkpoint[dataset as DatasetName] ?? (Object.values(known.checkpoint)[0] as Recipe);
 }
 
 /** The optimizer of a model; weight decay applies to the parameters named `….weight` of more than one axis. */
@@ -106,14 +113,13 @@ export function makeOptimizer(model: Module, config: OptimizerConfig): Optimizer
     model.namedParameters(),
     (name, parameter) => name.endsWith('.weight') && parameter.rank > 1,
   );
-  const { learningRate, momentum, weightDecay } = config;
   switch (config.type) {
     case 'sgd':
-      return new SGD(groups, { learningRate, momentum, weightDecay });
+      return new SGD(groups, config);
     case 'adam':
-      return new Adam(groups, { learningRate, weightDecay });
+      return new Adam(groups, config);
     case 'adamw':
-      return new AdamW(groups, { learningRate, weightDecay });
+      return new AdamW(groups, config);
   }
 }
 

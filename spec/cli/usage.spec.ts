@@ -30,10 +30,16 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['train --model cnn --dataset glyphs --method float --act-bits 4 --out OUT', /--act-bits has no meaning/],
   ['train --model espcn --dataset glyphs --method float --out OUT', /espcn: trains on pairs of images/],
   ['train --model mobilenetv1 --dataset glyphs --method float --out OUT', /wants RGB images/],
-  ['train --model cnn --dataset glyphs --method float --factor 2 --out OUT', /--factor is for --dataset bsd300 only/],
+  [
+    'train --model cnn --dataset glyphs --method float --factor 2 --out OUT',
+    /--factor has no meaning for --dataset glyphs \(it is for bsd300\)/,
+  ],
   ['train --model cnn --dataset glyphs --method float --lr 0 --out OUT', /must be a number above 0/],
   ['train --model cnn --dataset glyphs --method float --lr abc --out OUT', /must be a number above 0/],
-  ['train --model cnn --dataset glyphs --method float --optimizer adam --momentum 0.9 --out OUT', /--momentum is for/],
+  [
+    'train --model cnn --dataset glyphs --method float --optimizer adam --momentum 0.9 --out OUT',
+    /--momentum has no meaning for --optimizer adam/,
+  ],
   ['train --model cnn --dataset glyphs --method float --schedule step:0:2 --out OUT', /It must be constant, cosine/],
   ['train --model cnn --dataset glyphs --method float --epochs 0 --out OUT', /integer of at least 1/],
   ['train --model cnn --dataset glyphs --method float --init-from /nowhere --out OUT', /neither a file nor the folder/],

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { batches, makeBatch } from '../../lib/data/batches.js';
-import { superResolution, upscalingPsnr } from '../../lib/data/bsd300.js';
+import { superResolutionPairs, upscalingPsnr } from '../../lib/data/bsd300.js';
 import { type Pixels, pixels } from '../../lib/data/pixels.js';
 import { resize } from '../../lib/data/resize.js';
 import { DataError } from '../../lib/tensor/errors.js';
@@ -29,7 +29,7 @@ function interleaved(planes: Float32Array, side: number): Pixels {
 
 t.test('shapes of the two protocols', async (t) => {
   const shapes = (options: object) => {
-    const set = superResolution([waves(300, 400)], options);
+    const set = superResolutionPairs([waves(300, 400)], options);
     return [set.inputShape, set.targetShape];
   };
   t.same(shapes({}), [
@@ -52,7 +52,7 @@ t.test('shapes of the two protocols', async (t) => {
 
 t.test('a plain pair is the centre and its bilinear reduction', async (t) => {
   const image = waves(50, 40);
-  const { inputs, targets } = makeBatch(superResolution([image], { crop: 30 }), [0]);
+  const { inputs, targets } = makeBatch(superResolutionPairs([image], { crop: 30 }), [0]);
   for (const [x, y, c] of [
     [0, 0, 0],
     [29, 29, 2],
@@ -67,14 +67,14 @@ t.test('a plain pair is the centre and its bilinear reduction', async (t) => {
 
 t.test('an image smaller than the window is padded with black', async (t) => {
   const white = pixels(4, 2, 3, new Uint8Array(24).fill(255));
-  const { targets } = makeBatch(superResolution([white], { factor: 2, crop: 8 }), [0]);
+  const { targets } = makeBatch(superResolutionPairs([white], { factor: 2, crop: 8 }), [0]);
   const rows = Array.from({ length: 8 }, (_, y) => targets.subarray(y * 8, y * 8 + 8).join(''));
   const [black, lit] = ['00000000', '00111100'];
   t.same(rows, [black, black, black, lit, lit, black, black, black]);
   // In training it lies anywhere within the window, whole.
   const places = new Set<string>();
   for (let epoch = 0; epoch < 400; epoch++) {
-    const drawn = makeBatch(superResolution([white], { factor: 2, crop: 8 }), [0], { seed: 0, epoch }).targets;
+    const drawn = makeBatch(superResolutionPairs([white], { factor: 2, crop: 8 }), [0], { seed: 0, epoch }).targets;
     t.equal(
       drawn.reduce((sum, value) => sum + value, 0),
       24,
@@ -107,7 +107,7 @@ t.test('training windows: crops in four mirrorings, reduced after cropping, repe
     }
   }
   t.equal(windows.size, 216);
-  const set = superResolution([image], { crop: 12 });
+  const set = superResolutionPairs([image], { crop: 12 });
   const seen = new Set<string>();
   for (let epoch = 0; epoch < 3000; epoch++) {
     const { inputs, targets } = makeBatch(set, [0], { seed: 4, epoch });
@@ -119,14 +119,14 @@ t.test('training windows: crops in four mirrorings, reduced after cropping, repe
   }
   t.equal(seen.size, 216);
   const options = { batchSize: 2, shuffle: true, seed: 9, epoch: 3 };
-  const three = superResolution([image, waves(30, 12), waves(13, 14)], { crop: 12 });
+  const three = superResolutionPairs([image, waves(30, 12), waves(13, 14)], { crop: 12 });
   t.same([...batches(three, { ...options, start: 1 })], [...batches(three, options)].slice(1));
 });
 
 t.test('up-scaling PSNR', async (t) => {
   // An image of one value is reproduced exactly: infinitely many dB.
   const flat = pixels(8, 8, 3, new Uint8Array(192).fill(77));
-  t.equal(upscalingPsnr(superResolution([flat], { factor: 2, crop: 8 }), 'bicubic'), Number.POSITIVE_INFINITY);
+  t.equal(upscalingPsnr(superResolutionPairs([flat], { factor: 2, crop: 8 }), 'bicubic'), Number.POSITIVE_INFINITY);
   const board = pixels(
     8,
     8,
@@ -136,16 +136,18 @@ t.test('up-scaling PSNR', async (t) => {
       return ((x >> 1) + (y >> 1)) % 2 === 0 ? 0 : 255;
     }),
   );
-  const set = superResolution([board], { factor: 2, crop: 8 });
+  const set = superResolutionPairs([board], { factor: 2, crop: 8 });
   // Blocks of 2x2 pixels, 0 and 255; by Pillow 9.4 and NumPy.
   t.ok(Math.abs(upscalingPsnr(set, 'nearest') - 9.917633902768129) < 1e-6);
   t.ok(Math.abs(upscalingPsnr(set, 'bicubic') - 8.188044615330853) < 1e-6);
 });
 
 t.test('options out of range', async (t) => {
-  t.throws(() => superResolution([]), { message: /no images/ });
-  t.throws(() => superResolution([waves(9, 9)], { factor: 1 }), DataError);
-  t.throws(() => superResolution([waves(9, 9)], { factor: 2.5 }), DataError);
-  t.throws(() => superResolution([waves(9, 9)], { crop: 256 }), { message: /multiple of the factor 3; got 256/ });
-  t.throws(() => superResolution([pixels(4, 4, 1, new Uint8Array(16))]), { message: /image 0 has 1 channels, not 3/ });
+  t.throws(() => superResolutionPairs([]), { message: /no images/ });
+  t.throws(() => superResolutionPairs([waves(9, 9)], { factor: 1 }), DataError);
+  t.throws(() => superResolutionPairs([waves(9, 9)], { factor: 2.5 }), DataError);
+  t.throws(() => superResolutionPairs([waves(9, 9)], { crop: 256 }), { message: /multiple of the factor 3; got 256/ });
+  t.throws(() => superResolutionPairs([pixels(4, 4, 1, new Uint8Array(16))]), {
+    message: /image 0 has 1 channels, not 3/,
+  });
 });

@@ -20,3 +20,45 @@ t.test('every wrong field is named', async (t) => {
   t.throws(() => parseConfig(null, 'x'), DataError);
   t.throws(() => parseConfigText('{"format":', 'run/config.json'), { message: /run\/config\.json is not JSON/ });
 });
+
+t.test('files of version 1 load', async (t) => {
+  const old = {
+    format: 'a2q-run',
+    version: 1,
+    model: 'espcn',
+    dataset: { name: 'bsd300', factor: 3, size: null, limit: null },
+    shape: { inputShape: [3, 85, 85], signed: false, classes: null, factor: 3 },
+    method: 'float',
+    weightBits: null,
+    actBits: null,
+    accumulatorBits: null,
+    collectStatsSteps: 300,
+    optimizer: { type: 'adam', learningRate: 1e-3, momentum: 0, weightDecay: 1e-5 },
+    schedule: { kind: 'exponential', gamma: 0.999 },
+    epochs: 300,
+    batchSize: 8,
+    penaltyWeight: 1e-3,
+    seed: 0,
+    limitBatches: null,
+    start: { initFrom: null, heInit: true, epInit: false, calibrationSamples: 0, biasCorrection: false },
+    backend: 'wasm',
+  };
+  const { weightBits: _, actBits: __, accumulatorBits: ___, limitBatches: ____, ...kept } = old;
+  const today = {
+    ...kept,
+    version: 2,
+    dataset: { name: 'bsd300', factor: 3 },
+    shape: { kind: 'images', inputShape: [3, 85, 85], signed: false, factor: 3 },
+    optimizer: { type: 'adam', learningRate: 1e-3, weightDecay: 1e-5 },
+    start: { heInit: true, epInit: false, calibrationSamples: 0, biasCorrection: false },
+  };
+  t.strictSame(parseConfig({ ...old, freezeNorms: null }, 'x'), today);
+  const sgd = { type: 'sgd', learningRate: 1e-3, momentum: 0.5, weightDecay: 0 };
+  t.strictSame(parseConfig({ ...old, optimizer: sgd }, 'x').optimizer, sgd);
+  const labels = { inputShape: [3, 32, 32], signed: true, classes: 10, factor: null };
+  t.match(parseConfig({ ...old, shape: labels }, 'x').shape, { kind: 'labels', classes: 10 });
+  t.throws(() => parseConfig({ ...old, version: 3 }, 'run/config.json'), {
+    message: 'config: run/config.json: version 3 is not known; known are 1 and 2',
+  });
+  t.throws(() => parseConfig({ format: 'a2q-run', version: 1 }, 'x'), { message: /epochs: .*shape: / });
+});

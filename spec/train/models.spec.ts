@@ -4,6 +4,7 @@ import { noGrad } from '../../lib/autograd/tape.js';
 import { glyphs } from '../../lib/data/glyphs.js';
 import { hiddenLayers } from '../../lib/deploy/simulate.js';
 import { WeightedModule } from '../../lib/nn/layers/weighted.js';
+import { MODEL_NAMES, MODELS, type ModelName } from '../../lib/nn/models/index.js';
 import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { quantLayers } from '../../lib/quant/layers.js';
 import { zeros } from '../../lib/tensor/create.js';
@@ -11,12 +12,11 @@ import { DataError, QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import { scope } from '../../lib/tensor/storage.js';
 import type { DataShape } from '../../lib/train/config.js';
-import { buildModel, drawHeWeights, MODELS, shapeOf } from '../../lib/train/models.js';
-import { MODEL_NAMES, type ModelName } from '../../lib/train/names.js';
+import { buildModel, drawHeWeights, shapeOf } from '../../lib/train/models.js';
 import { tinyRun } from './runs.js';
 
-const colour: DataShape = { inputShape: [3, 32, 32], signed: true, classes: 7, factor: null };
-const pairs: DataShape = { inputShape: [3, 6, 6], signed: false, classes: null, factor: 3 };
+const colour: DataShape = { kind: 'labels', inputShape: [3, 32, 32], signed: true, classes: 7 };
+const pairs: DataShape = { kind: 'images', inputShape: [3, 6, 6], signed: false, factor: 3 };
 
 t.test('every model runs in float and quantized, on images of its data', async (t) => {
   const outputs: Record<ModelName, number[]> = {
@@ -86,11 +86,12 @@ t.test('what does not go together is refused', async (t) => {
   t.throws(build('resnet18', { ...colour, inputShape: [1, 32, 32] }), { message: /wants RGB images; these have 1/ });
   t.throws(build('cnn', { ...colour, inputShape: [3, 32, 16] }), { message: /wants square images; these are 16x32/ });
   t.throws(() => buildModel({ ...tinyRun(), accumulatorBits: 4 }), QuantError);
-  t.throws(() => buildModel({ ...tinyRun(), accumulatorBits: null }), { message: /needs the accumulator bits P/ });
+  const { accumulatorBits: _, ...without } = tinyRun();
+  t.throws(() => buildModel(without), { message: /needs the accumulator bits P/ });
 });
 
 t.test('shapes of datasets', async (t) => {
-  const want = { inputShape: [1, 16, 16], classes: 10, factor: null };
+  const want = { kind: 'labels', inputShape: [1, 16, 16], classes: 10 };
   t.same(shapeOf(glyphs({ length: 1 })), { ...want, signed: true }, 'normalised');
   t.same(shapeOf(glyphs({ length: 1, normalise: false })), { ...want, signed: false });
 });

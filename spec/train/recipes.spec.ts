@@ -1,8 +1,9 @@
 import t from 'tap';
+import { DATASET_NAMES } from '../../lib/data/node/datasets.js';
 import '../../lib/kernels/registry.js';
+import { MODEL_NAMES } from '../../lib/nn/models/index.js';
 import { parseConfig, type ScheduleConfig } from '../../lib/train/config.js';
 import { buildModel } from '../../lib/train/models.js';
-import { DATASET_NAMES, MODEL_NAMES } from '../../lib/train/names.js';
 import { makeOptimizer, makeSchedule, recipeFor } from '../../lib/train/recipes.js';
 import { closeTo } from '../helpers.js';
 import { tinyRun } from './runs.js';
@@ -13,15 +14,14 @@ t.test('the recipes of the papers', async (t) => {
     schedule: { kind: 'exponential', gamma: 0.999 },
     epochs: 300,
     batchSize: 8,
-    calibrationSamples: 0,
-    heInit: true,
+    start: { calibrationSamples: 0, heInit: true },
   });
   t.match(recipeFor('mobilenetv1', 'cifar10', true), {
     optimizer: { type: 'sgd', learningRate: 1e-3, weightDecay: 1e-5 },
     schedule: { kind: 'exponential', gamma: 0.9 },
     epochs: 100,
     batchSize: 64,
-    calibrationSamples: 1000,
+    start: { calibrationSamples: 1000, heInit: false },
   });
   t.match(recipeFor('resnet18', 'cifar10', true), {
     optimizer: { type: 'sgd', learningRate: 1e-3 },
@@ -34,7 +34,7 @@ t.test('the recipes of the papers', async (t) => {
     schedule: { kind: 'multistep', milestones: [30, 50], gamma: 0.1 },
     epochs: 60,
     batchSize: 64,
-    calibrationSamples: 3000,
+    start: { calibrationSamples: 3000 },
   });
 });
 
@@ -42,9 +42,9 @@ t.test('every pair has a recipe that makes a valid run', async (t) => {
   for (const model of MODEL_NAMES) {
     for (const dataset of DATASET_NAMES) {
       for (const checkpoint of [false, true]) {
-        const { calibrationSamples, heInit, ...rest } = recipeFor(model, dataset, checkpoint);
-        const start = { ...tinyRun().start, calibrationSamples, heInit };
-        t.doesNotThrow(() => parseConfig({ ...tinyRun(), ...rest, start }, 'x'), `${model} ${dataset} ${checkpoint}`);
+        const recipe = recipeFor(model, dataset, checkpoint);
+        const start = { ...tinyRun().start, ...recipe.start };
+        t.doesNotThrow(() => parseConfig({ ...tinyRun(), ...recipe, start }, 'x'), `${model} ${dataset} ${checkpoint}`);
       }
     }
   }
@@ -63,7 +63,7 @@ t.test('weight decay is for weights alone', async (t) => {
   for (const name of ['stages.0.bn.weight', 'fc.bias', 'stages.1.conv.weight_quant.t', 'stages.1.act.value']) {
     t.ok(exempt.includes(name), name);
   }
-  t.equal(makeOptimizer(model, { ...tinyRun().optimizer, type: 'adamw' }).type, 'AdamW');
+  t.equal(makeOptimizer(model, { type: 'adamw', learningRate: 1e-3, weightDecay: 1e-5 }).type, 'AdamW');
   t.equal(makeOptimizer(model, tinyRun().optimizer).type, 'Adam');
 });
 

@@ -3,7 +3,9 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { type Audit, auditModel, type LayerAudit } from '../../deploy/audit.js';
+import { METHODS } from '../../quant/methods.js';
 import type { RunConfig } from '../../train/config.js';
+import { modelName } from '../../train/models.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { RUN_FILES } from '../../train/node/runFolder.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
@@ -35,7 +37,9 @@ async function audit(flags: Flags): Promise<void> {
   await useBackend(flags);
   const { model, checkpoint } = await loadSubject(path);
   const { config } = checkpoint;
-  if (config.method === 'float') throw new UsageError(`${path} is a float model; it has no integers to audit`);
+  if (METHODS[config.method].weights === null) {
+    throw new UsageError(`${path} is a float model; it has no integers to audit`);
+  }
   const result = await auditModel(model);
   model.dispose();
   const certificate = makeCertificate(result, config, path);
@@ -48,12 +52,12 @@ async function audit(flags: Flags): Promise<void> {
 
 /** What was proved, of what, in a form that another program can check again. */
 function makeCertificate(audit: Audit, config: RunConfig, path: string) {
-  const { model, dataset, method, weightBits, actBits, accumulatorBits } = config;
+  const { dataset, method, weightBits = null, actBits = null, accumulatorBits = null } = config;
   return {
     format: 'a2q-certificate',
     version: 1,
     checkpoint: basename(path),
-    ...{ model, dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
+    ...{ model: modelName(config), dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
     statement:
       'With integer weights of this hash and any inputs of this format, every partial sum of a channel, in every ' +
       'order, lies within min … max; P bits hold that where proved is true. Biases are added after the accumulator.',

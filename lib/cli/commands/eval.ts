@@ -3,9 +3,10 @@ import { type Batchable, madeIn, release } from '../../data/batchSource.js';
 import type { Overflow } from '../../deploy/accumulator/register.js';
 import { type LayerTally, withAccumulators } from '../../deploy/simulate.js';
 import type { Module } from '../../nn/module.js';
-import type { Method } from '../../quant/policy.js';
+import type { Method } from '../../quant/methods.js';
 import type { RunConfig } from '../../train/config.js';
 import { type EvaluateOptions, evaluate } from '../../train/evaluate.js';
+import { modelName } from '../../train/models.js';
 import { locateData } from '../../train/node/datasets.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import { taskOf } from '../../train/task.js';
@@ -57,7 +58,7 @@ async function evaluateModel(flags: Flags): Promise<void> {
     const measured = await onRegister(flags, model, () => evaluate(model, test, task, options));
     const { loss, metric, samples } = measured.result;
     const seconds = (performance.now() - start) / 1000;
-    const { model: name, method, weightBits, actBits, accumulatorBits } = config;
+    const { method, weightBits = null, actBits = null, accumulatorBits = null } = config;
     progress.end();
     const found = `${task.metric} ${formatMetric(task.metric, metric)}`;
     out.say(`${found} on ${samples} images of ${test.name}; loss ${loss.toPrecision(5)}`);
@@ -65,7 +66,7 @@ async function evaluateModel(flags: Flags): Promise<void> {
     out.result({
       checkpoint: path,
       epoch: best?.epoch ?? null,
-      ...{ model: name, dataset: test.name, method, weightBits, actBits, accumulatorBits },
+      ...{ model: modelName(config), dataset: test.name, method, weightBits, actBits, accumulatorBits },
       ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(test) },
       register: measured.register,
     });

@@ -1,23 +1,24 @@
 import { rmdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { relative, resolve } from 'node:path';
+import { Command, CommanderError } from 'commander';
 import { currentBackend } from '../../kernels/registry.js';
-import { parseConfig, type RunConfig } from '../../train/config.js';
-import { buildModel } from '../../train/models.js';
+import { configJsonSchema, parseConfig, type RunConfig } from '../../train/config.js';
 import { type DataSource, inspectData, locateData } from '../../train/node/datasets.js';
 import { fileExists, makeWritableFolder } from '../../train/node/files.js';
+import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
+import { differences, resolveSettings } from '../../train/settings.js';
 import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { formatBytes, formatMetric, Output } from '../output.js';
 import { makeProgress } from '../progress.js';
-import { addTrainOptions, datasetConfig, differences, runConfig, type TrainFlags } from '../trainFlags.js';
+import { addTrainOptions, givenSettings } from '../trainFlags.js';
 import { trainingEvents } from '../trainingEvents.js';
 import { asUsage, EXIT, UsageError } from '../usage.js';
 
-interface Flags extends TrainFlags, BackendFlags, DataFlags {
+interface Flags extends BackendFlags, DataFlags {
   readonly out: string;
   readonly resume?: boolean;
   readonly json?: boolean;
@@ -27,7 +28,12 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model, in a folder from which it can be resumed')
     .requiredOption('--out <folder>', 'where the run lives')
-    .option('--resume', 'go on with the run in that folder; only --epochs may differ');
+    .option('--resume', 'go on with the run in that folder; only --epochs may differ')
+    .option('--schema', 'print the JSON Schema of config.json, and do nothing else')
+    .on('option:schema', () => {
+      process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+      throw new CommanderError(0, 'a2q.schema', 'the schema was printed');
+    });
   return addBackendOptions(addTrainOptions(addDataOptions(command)), TRAINING_WINOGRAD)
     .option('--json', 'machine-readable output')
     .action(train);
@@ -74,14 +80,18 @@ async function plan(flags: Flags, folder: string, out: Output): Promise<{ config
   if (flags.resume && !exists) throw new UsageError(`--resume: ${flags.out} holds no run`);
   if (!flags.resume && exists) throw new UsageError(`--out: ${flags.out} holds a run already; add --resume to go on`);
   const saved = exists ? await readRunConfig(folder) : null;
-  const dataset = datasetConfig(flags, saved?.dataset ?? null);
-  const source = await asUsage(() => locateData(dataset, flags.dataDir));
+  const given = givenSettings(flags);
+  const file = given.get('module');
+  // Relative to the run, so that it is found from wherever the run is used.
+  if (typeof file === 'string') given.set('module', relative(folder, resolve(file)));
+  const settings = await asUsage(() => resolveSettings(given, saved));
+  const source = await asUsage(() => locateData(settings.dataset, flags.dataDir));
   const shape = await asUsage(() => inspectData(source));
-  const { name } = currentBackend();
-  const config = await asUsage(() => parseConfig(runConfig(flags, saved, { dataset, shape }, name), 'flags'));
+  const { name: backend } = currentBackend();
+  const config = parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend }, 'flags');
   if (saved) checkResumed(saved, config, out);
-  else if (config.start.initFrom !== null) await checkInitFrom(config.start.initFrom);
-  (await asUsage(() => buildModel(config))).dispose();
+  else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom);
+  (await asUsage(() => openModel(config, folder))).dispose();
   return { config, source };
 }
 

@@ -1,7 +1,11 @@
-import type { Method } from '../../quant/policy.js';
-import type { RunConfig } from '../../train/config.js';
+import type { Method } from '../../quant/methods.js';
+import { parseConfig, type RunConfig } from '../../train/config.js';
 import { inspectData, locateData } from '../../train/node/datasets.js';
-import { datasetConfig, runConfig, type TrainFlags } from '../trainFlags.js';
+import { resolveSettings } from '../../train/settings.js';
+import { givenSettings } from '../trainFlags.js';
+
+/** Flags of `a2q train`, in camel case. */
+export type TrainFlags = Readonly<Record<string, string | number>>;
 
 /** Everything that is decided before the demo starts: what it would tell `a2q train`, run after run. */
 export interface DemoPlan {
@@ -59,7 +63,7 @@ export function trainCommandOf(plan: DemoPlan, method: Method, accumulatorBits: 
 
 /** The configuration `a2q train` would make of the same flags. @param backend its name */
 export async function configOf(flags: TrainFlags, backend: string): Promise<RunConfig> {
-  const dataset = datasetConfig(flags, null);
-  const shape = await inspectData(await locateData(dataset, undefined));
-  return runConfig(flags, null, { dataset, shape }, backend);
+  const settings = resolveSettings(givenSettings(flags), null);
+  const shape = await inspectData(await locateData(settings.dataset, undefined));
+  return parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend }, 'flags');
 }

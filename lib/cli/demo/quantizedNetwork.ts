@@ -3,7 +3,7 @@ import { auditLayer } from '../../deploy/audit.js';
 import { hiddenLayers, withAccumulators } from '../../deploy/simulate.js';
 import type { Module } from '../../nn/module.js';
 import { weightRange } from '../../quant/integerRange.js';
-import type { Method } from '../../quant/policy.js';
+import type { Method } from '../../quant/methods.js';
 import { integers } from '../../quant/quantTensor.js';
 import { dispose, scope } from '../../tensor/storage.js';
 import type { RunConfig } from '../../train/config.js';
@@ -63,7 +63,7 @@ export async function trainQuantized(
   trialBits: readonly number[],
   events: WorkEvents,
 ): Promise<QuantizedNetwork> {
-  const { accumulatorBits } = config;
+  const { accumulatorBits = null } = config;
   const { signal } = events;
   const method = config.method as QuantizedNetwork['method'];
   const model = buildModel(config);

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Method } from '../../quant/policy.js';
+import { METHOD_NAMES, METHODS, type Method } from '../../quant/methods.js';
 import { percent } from '../output.js';
 import type { DemoResults } from './runDemo.js';
 
@@ -22,12 +22,9 @@ export interface DemoRow {
 }
 
 /** How methods are written. */
-export const METHOD_LABELS: Readonly<Record<Method, string>> = {
-  float: 'float',
-  qat: 'QAT',
-  a2q: 'A2Q',
-  'a2q+': 'A2Q+',
-};
+export const METHOD_LABELS = Object.fromEntries(
+  METHOD_NAMES.map((method) => [method, METHODS[method].label]),
+) as Readonly<Record<Method, string>>;
 
 /** The table: the float network, then every P, widest first, with all methods side by side. */
 export function rowsOf({ float, networks }: Pick<DemoResults, 'float' | 'networks'>): DemoRow[] {

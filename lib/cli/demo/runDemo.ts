@@ -79,7 +79,7 @@ export async function runDemo(plan: DemoPlan, events: DemoEvents = {}): Promise<
     events.onFloat?.(network);
     const networks: QuantizedNetwork[] = [];
     const run = async (config: RunConfig, trialBits: readonly number[]) => {
-      events.onBegin?.(config.method, config.accumulatorBits);
+      events.onBegin?.(config.method, config.accumulatorBits ?? null);
       networks.push(await trainQuantized(config, weights, halves, trialBits, told));
       events.onQuantized?.(networks[networks.length - 1]);
     };

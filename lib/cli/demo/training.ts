@@ -56,7 +56,7 @@ export async function testAccuracy(
   { onTest, signal }: WorkEvents,
 ): Promise<number> {
   const { metric } = await evaluate(model, test, taskOf(test), {
-    ...{ batchSize, limitBatches },
+    ...{ batchSize, limitBatches: limitBatches ?? null },
     onBatch: () => onTest(),
     ...(signal ? { signal } : {}),
   });

@@ -1,10 +1,14 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
-import { type SuperResolutionOptions, superResolution } from '../bsd300.js';
+import { type SuperResolutionOptions, superResolutionPairs, targetSide } from '../bsd300.js';
 import type { ImagePairDataset } from '../dataset.js';
 import { decodeImage } from '../decode.js';
+import { identityNormalisation } from '../normalise.js';
 import type { Pixels } from '../pixels.js';
+import { setting } from '../setting.js';
 import { dataFolder } from './dataDir.js';
+import type { DatasetEntry } from './entry.js';
 import { listFolder, readBytes } from './files.js';
 
 export interface Bsd300Options extends SuperResolutionOptions {
@@ -41,7 +45,7 @@ export async function readBsd300(
     images.push(decodeImage(await readBytes('bsd300', path), path));
     onProgress?.(images.length, chosen.length);
   }
-  return superResolution(images, { name: `bsd300/${split} x${factor}`, ...options });
+  return superResolutionPairs(images, { name: `bsd300/${split} x${factor}`, ...options });
 }
 
 /** @throws DataError if a listed photograph is not there */
@@ -56,3 +60,29 @@ async function checkList(root: string, split: string, folder: string, files: rea
     throw new DataError('bsd300', `${join(folder, `${missing[0]}.jpg`)} is missing${more}`);
   }
 }
+
+const settings = {
+  factor: setting(z.int().min(2).max(8), {
+    flag: '--factor <r>',
+    about: 'up-scaling factor of super-resolution',
+    default: 3,
+  }),
+};
+
+export const bsd300Entry = {
+  kind: 'images',
+  channels: 3,
+  about: 'photographs of Berkeley for super-resolution, 200 to train on and 100 to test on',
+  settings,
+  locate: (folder) => dataFolder(folder, 'bsd300'),
+  outline(_, { factor }) {
+    const large = targetSide(factor);
+    return {
+      kind: 'images',
+      inputShape: [3, large / factor, large / factor],
+      targetShape: [3, large, large],
+      normalisation: identityNormalisation(3),
+    };
+  },
+  open: readBsd300,
+} satisfies DatasetEntry<typeof settings>;

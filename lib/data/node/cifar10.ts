@@ -1,8 +1,16 @@
 import { join } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
-import { type Cifar10Options, type Cifar10ParseOptions, cifar10, parseCifar10 } from '../cifar10.js';
+import {
+  CIFAR10_CLASSES,
+  CIFAR10_JPEG_STATISTICS,
+  type Cifar10Options,
+  type Cifar10ParseOptions,
+  cifar10,
+  parseCifar10,
+} from '../cifar10.js';
 import type { LabelledDataset } from '../dataset.js';
 import { dataFolder } from './dataDir.js';
+import type { DatasetEntry } from './entry.js';
 import { listFolder, readBytes } from './files.js';
 
 /** The folder of the official archive. */
@@ -32,3 +40,18 @@ export async function readCifar10(
   }
   return cifar10(parseCifar10(files, options), { name: `cifar10/${split}`, ...options });
 }
+
+export const cifar10Entry = {
+  kind: 'labels',
+  channels: 3,
+  about: 'ten classes of colour photographs of 32x32 pixels, official binary files',
+  settings: {},
+  locate: (folder) => dataFolder(folder, FOLDER),
+  outline: () => ({
+    kind: 'labels',
+    inputShape: [3, 32, 32],
+    normalisation: CIFAR10_JPEG_STATISTICS,
+    classes: CIFAR10_CLASSES,
+  }),
+  open: (folder, split, { limit }) => readCifar10(folder, split, limit === undefined ? {} : { limit }),
+} satisfies DatasetEntry;

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
-import type { LabelledDataset } from '../dataset.js';
+import { type LabelledDataset, subset } from '../dataset.js';
 import { decodeImage } from '../decode.js';
-import { type ImageFolderOptions, imageFolder, type LabelledImages } from '../imageFolder.js';
+import { IMAGENET_STATISTICS, type ImageFolderOptions, imageFolder, type LabelledImages } from '../imageFolder.js';
 import type { Pixels } from '../pixels.js';
-import { fileError, listFolder, listFolders } from './files.js';
+import { setting } from '../setting.js';
+import type { DatasetEntry, Split } from './entry.js';
+import { fileError, folderExists, listFolder, listFolders } from './files.js';
 
 const IMAGE_FILE = /\.(jpe?g|png)$/i;
 
@@ -62,4 +65,38 @@ function decodeFile(path: string): Pixels {
     throw fileError('imageFolder', path, cause);
   }
   return decodeImage(bytes, path);
+}
+
+const settings = {
+  size: setting(z.int().min(8).max(1024), {
+    flag: '--image-size <pixels>',
+    about: 'side of the inputs from a folder of images',
+    default: 32,
+  }),
+};
+
+/** A folder of one's own, given itself as the data folder: `train/<class>/…` and `test/<class>/…` (or `val`). */
+export const folderEntry = {
+  kind: 'labels',
+  channels: 3,
+  about: 'images of your own, DIR/train/CLASS/*.jpg|png and DIR/test (or val), with --data-dir DIR',
+  settings,
+  locate: (folder) => Promise.all([splitFolder(folder, 'train'), splitFolder(folder, 'test')]),
+  async outline(folder, { size }) {
+    const classes = await listFolders('folder', await splitFolder(folder, 'train'));
+    return { kind: 'labels', inputShape: [3, size, size], normalisation: IMAGENET_STATISTICS, classes };
+  },
+  async open(folder, split, { size, limit }) {
+    const all = await readImageFolder(await splitFolder(folder, split), { size });
+    return limit !== undefined && limit < all.length ? subset(all, limit) : all;
+  },
+} satisfies DatasetEntry<typeof settings>;
+
+async function splitFolder(root: string, split: Split): Promise<string> {
+  const names = split === 'train' ? ['train'] : ['test', 'val'];
+  for (const name of names) {
+    const path = join(resolve(root), name);
+    if (await folderExists(path)) return path;
+  }
+  throw new DataError('folder', `${root} has no folder ${names.join(' or ')} with one sub-folder a class`);
 }

@@ -14,11 +14,6 @@ export interface AccumulateOptions {
    * (row-major over the weights of one output channel).
    */
   readonly order?: ArrayLike<number>;
-  /**
-   * Sums channels without looking at their partial sums where the exact test proves that the inputs given (their
-   * smallest and largest) cannot overflow them. False by default: every partial sum is formed and checked.
-   */
-  readonly skipProven?: boolean;
 }
 
 /** Integers and their shape, row-major. */
@@ -63,7 +58,7 @@ export function accumulate(
   const { length, groups, vectors } = work;
   const register = makeRegister(options.accumulatorBits, options.overflow);
   const order = checkedOrder(length, options.order);
-  const rows = compileRows(work.weights, length, order, work.inputs, register, options.skipProven ?? false);
+  const rows = compileRows(work.weights, length, order, work.inputs, register);
   const rowsPerGroup = rows.paths.length / groups;
   const panel = new Int32Array(length * LANES);
   const lanes = new Int32Array(LANES);
@@ -79,11 +74,7 @@ export function accumulate(
       }
     }
   }
-  const checked = rows.paths.reduce(
-    (count, path, row) => count + (path === 'proven' ? 0 : rows.starts[row + 1] - rows.starts[row]),
-    0,
-  );
-  return { ...tally, sums: checked * vectors };
+  return { ...tally, sums: rows.values.length * vectors };
 }
 
 /** The smallest and largest of the inputs and 0. */

@@ -24,32 +24,8 @@ export function accumulateRow(
   tally: Tally,
   out: Int32Array,
 ): void {
-  const path = rows.paths[row];
-  if (path === 'proven') sumProven(rows, row, panel, out);
-  else if (path === 'narrow') sumNarrow(rows, row, panel, register, tally, out);
+  if (rows.paths[row] === 'narrow') sumNarrow(rows, row, panel, register, tally, out);
   else sumWide(rows, row, panel, register, tally, out);
-}
-
-/** No checks: the row's worst case fits the register. */
-function sumProven(rows: SparseRows, row: number, panel: Int32Array, out: Int32Array): void {
-  const { offsets, values } = rows;
-  const end = rows.starts[row + 1];
-  let a0 = 0;
-  let a1 = 0;
-  let a2 = 0;
-  let a3 = 0;
-  for (let entry = rows.starts[row]; entry < end; entry++) {
-    const at = offsets[entry];
-    const weight = values[entry];
-    a0 = (a0 + Math.imul(weight, panel[at])) | 0;
-    a1 = (a1 + Math.imul(weight, panel[at + 1])) | 0;
-    a2 = (a2 + Math.imul(weight, panel[at + 2])) | 0;
-    a3 = (a3 + Math.imul(weight, panel[at + 3])) | 0;
-  }
-  out[0] = a0;
-  out[1] = a1;
-  out[2] = a2;
-  out[3] = a3;
 }
 
 /**

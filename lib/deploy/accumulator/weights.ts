@@ -5,8 +5,8 @@ import type { Register } from './register.js';
 /** Input vectors one pass works on side by side. */
 export const LANES = 4;
 
-/** How a row is to be summed: `narrow` and `wide` check every partial sum, `proven` needs no check. */
-export type RowPath = 'narrow' | 'wide' | 'proven';
+/** How a row is to be summed: in int32 arithmetic, or in doubles where that could pass its limits. */
+export type RowPath = 'narrow' | 'wide';
 
 /**
  * The nonzero weights of every row, in the order they are accumulated. Zero weights are left out: they leave the
@@ -30,7 +30,6 @@ const NARROW_LIMIT = 2 ** 30;
  * @param w `[rows, length]`.
  * @param order the order of accumulation, a permutation of `0 … length − 1`.
  * @param inputs the smallest and largest input that will be met, 0 included.
- * @param skipProven lets rows go unchecked that cannot overflow on such inputs.
  * @throws QuantError if sums could pass 2^53, where no path is exact.
  */
 export function compileRows(
@@ -39,7 +38,6 @@ export function compileRows(
   order: Int32Array,
   inputs: InputBounds,
   register: Register,
-  skipProven: boolean,
 ): SparseRows {
   const rows = w.length / length;
   const starts = new Int32Array(rows + 1);
@@ -55,12 +53,12 @@ export function compileRows(
       values[entries++] = weight;
     }
     starts[row + 1] = entries;
-    paths.push(choosePath(values.subarray(starts[row], entries), inputs, register, skipProven));
+    paths.push(choosePath(values.subarray(starts[row], entries), inputs, register));
   }
   return { starts, offsets: offsets.subarray(0, entries), values: values.subarray(0, entries), paths };
 }
 
-function choosePath(row: Int32Array, inputs: InputBounds, register: Register, skipProven: boolean): RowPath {
+function choosePath(row: Int32Array, inputs: InputBounds, register: Register): RowPath {
   let alpha = 0;
   let beta = 0;
   let largest = 0;
@@ -71,8 +69,6 @@ function choosePath(row: Int32Array, inputs: InputBounds, register: Register, sk
   }
   const max = inputs.high * alpha + inputs.low * beta;
   const min = inputs.low * alpha + inputs.high * beta;
-  if (skipProven && max <= register.high && min >= register.low) return 'proven';
-
   // One step goes at most a product beyond what the register held; without limits it may hold the whole sum.
   const product = largest * Math.max(inputs.high, -inputs.low);
   const held = register.overflow === 'exact' ? Math.max(max, -min) : 0;

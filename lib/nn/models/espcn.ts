@@ -2,6 +2,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain } from '../layers/chain.js';
 import { Module } from '../module.js';
+import type { ModelEntry } from './entry.js';
 import type { LayerFactory } from './factory.js';
 
 /** Settings of ESPCN. */
@@ -55,3 +56,10 @@ export class Espcn extends Module {
     return chain(x, this.conv4, this.act4);
   }
 }
+
+export const espcn: ModelEntry = {
+  kind: 'images',
+  channels: 3,
+  about: 'super-resolution with a nearest-neighbour resize (Shi et al. 2016, as in the A2Q papers)',
+  build: (make, { factor }) => new Espcn(make, { scale: factor }),
+};

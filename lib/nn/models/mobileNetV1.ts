@@ -3,6 +3,7 @@ import { reshape } from '../../autograd/ops.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { ConvBlock } from './convBlock.js';
+import type { ModelEntry } from './entry.js';
 import type { LayerFactory } from './factory.js';
 
 /** Output channels and stride of each depthwise-separable block. */
@@ -88,3 +89,10 @@ export class MobileNetV1 extends Module {
     return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], -1])));
   }
 }
+
+export const mobilenetv1: ModelEntry = {
+  kind: 'labels',
+  channels: 3,
+  about: 'depthwise-separable convolutions (Howard et al. 2017), stem of stride 1',
+  build: (make, { classes }) => new MobileNetV1(make, { classes }),
+};

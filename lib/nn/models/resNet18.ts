@@ -4,6 +4,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain, type Join, residual } from '../layers/chain.js';
 import { Module } from '../module.js';
+import type { ModelEntry } from './entry.js';
 import type { LayerFactory } from './factory.js';
 
 /** Settings of ResNet18. */
@@ -96,3 +97,10 @@ export class ResNet18 extends Module {
     return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], -1])));
   }
 }
+
+export const resnet18: ModelEntry = {
+  kind: 'labels',
+  channels: 3,
+  about: 'residual network (He et al. 2016) with a 3x3 stem',
+  build: (make, { classes }) => new ResNet18(make, { classes }),
+};

@@ -3,6 +3,7 @@ import { ShapeError } from '../../tensor/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { ConvBlock } from './convBlock.js';
+import type { ModelEntry } from './entry.js';
 import type { LayerFactory } from './factory.js';
 
 /** Settings of the small classifier. */
@@ -59,3 +60,20 @@ export class SmallCnn extends Module {
     return this.fc.forward(reshape(x, [x.shape[0], -1]));
   }
 }
+
+/** Widths of the small classifier: for images of up to 16 pixels, and for larger ones. */
+const SMALL_WIDTHS: readonly number[] = [16, 32, 32];
+const LARGE_WIDTHS: readonly number[] = [32, 64, 64, 64];
+
+export const cnn: ModelEntry = {
+  kind: 'labels',
+  about: 'three or four 3x3 convolutions and a linear layer',
+  build: (make, { inputShape: [inChannels, height], classes, signed }) =>
+    new SmallCnn(make, {
+      inChannels,
+      imageSize: height,
+      classes,
+      widths: height <= 16 ? SMALL_WIDTHS : LARGE_WIDTHS,
+      signedInput: signed,
+    }),
+};

@@ -108,7 +108,7 @@ export class Session {
     const { folder, config, backend, signal, events = {} } = this.options;
     const result = await evaluate(this.model, this.test, this.task, {
       batchSize: config.batchSize,
-      limitBatches: config.limitBatches,
+      limitBatches: config.limitBatches ?? null,
       ...(signal ? { signal } : {}),
       onBatch: (done, total) => events.onEvaluate?.(done, total),
     });

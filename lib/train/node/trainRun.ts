@@ -5,12 +5,12 @@ import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
 import { restoreModel, type TrainingState } from '../checkpoint.js';
 import { START } from '../fit.js';
-import { buildModel } from '../models.js';
 import { prepareModel } from '../prepare.js';
 import { makeOptimizer } from '../recipes.js';
 import { taskOf } from '../task.js';
 import { fileExists } from './files.js';
 import { type Halves, openHalves } from './openBatches.js';
+import { openModel } from './openModel.js';
 import { RUN_FILES, readCheckpoint, readLog, readWeights, writeRunConfig } from './runFolder.js';
 import { type RunOptions, type RunResult, Session } from './session.js';
 
@@ -55,7 +55,7 @@ async function runFrom(options: RunOptions, resumed: Resumed | null): Promise<Ru
 
 async function runOn({ train, test }: Halves, options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
   const { folder, config, events = {} } = options;
-  const model = buildModel(config);
+  const model = await openModel(config, folder);
   let optimizer: Optimizer | null = null;
   try {
     if (resumed) restoreModel(model, resumed.state, resumed.path);
@@ -77,7 +77,7 @@ async function runOn({ train, test }: Halves, options: RunOptions, resumed: Resu
 
 async function prepare(model: Module, { config, signal, events = {} }: RunOptions, train: Batchable): Promise<void> {
   const { initFrom } = config.start;
-  const weights = initFrom === null ? null : await readWeights(initFrom);
+  const weights = initFrom === undefined ? null : await readWeights(initFrom);
   await prepareModel(model, config, weights, train, {
     onStage: (stage) => events.onStage?.(stage),
     ...(signal ? { signal } : {}),

@@ -1,4 +1,4 @@
-import { superResolution } from '../../../lib/data/bsd300.js';
+import { superResolutionPairs } from '../../../lib/data/bsd300.js';
 import type { Dataset } from '../../../lib/data/dataset.js';
 import { glyphs } from '../../../lib/data/glyphs.js';
 import { identityNormalisation } from '../../../lib/data/normalise.js';
@@ -38,7 +38,7 @@ export function openSample(data: SampleData): Dataset {
       Uint8Array.from({ length: width * height * 3 }, () => random.integer(256)),
     );
   });
-  return superResolution(photographs, { factor: 3, crop: 12 });
+  return superResolutionPairs(photographs, { factor: 3, crop: 12 });
 }
 
 function counting({ length, volume = 1, made, at, what }: SampleData & { kind: 'counting' }): Dataset {

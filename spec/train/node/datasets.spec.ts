@@ -5,50 +5,45 @@ import '../../../lib/kernels/registry.js';
 import { DataError } from '../../../lib/tensor/errors.js';
 import type { DatasetConfig } from '../../../lib/train/config.js';
 import { shapeOf } from '../../../lib/train/models.js';
-import type { DatasetName } from '../../../lib/train/names.js';
 import { inspectData, locateData, openData } from '../../../lib/train/node/datasets.js';
 import { REAL_DATA_DIR, skipWithout } from '../../data/realData.js';
 
-function config(name: DatasetName, more: Partial<DatasetConfig> = {}): DatasetConfig {
-  return { name, factor: null, size: null, limit: null, ...more };
-}
-
 t.test('glyphs need no folder', async (t) => {
-  const source = await locateData(config('glyphs', { limit: 30 }), undefined);
+  const source = await locateData({ name: 'glyphs', limit: 30 }, undefined);
   t.same(source.dataDir, null);
   const [train, test] = [await openData(source, 'train'), await openData(source, 'test')];
   t.same([train.length, test.length], [30, 2000]);
-  t.same(await inspectData(source), { inputShape: [1, 16, 16], signed: false, classes: 10, factor: null });
+  t.same(await inspectData(source), { kind: 'labels', inputShape: [1, 16, 16], signed: false, classes: 10 });
   t.same(shapeOf(train), await inspectData(source));
 });
 
 t.test('folders that are not there', async (t) => {
   const root = t.testdir({ train: { cat: {} } });
-  const cases: (readonly [DatasetName, RegExp])[] = [
-    ['cifar10', /no folder cifar-10-batches-bin in/],
-    ['bsd300', /no folder bsd300 in/],
-    ['folder', /has no folder test or val with one sub-folder a class/],
+  const cases: (readonly [DatasetConfig, RegExp])[] = [
+    [{ name: 'cifar10' }, /no folder cifar-10-batches-bin in/],
+    [{ name: 'bsd300', factor: 3 }, /no folder bsd300 in/],
+    [{ name: 'folder', size: 32 }, /has no folder test or val with one sub-folder a class/],
   ];
-  for (const [name, message] of cases) {
-    await t.rejects(locateData(config(name), root), DataError);
-    await t.rejects(locateData(config(name), root), { message });
-    await t.rejects(locateData(config(name), join(root, 'none')), { message: /--data-dir: there is no folder/ });
+  for (const [config, message] of cases) {
+    await t.rejects(locateData(config, root), DataError);
+    await t.rejects(locateData(config, root), { message });
+    await t.rejects(locateData(config, join(root, 'none')), { message: /--data-dir: there is no folder/ });
   }
   await mkdir(join(root, 'val', 'cat'), { recursive: true });
-  const source = await locateData(config('folder', { size: 24 }), root);
-  t.same(await inspectData(source), { inputShape: [3, 24, 24], signed: true, classes: 1, factor: null });
+  const source = await locateData({ name: 'folder', size: 24 }, root);
+  t.same(await inspectData(source), { kind: 'labels', inputShape: [3, 24, 24], signed: true, classes: 1 });
   await t.rejects(openData(source, 'test'), { message: /val.cat has no \.jpg or \.png file/ });
 });
 
 /** What is said of the data beforehand is what opening them shows. */
 const REAL: readonly (readonly [DatasetConfig, folder: string])[] = [
-  [config('cifar10', { limit: 5 }), 'cifar-10-batches-bin'],
-  [config('bsd300', { limit: 1, factor: 3 }), 'bsd300'],
-  [config('bsd300', { limit: 1, factor: 2 }), 'bsd300'],
-  [config('folder', { limit: 3, size: 32 }), 'cifar10-folder'],
+  [{ name: 'cifar10', limit: 5 }, 'cifar-10-batches-bin'],
+  [{ name: 'bsd300', limit: 1, factor: 3 }, 'bsd300'],
+  [{ name: 'bsd300', limit: 1, factor: 2 }, 'bsd300'],
+  [{ name: 'folder', limit: 3, size: 32 }, 'cifar10-folder'],
 ];
 for (const [wanted, folder] of REAL) {
-  t.test(`${folder} ${wanted.factor ?? ''}`, { skip: skipWithout(folder) }, async (t) => {
+  t.test(JSON.stringify(wanted), { skip: skipWithout(folder) }, async (t) => {
     const root = wanted.name === 'folder' ? join(REAL_DATA_DIR, folder) : REAL_DATA_DIR;
     const source = await locateData(wanted, root);
     const train = await openData(source, 'train');

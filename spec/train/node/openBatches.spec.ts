@@ -10,7 +10,7 @@ import type { DataSource, Split } from '../../../lib/train/node/datasets.js';
 import { openBatches, openHalves } from '../../../lib/train/node/openBatches.js';
 import { REAL_DATA_DIR, skipWithout } from '../../data/realData.js';
 
-const GLYPHS: DataSource = { config: { name: 'glyphs', factor: null, size: null, limit: 50 }, dataDir: null };
+const GLYPHS: DataSource = { config: { name: 'glyphs', limit: 50 }, dataDir: null };
 
 async function collect(data: Batchable, epoch: number): Promise<Batch[]> {
   const all: Batch[] = [];
@@ -42,8 +42,8 @@ t.test('a worker and this thread make the same batches', async (t) => {
 });
 
 const REAL = [
-  [{ name: 'cifar10', factor: null, size: null, limit: 40 }, 'cifar-10-batches-bin'],
-  [{ name: 'bsd300', factor: 3, size: null, limit: 9 }, 'bsd300'],
+  [{ name: 'cifar10', limit: 40 }, 'cifar-10-batches-bin'],
+  [{ name: 'bsd300', factor: 3, limit: 9 }, 'bsd300'],
 ] as const;
 for (const [config, folder] of REAL) {
   t.test(`the same of ${folder}`, { skip: skipWithout(folder) }, async (t) => {
@@ -68,7 +68,7 @@ t.test('both halves at once', async (t) => {
 
 t.test('the first half that is damaged is named, with and without workers', async (t) => {
   const root = t.testdir({ train: {}, test: { cat: { 'a.png': 'no image' } } });
-  const source = { config: { name: 'folder', factor: null, size: 8, limit: null }, dataDir: root } as const;
+  const source = { config: { name: 'folder', size: 8 }, dataDir: root } as const;
   for (const prefetch of [true, false]) {
     const failing = openHalves(source, { prefetch });
     await t.rejects(failing, DataError);
@@ -80,7 +80,7 @@ t.test('an image found corrupt when its batch is made', async (t) => {
   const root = t.testdir({ train: { cat: { 'b.png': 'no image' } }, test: { cat: {} } });
   await writeFile(join(root, 'train', 'cat', 'a.png'), png(9));
   await writeFile(join(root, 'test', 'cat', 'a.png'), png(9));
-  const config = { name: 'folder', factor: null, size: 8, limit: null } as const;
+  const config = { name: 'folder', size: 8 } as const;
   const { train, test } = await openHalves({ config, dataDir: root });
   const made = train.length === 2 ? batchesOf(train, { batchSize: 1 }) : [][Symbol.iterator]();
   t.equal((await made.next()).value?.size, 1);

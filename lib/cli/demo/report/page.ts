@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { MODELS } from '../../../nn/models/index.js';
 import { dataTypeAccumulatorBits } from '../../../quant/bounds.js';
-import { MODELS } from '../../../train/models.js';
 import { formatSeconds, percent } from '../../output.js';
 import { packageVersion } from '../../version.js';
 import { type DemoPlan, trainCommandOf } from '../plan.js';
@@ -147,7 +147,7 @@ function footer({ results, backend, seconds }: ReportInput): string {
   const { float, quantized } = settings;
   const images = (count: number) => count.toLocaleString('en-US');
   const facts: [string, string][] = [
-    ['Network', `${MODELS[float.model].about}, batch norm and ReLU; first and last layer of 8 bits, not constrained`],
+    ['Network', `${MODELS.cnn.about}, batch norm and ReLU; first and last layer of 8 bits, not constrained`],
     ['Images', `glyphs of 16×16 pixels, drawn anew each epoch; ${images(settings.testImages)} others to test on`],
     [
       'Training',

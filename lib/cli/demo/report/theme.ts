@@ -1,5 +1,5 @@
 import type { Config } from 'vega-lite';
-import type { Method } from '../../../quant/policy.js';
+import type { Method } from '../../../quant/methods.js';
 import { METHOD_LABELS } from '../rows.js';
 
 /**
@@ -11,15 +11,14 @@ export const MUTED = 'var(--muted)';
 export const GRID = 'var(--grid)';
 export const PAPER = 'var(--paper)';
 
-const COLOURS: Readonly<Record<Method, string>> = {
-  float: 'var(--muted)',
+const COLOURS: Readonly<Partial<Record<Method, string>>> = {
   qat: 'var(--qat)',
   a2q: 'var(--a2q)',
   'a2q+': 'var(--a2q-plus)',
 };
 
 export function colourOf(method: Method): string {
-  return COLOURS[method];
+  return COLOURS[method] ?? MUTED;
 }
 
 /** Quantized methods, in the order they are shown. */

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { settingsMarkdown } from '../../lib/cli/settingsText.js';
+import { a2q } from './a2q.js';
+
+const PAGE = fileURLToPath(new URL('../../../docs/train.md', import.meta.url));
+const MARK = '<!-- Made from the schema by scripts/train-doc.mjs; do not edit below. -->\n\n';
+
+t.test('the page of settings is that of the schema', async (t) => {
+  const [, made] = (await readFile(PAGE, 'utf8')).split(MARK);
+  t.equal(made, settingsMarkdown(), 'else run: npm run docs:train');
+  for (const line of made.split('\n')) t.ok(line.length <= 120, line);
+});
+
+t.test('help shows every default', async (t) => {
+  const { code, stdout } = await a2q(['train', '--help']);
+  t.equal(code, 0);
+  const text = stdout.replaceAll(/\s+/g, ' ');
+  for (const part of [
+    '--weight-bits <M> bits of hidden weights, with --method qat, a2q, a2q+ (default: 4)',
+    '--no-ep-init leave first weights as they are',
+    '--factor <r> up-scaling factor of super-resolution, with --dataset bsd300 (default: 3)',
+    '--weight-decay <share> pull toward zero of weights alone, not of biases, norms, scales and thresholds (default: 0.00001)',
+    '--lr <rate> learning rate (default: by model and data set, below)',
+    'resnet18 on cifar10 from a checkpoint: --no-he-init --calibration-images 1000 --optimizer sgd --lr 0.001 ' +
+      '--schedule step:30:0.1 --epochs 100 --batch-size 256',
+    'a2q+ the same with centred weights',
+  ]) {
+    t.ok(text.includes(part), part);
+  }
+});
+
+t.test('the JSON Schema is printed', async (t) => {
+  const { code, stdout, stderr } = await a2q(['train', '--schema']);
+  t.same([code, stderr], [0, '']);
+  t.match(JSON.parse(stdout), { type: 'object', properties: { epochs: { type: 'integer', minimum: 1 } } });
+});
