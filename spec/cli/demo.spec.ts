@@ -169,6 +169,17 @@ t.test('a plan is flags, and the recipes say the rest', async (t) => {
   t.match(config.start, { heInit: false, epInit: false, reestimationSamples: 3000, calibrationSamples: 1000 });
 });
 
+t.test('the README prints commands of the demo', async (t) => {
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  const lines = readme.replaceAll(/\\\n\s+/g, '').split('\n');
+  const networks = [
+    ['float', null],
+    ['qat', null],
+    ['a2q+', 9],
+  ] as const;
+  for (const [method, bits] of networks) t.ok(lines.includes(`$ npx ${trainCommandOf(FULL_PLAN, method, bits)}`));
+});
+
 t.test('rows come by width, all methods side by side', (t) => {
   type Network = QuantizedNetwork;
   const network = (method: Network['method'], bits: number | null, trials: Network['trials']): Network => ({
