@@ -15,6 +15,7 @@ import {
   type Parameter,
   PixelShuffle,
   ReLU,
+  ResizeConv2d,
   Sequential,
   UpsampleNearest,
 } from '../../lib/nn/index.js';
@@ -111,6 +112,8 @@ t.test('gradients of layers in float64', async (t) => {
   const image = randomTensor([2, 4, 5, 6], 2, 'float64');
   await checked(t, new Conv2d(4, 6, [3, 2], { ...make, groups: 2, stride: [2, 1], padding: 1 }), image);
   await checked(t, new Conv2d(4, 4, 3, { ...make, groups: 4, dilation: 2, padding: 2, bias: false }), image);
+  await checked(t, new ResizeConv2d(4, 3, 3, 2, make), image);
+  await checked(t, new ResizeConv2d(4, 2, 5, 3, { ...make, bias: false }), image);
   await checked(t, new BatchNorm2d(4, float64), image);
   await checked(t, new BatchNorm2d(4, float64).eval(), image);
   await checked(t, new MaxPool2d(2, { stride: 1 }), image);
@@ -141,6 +144,20 @@ t.test('linear works on the last of any number of axes', async (t) => {
   t.same(linear(zeros([0, 2]), weight, bias).shape, [0, 3], 'no rows');
 });
 
+t.test('a resize convolution is a convolution behind an up-sampling, with its names, draws and numbers', async (t) => {
+  useReference();
+  for (const bias of [true, false]) {
+    const layer = new ResizeConv2d(3, 2, 3, 4, { random: new Random(5), bias, ...float64 });
+    const conv = new Conv2d(3, 2, 3, { padding: 1, random: new Random(5), bias, ...float64 });
+    const x = randomTensor([2, 3, 4, 5], 1, 'float64');
+    const y = layer.forward(x);
+    t.same(y.shape, [2, 2, 16, 20]);
+    const want = conv.forward(new UpsampleNearest(4).forward(x));
+    closeTo(t, await y.data(), await want.data(), 1e-13, 'numbers');
+    t.same(await layer.stateDict(), await conv.stateDict(), 'state');
+  }
+});
+
 t.test('layers without weights', async (t) => {
   useReference();
   const x = tensor([[[[-1, 2]], [[3, -4]]]]);
@@ -165,6 +182,9 @@ t.test('settings that do not fit are refused when the layer is made or used', as
       () => new Conv2d(3, 4, 3, { ...options, padding: -1 }),
       'Conv2d: padding must be integers of at least 0; got [-1, -1]',
     ],
+    [() => new ResizeConv2d(3, 4, 2, 2, options), 'ResizeConv2d: the kernel must be odd; it is 2'],
+    [() => new ResizeConv2d(3, 4, 3, 0, options), 'ResizeConv2d: factor must be a positive integer; it is 0'],
+    [() => new ResizeConv2d(3, 4, 3, 1.5, options), 'ResizeConv2d: factor must be a positive integer; it is 1.5'],
     [() => new MaxPool2d([2, 0]), 'MaxPool2d: kernel must be integers of at least 1; got [2, 0]'],
     [
       () => new Linear(3, 2, options).forward(zeros([5, 4])),

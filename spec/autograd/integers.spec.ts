@@ -1,0 +1,145 @@
+import t from 'tap';
+import * as a2q from '../../lib/index.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
+import { arraysEqual } from '../helpers.js';
+
+type Library = typeof a2q;
+
+/** Whether a tensor (or a list of them) is what a function takes first. */
+type TakesTensor<First> = unknown extends First
+  ? false
+  : [First] extends [Tensor | number | readonly Tensor[]]
+    ? Tensor extends First
+      ? true
+      : readonly Tensor[] extends First
+        ? true
+        : false
+    : false;
+
+/** Every public function of tensors: one that is new belongs into the table below, or this does not compile. */
+type TensorFunction = {
+  [Name in keyof Library]: Library[Name] extends (...given: infer Given) => unknown
+    ? TakesTensor<Given[0]> extends true
+      ? Name
+      : never
+    : never;
+}[keyof Library];
+
+/** What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the function. */
+type Outcome = { readonly moves: readonly number[] } | { readonly refusedBy: string | null };
+
+type Case = readonly [outcome: Outcome, run: () => unknown];
+
+/** The ends of the range, and a number that float32 does not hold. */
+const [LOW, HIGH, ODD] = [-(2 ** 31), 2 ** 31 - 1, 2 ** 24 + 1];
+
+const whole = (shape: readonly number[], ...data: readonly number[]) => {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return a2q.tensor(
+    Int32Array.from({ length: size }, (_, i) => data[i % data.length]),
+    shape,
+  );
+};
+const matrix = () => whole([2, 3], LOW, HIGH, ODD, -ODD, 0, 7);
+const images = () => whole([1, 4, 2, 2], ODD, 2, -3);
+const vector = () => whole([4], 1);
+const scalar = () => whole([], 1);
+
+/** A function that refuses, and the operation that does: itself, or one that it is composed of. */
+const refuses = (run: () => unknown, refusedBy: string | null = null): Case => [{ refusedBy }, run];
+const moves = (run: () => unknown, ...numbers: readonly number[]): Case => [{ moves: numbers }, run];
+const unary = (op: (x: Tensor) => Tensor): Case => refuses(() => op(matrix()));
+const binary = (op: (x: Tensor, y: Tensor) => Tensor): Case => refuses(() => op(matrix(), matrix()));
+
+const bound = { limit: 7, budget: 4, centred: false };
+
+const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
+  reshape: moves(() => a2q.reshape(matrix(), [3, -1]), LOW, HIGH, ODD, -ODD, 0, 7),
+  permute: moves(() => a2q.permute(matrix(), [1, 0]), LOW, -ODD, HIGH, 0, ODD, 7),
+  transpose: moves(() => a2q.transpose(matrix()), LOW, -ODD, HIGH, 0, ODD, 7),
+  expand: moves(() => a2q.expand(whole([2, 1], ODD, LOW), [2, 2]), ODD, ODD, LOW, LOW),
+  slice: moves(() => a2q.slice(matrix(), 1, 1), HIGH, ODD, 0, 7),
+  concat: moves(() => a2q.concat([matrix(), whole([2, 1], 3, ODD)], 1), LOW, HIGH, ODD, 3, -ODD, 0, 7, ODD),
+  pixelShuffle: moves(() => a2q.pixelShuffle(whole([1, 4, 1, 1], ODD, 1, 2, HIGH), 2), ODD, 1, 2, HIGH),
+  chain: moves(() => a2q.chain(matrix(), new a2q.Identity()), LOW, HIGH, ODD, -ODD, 0, 7),
+  toNdarray: moves(() => a2q.toNdarray(matrix()), LOW, HIGH, ODD, -ODD, 0, 7),
+  neg: unary(a2q.neg),
+  abs: unary(a2q.abs),
+  exp: unary(a2q.exp),
+  exp2: unary(a2q.exp2),
+  log: unary(a2q.log),
+  log2: unary(a2q.log2),
+  sqrt: unary(a2q.sqrt),
+  square: unary(a2q.square),
+  relu: unary(a2q.relu),
+  tanh: unary(a2q.tanh),
+  sigmoid: unary(a2q.sigmoid),
+  sign: unary(a2q.sign),
+  roundHalfEven: unary(a2q.roundHalfEven),
+  trunc: unary(a2q.trunc),
+  floor: unary(a2q.floor),
+  ceil: unary(a2q.ceil),
+  add: binary(a2q.add),
+  sub: binary(a2q.sub),
+  mul: binary(a2q.mul),
+  div: binary(a2q.div),
+  minimum: binary(a2q.minimum),
+  maximum: binary(a2q.maximum),
+  equal: binary(a2q.equal),
+  less: binary(a2q.less),
+  lessEqual: binary(a2q.lessEqual),
+  greater: binary(a2q.greater),
+  greaterEqual: binary(a2q.greaterEqual),
+  where: refuses(() => a2q.where(matrix(), matrix(), 0)),
+  clip: refuses(() => a2q.clip(matrix(), 0, 5), 'maximum'),
+  sum: unary(a2q.sum),
+  max: unary(a2q.max),
+  mean: refuses(() => a2q.mean(matrix()), 'sum'),
+  kthSmallest: refuses(() => a2q.kthSmallest(matrix(), 2)),
+  matmul: refuses(() => a2q.matmul(matrix(), a2q.transpose(matrix()))),
+  linear: refuses(() => a2q.linear(matrix(), matrix()), 'matmul'),
+  logSoftmax: refuses(() => a2q.logSoftmax(matrix()), 'max'),
+  crossEntropy: refuses(() => a2q.crossEntropy(matrix(), [0, 2]), 'max'),
+  mse: refuses(() => a2q.mse(matrix(), matrix()), 'sub'),
+  conv2d: refuses(() => a2q.conv2d(images(), images())),
+  resizeConv2d: refuses(() => a2q.resizeConv2d(images(), whole([2, 4, 3, 3], 1), null, 2), 'matmul'),
+  maxPool2d: refuses(() => a2q.maxPool2d(images(), { kernel: 2 })),
+  avgPool2d: refuses(() => a2q.avgPool2d(images(), { kernel: 2 }), 'conv2d'),
+  globalAvgPool2d: refuses(() => a2q.globalAvgPool2d(images()), 'sum'),
+  upsampleNearest: refuses(() => a2q.upsampleNearest(images(), 2)),
+  batchNorm: refuses(() => a2q.batchNorm(images(), vector(), vector())),
+  fakeQuantize: refuses(() => a2q.fakeQuantize(matrix(), scalar(), { low: 0, high: 3 })),
+  a2qWeights: refuses(() => a2q.a2qWeights(images(), whole([1], 0), whole([1], 1), bound)),
+  a2qPenalty: refuses(() => a2q.a2qPenalty(vector(), vector(), 4)),
+  residual: refuses(
+    () => a2q.residual(matrix(), [], [], Object.assign(new a2q.Identity(), { branch: new a2q.Identity() })),
+    'add',
+  ),
+  // Without a gradient there is nothing to go back through.
+  backward: refuses(() => a2q.backward(scalar())),
+};
+
+for (const backend of a2q.BACKEND_NAMES) {
+  t.test(`int32 is moved exactly or refused by name, by every public function: ${backend}`, async (t) => {
+    a2q.setBackend(a2q.backendNamed(backend));
+    for (const [name, [outcome, run]] of Object.entries(FUNCTIONS)) {
+      if ('refusedBy' in outcome) {
+        const kind = name === 'backward' ? 'TapeError' : 'DTypeError';
+        const op = outcome.refusedBy ?? name;
+        t.throws(run, { name: kind, message: new RegExp(`^${op}: `), op }, name);
+        continue;
+      }
+      const result = await run();
+      if (result instanceof a2q.Tensor) t.equal(result.dtype, 'int32', name);
+      const numbers = result instanceof a2q.Tensor ? await result.data() : (result as { data: Int32Array }).data;
+      t.ok(numbers instanceof Int32Array, name);
+      arraysEqual(t, numbers, outcome.moves, name);
+    }
+    const message = 'add: int32 tensors are stored and moved, not computed with; convert them to float32';
+    t.throws(() => a2q.add(matrix(), 1), { name: 'DTypeError', message }, 'a plain number is no way around it');
+    t.throws(() => a2q.add(matrix(), a2q.ones([2, 3])), {
+      message: 'add: operands differ in dtype (int32 and float32)',
+    });
+    t.throws(() => matrix().withGrad(), { name: 'DTypeError', message: 'withGrad: int32 tensors have no gradient' });
+  });
+}
