@@ -37,8 +37,9 @@ export type { View } from './tensor/view.js';
 
 // The machine: the backends, and which one runs.
 
-export type { Backend, ConvGeometry, RequiredKernels } from './kernels/backend.js';
+export type { Backend, RequiredKernels } from './kernels/backend.js';
 export type { FastPaths, FastRow, QuantGrid } from './kernels/fast.js';
+export type { ConvGeometry, Window } from './kernels/geometry.js';
 export {
   BACKEND_NAMES,
   type BackendDescription,

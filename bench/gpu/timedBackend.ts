@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { convolutionRows } from '../../lib/autograd/rows/convolution.js';
-import type { Backend, ConvGeometry } from '../../lib/kernels/backend.js';
+import type { Backend } from '../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../lib/kernels/geometry.js';
 import { createGpuBackend, type GpuBackend, type GpuMode, type VariantChoice } from '../../lib/kernels/gpu/index.js';
 import { setBackend } from '../../lib/kernels/registry.js';
 import { loadWasmBackend } from '../../lib/kernels/wasm/index.js';

@@ -10,7 +10,7 @@ import { convolutionRows } from '../../lib/autograd/rows/convolution.js';
 import { imageRows } from '../../lib/autograd/rows/images.js';
 import { normalizationRows } from '../../lib/autograd/rows/normalization.js';
 import { quantizationRows } from '../../lib/autograd/rows/quantization.js';
-import type { ConvGeometry } from '../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../lib/kernels/geometry.js';
 import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../lib/kernels/wasm/index.js';
 import { Random } from '../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../lib/tensor/shape.js';

@@ -1,5 +1,5 @@
-import type { ConvGeometry, Window } from '../kernels/backend.js';
 import type { QuantGrid } from '../kernels/fast.js';
+import type { ConvGeometry, Window } from '../kernels/geometry.js';
 import { full } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -1,6 +1,6 @@
 import type { Shape } from '../tensor/shape.js';
 import type { View } from '../tensor/view.js';
-import type { ConvGeometry, Window } from './backend.js';
+import type { ConvGeometry, Window } from './geometry.js';
 
 /**
  * What a backend may offer beyond the required kernels, because the composition is slow. Each fast path carries the name

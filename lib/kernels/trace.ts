@@ -1,6 +1,5 @@
 import type { Shape } from '../tensor/shape.js';
 import type { View } from '../tensor/view.js';
-import type { Backend } from './backend.js';
 import type { Outputs } from './fast.js';
 
 /** What a backend did: the algorithm it chose, if there was a choice, and the most threads that took part. */
@@ -27,6 +26,12 @@ export interface Call extends Ran {
 /** A row's value, its gradient, or an update in place. */
 export type Part = 'value' | 'gradient' | 'step';
 
+/** What a call runs on. */
+interface Place {
+  readonly name: string;
+  ran?(): Ran;
+}
+
 let record: Call[] | null = null;
 
 /**
@@ -52,7 +57,7 @@ export function explain<Result>(work: () => Result): { readonly result: Result; 
  * that is decided, and told.
  */
 export function choose<Result extends Outputs | readonly (View | null)[] | true>(
-  backend: Backend,
+  backend: Place,
   row: string,
   part: Part,
   operands: readonly View[],

@@ -1,7 +1,7 @@
 import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../autograd/imageOps.js';
 import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { resizeConv2d } from '../autograd/resample.js';
-import type { ConvGeometry } from '../kernels/backend.js';
+import type { ConvGeometry } from '../kernels/geometry.js';
 import type { Join } from '../nn/layers/chain.js';
 import { resizeWeightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { table } from '../../lib/autograd/table.js';
-import type { ConvGeometry } from '../../lib/kernels/backend.js';
 import type { FastPaths, Vjp } from '../../lib/kernels/fast.js';
+import type { ConvGeometry } from '../../lib/kernels/geometry.js';
 import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import * as value from '../../lib/kernels/value.js';
 import { scope } from '../../lib/tensor/storage.js';

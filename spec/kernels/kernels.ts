@@ -1,5 +1,6 @@
-import type { Backend, ConvGeometry, Window } from '../../lib/kernels/backend.js';
+import type { Backend } from '../../lib/kernels/backend.js';
 import type { AccumulatorBound, FastAttrs, FastRow, FastRows, QuantGrid, Saved } from '../../lib/kernels/fast.js';
+import type { ConvGeometry, Window } from '../../lib/kernels/geometry.js';
 import type { Shape } from '../../lib/tensor/shape.js';
 import type { View } from '../../lib/tensor/view.js';
 

@@ -1,4 +1,4 @@
-import { type ConvGeometry, type Window, windowExtents } from '../../kernels/backend.js';
+import { type ConvGeometry, type Window, windowExtents } from '../../kernels/geometry.js';
 import { backendOf, reshape, sum, transposeLast } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';

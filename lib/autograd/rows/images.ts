@@ -1,4 +1,4 @@
-import { type Window, windowExtents } from '../../kernels/backend.js';
+import { type Window, windowExtents } from '../../kernels/geometry.js';
 import { backendOf, equal, firstOf, max, mul, reshape, sum, where } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';

@@ -1,4 +1,4 @@
-import { type ConvGeometry, windowExtents } from '../../kernels/backend.js';
+import { type ConvGeometry, windowExtents } from '../../kernels/geometry.js';
 import { ShapeError } from '../../tensor/errors.js';
 import {
   type Accumulated,

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import { type ConvGeometry, windowExtents } from '../backend.js';
+import { type ConvGeometry, windowExtents } from '../geometry.js';
 import type { Content } from './content.js';
 import { type Correlation, correlate } from './correlation.js';
 import type { Machine } from './machine.js';

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import { type Window, windowExtents } from '../backend.js';
+import { type Window, windowExtents } from '../geometry.js';
 import type { Machine } from './machine.js';
 import { operand, whole } from './map.js';
 import { address, coordinates, input, kernelSource } from './source.js';

@@ -1,5 +1,5 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
-import type { ConvGeometry } from '../backend.js';
+import type { ConvGeometry } from '../geometry.js';
 import type { Content } from './content.js';
 import type { Machine } from './machine.js';
 import { map, type Operand, whole } from './map.js';

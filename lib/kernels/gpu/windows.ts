@@ -1,5 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
-import { type RequiredKernels, type Window, windowExtents } from '../backend.js';
+import type { RequiredKernels } from '../backend.js';
+import { type Window, windowExtents } from '../geometry.js';
 import type { Machine } from './machine.js';
 import { operand } from './map.js';
 import { numbers } from './planes.js';

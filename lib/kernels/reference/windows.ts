@@ -1,7 +1,7 @@
 import ndarray from 'ndarray';
 import ops from 'ndarray-ops';
 import type { Shape } from '../../tensor/shape.js';
-import { type Window, windowExtents } from '../backend.js';
+import { type Window, windowExtents } from '../geometry.js';
 import { type HostArray, temporary } from './arrays.js';
 
 /** A zero-padded image, float64 so that sums into it round only once, and two ways of looking at it. */

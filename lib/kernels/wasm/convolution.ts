@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { ConvGeometry } from '../backend.js';
+import type { ConvGeometry } from '../geometry.js';
 import { PANEL_BYTES, PIXELS, ROWS, TILE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
 import { FILTER_GROWTH, fitsPairs, fitsWinogradPairs, withPairs } from './pairs.js';

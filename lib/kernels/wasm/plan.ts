@@ -1,5 +1,5 @@
 import type { Shape } from '../../tensor/shape.js';
-import type { ConvGeometry } from '../backend.js';
+import type { ConvGeometry } from '../geometry.js';
 import { cacheLines, type PlanOf } from './machine.js';
 
 /** Bytes a vector may reach past the last pixel of a plane. */

@@ -1,6 +1,6 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { ConvGeometry } from '../backend.js';
+import type { ConvGeometry } from '../geometry.js';
 import type { Job, Machine } from './machine.js';
 import { RATE } from './plan.js';
 

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import { type Window, windowExtents } from '../backend.js';
+import { type Window, windowExtents } from '../geometry.js';
 import type { Machine } from './machine.js';
 
 /** Pooling, nearest up-sampling, and windows as columns. */

@@ -1,6 +1,6 @@
 import { contiguousStrides, type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { ConvGeometry } from '../backend.js';
+import type { ConvGeometry } from '../geometry.js';
 import { COLUMNS, ROWS, THIN } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
 import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';

@@ -1,15 +1,11 @@
-import type { AttrsOf, OpName } from '../../../lib/autograd/table.js';
 import { imageSamples, layoutSamples, linearSamples, reductionSamples } from './arrays.js';
 import { batchNormSamples } from './batchNorm.js';
 import { binarySamples, selectSamples, unarySamples } from './elementwise.js';
 import { quantizationSamples } from './quantization.js';
-import type { Sample } from './sample.js';
+import type { Samples } from './sample.js';
 
 export { a2qSamples } from './a2q.js';
 export type { Edge, Point, Sample } from './sample.js';
-
-/** One sample a row of the table. */
-export type Samples = { readonly [Name in OpName]: Sample<AttrsOf<Name>> };
 
 /** The compiler reports a row without a sample, and a sample without a row. */
 export const samples: Samples = {

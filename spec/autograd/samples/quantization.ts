@@ -2,7 +2,7 @@ import { add, mul } from '../../../lib/autograd/ops.js';
 import type { QuantGrid } from '../../../lib/kernels/fast.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
 import { between, f64, shaped } from '../support.js';
-import type { Point, Samples } from './index.js';
+import type { Point, Samples } from './sample.js';
 
 const SCALE = 0.7;
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { accumulateConv2d } from '../../../lib/deploy/accumulator/conv2d.js';
 import type { IntegerArray } from '../../../lib/deploy/accumulator/engine.js';
 import type { Overflow } from '../../../lib/deploy/accumulator/register.js';
-import type { ConvGeometry } from '../../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../../lib/kernels/geometry.js';
 import { QuantError, ShapeError } from '../../../lib/tensor/errors.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { naiveAll } from './oracle.js';

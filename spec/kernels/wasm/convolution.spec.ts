@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { ConvGeometry } from '../../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../../lib/kernels/geometry.js';
 import { hasRelaxedSimd } from '../../../lib/kernels/wasm/binaries.js';
 import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../../lib/kernels/wasm/index.js';
 import { Random } from '../../../lib/tensor/random.js';

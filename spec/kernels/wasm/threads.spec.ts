@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import type { ConvGeometry } from '../../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../../lib/kernels/geometry.js';
 import { createWasmBackend, loadWasmBackend, type WasmBackend } from '../../../lib/kernels/wasm/index.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../../lib/tensor/shape.js';

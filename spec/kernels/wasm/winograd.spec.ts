@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ConvGeometry } from '../../../lib/kernels/backend.js';
+import type { ConvGeometry } from '../../../lib/kernels/geometry.js';
 import { createWasmBackend, loadWasmBackend, type WasmBackend } from '../../../lib/kernels/wasm/index.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../../lib/tensor/shape.js';
