@@ -50,9 +50,8 @@ async function main(): Promise<void> {
   for (const [name, { calls: count, ms }] of [...totals(calls)].sort(([, a], [, b]) => b.ms - a.ms)) {
     inside += ms / ROUNDS;
     const share = ((100 * ms) / ROUNDS / total).toFixed(1);
-    process.stdout.write(
-      `${name.padEnd(64)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(count / ROUNDS).padStart(6)} calls\n`,
-    );
+    const time = `${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} %`;
+    process.stdout.write(`${name.padEnd(64)} ${time} ${String(count / ROUNDS).padStart(6)} calls\n`);
   }
   process.stdout.write(`${'outside of rows'.padEnd(64)} ${(total - inside).toFixed(2).padStart(8)} ms\n`);
   process.stdout.write(`${'step'.padEnd(64)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);

@@ -20,8 +20,8 @@ import { differentiate, evaluate, fastRow, type Row, type Saved } from '../row.j
 import { checkScale, quantizationRows } from './quantization.js';
 
 /**
- * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the same
- * pass over memory. The further outputs are the statistics: mean and biased variance, `[C]` each.
+ * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the
+ * same pass over memory. The further outputs are the statistics: mean and biased variance, `[C]` each.
  */
 export const normalizationRows = {
   /** `y = γ·(x − mean)/√(variance + ε) + β` per channel (axis 1), or `max(y, 0)`; inputs x, γ, β. */

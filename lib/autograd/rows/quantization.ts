@@ -38,8 +38,8 @@ export const quantizationRows = {
     vjp: [(g, s) => div(mul(mul(g, unary('exp2', s.input(0))), Math.LN2), s.attrs.divisor)],
   }),
   /**
-   * `clip(roundHalfEven(x/s), low, high)·s` with one scale s for all of x. Straight through: rounding has slope 1, the clip
-   * blocks x where the *rounded* value is outside; s gets `Σ g·(q − x/s)` from inside and `Σ g·q` from outside.
+   * `clip(roundHalfEven(x/s), low, high)·s` with one scale s for all of x. Straight through: rounding has slope 1, the
+   * clip blocks x where the *rounded* value is outside; s gets `Σ g·(q − x/s)` from inside and `Σ g·q` from outside.
    */
   fakeQuantize: fastRow('fakeQuantize', {
     shape: ([x, scale]) => {
