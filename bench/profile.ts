@@ -1,49 +1,32 @@
 /**
- * Where the time of a training step goes, kernel by kernel, on the wasm backend.
+ * Where the time of a training step goes, row by row, on the wasm backend: value, gradient or step, and by which path.
  *
  *     node dist/bench/profile.js espcn|resnet18|mobilenetv1 [float|a2q+] [off|f2|f4] [threads] [auto|plain|relaxed]
  */
 import { setBackend } from '../lib/kernels/registry.js';
+import { type Call, explain } from '../lib/kernels/trace.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
-import { Machine } from '../lib/kernels/wasm/machine.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import type { Method } from '../lib/quant/policy.js';
 import { makeStep, type StepModel } from './steps.js';
 
 const ROUNDS = 7;
 
+/** Calls of one kind, and the milliseconds they took together. */
 interface Entry {
   calls: number;
-  ms: number;
+  milliseconds: number;
 }
 
-/** Counts the calls and milliseconds of every kernel until `stop` is called. */
-function watch(): { readonly entries: Map<string, Entry>; stop(): void } {
-  const entries = new Map<string, Entry>();
-  const proto = Machine.prototype as unknown as Record<'run' | 'runOnce', (name: string, ...rest: unknown[]) => void>;
-  const { run, runOnce } = proto;
-  const timed = (name: string, work: () => void): void => {
-    const start = performance.now();
-    work();
-    const entry = entries.get(name) ?? { calls: 0, ms: 0 };
+/** Adds up calls by what they were, by which path, and on which algorithm where there was a choice. */
+function addUp(calls: readonly Call[], entries: Map<string, Entry>): void {
+  for (const { row, part, path, algorithm, milliseconds } of calls) {
+    const name = `${row} ${part}, ${algorithm ?? path}`;
+    const entry = entries.get(name) ?? { calls: 0, milliseconds: 0 };
     entries.set(name, entry);
     entry.calls += 1;
-    entry.ms += performance.now() - start;
-  };
-  for (const [method, original] of [
-    ['run', run],
-    ['runOnce', runOnce],
-  ] as const) {
-    proto[method] = function (this: Machine, name, ...rest) {
-      timed(name, () => original.call(this, name, ...rest));
-    };
+    entry.milliseconds += milliseconds;
   }
-  return {
-    entries,
-    stop() {
-      Object.assign(proto, { run, runOnce });
-    },
-  };
 }
 
 async function main(): Promise<void> {
@@ -54,23 +37,24 @@ async function main(): Promise<void> {
   setBackend(backend);
   const step = makeStep(model as StepModel, method as Method);
   for (let i = 0; i < 4; i++) await step.run();
-  const watched = watch();
+  const entries = new Map<string, Entry>();
   const start = performance.now();
-  for (let i = 0; i < ROUNDS; i++) await step.run();
-  const total = (performance.now() - start) / ROUNDS;
-  watched.stop();
-  let inside = 0;
-  const rows = [...watched.entries].sort(([, a], [, b]) => b.ms - a.ms);
-  for (const [name, { calls, ms }] of rows) {
-    inside += ms / ROUNDS;
-    const share = ((100 * ms) / ROUNDS / total).toFixed(1);
-    process.stdout.write(
-      `${name.padEnd(26)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(calls / ROUNDS).padStart(6)} calls\n`,
-    );
+  for (let i = 0; i < ROUNDS; i++) {
+    const { result, calls } = explain(() => step.run());
+    await result;
+    addUp(calls, entries);
   }
-  const outside = total - inside;
-  process.stdout.write(`${'outside of kernels'.padEnd(26)} ${outside.toFixed(2).padStart(8)} ms\n`);
-  process.stdout.write(`${'step'.padEnd(26)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
+  const total = (performance.now() - start) / ROUNDS;
+  let inside = 0;
+  for (const [name, { calls, milliseconds }] of [...entries].sort(([, a], [, b]) => b.milliseconds - a.milliseconds)) {
+    const each = milliseconds / ROUNDS;
+    inside += each;
+    const share = ((100 * each) / total).toFixed(1);
+    const columns = [name.padEnd(40), each.toFixed(2).padStart(8), 'ms', share.padStart(5), '%'];
+    process.stdout.write(`${columns.join(' ')} ${String(calls / ROUNDS).padStart(6)} calls\n`);
+  }
+  process.stdout.write(`${'outside of rows'.padEnd(40)} ${(total - inside).toFixed(2).padStart(8)} ms\n`);
+  process.stdout.write(`${'step'.padEnd(40)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
   backend.close();
 }
 
