@@ -69,8 +69,9 @@ export async function prepareStep(engine: OurEngine, model: StepModel, method: R
 }
 
 /**
- * Times the training steps of the paper's models, float and A2Q+ W4A4, on every engine given, all turn by turn. Compares
- * A2Q+ with float, more threads with one, and both methods with PyTorch's float step where its times are known.
+ * Times the training steps of the paper's models, float and A2Q+ W4A4, on every engine given, all turn by turn.
+ * Compares A2Q+ with float, more threads with one, and both methods with PyTorch's float step where its times are
+ * known.
  *
  * @param engines the same backend with one thread, and with more
  */

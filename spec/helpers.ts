@@ -14,14 +14,18 @@ export function difference(got: Numbers, want: Numbers, tolerance: number): stri
   return firstDifference(got, want, (a, b) => Math.abs(a - b) <= tolerance * scale, `more than ${tolerance * scale}`);
 }
 
-/** As `difference`, but every element is held to `tolerance·|want|`, so that small numbers must keep their digits too. */
+/**
+ * As `difference`, but every element is held to `tolerance·|want|`, so that small numbers must keep their digits too.
+ */
 export function relativeDifference(got: Numbers, want: Numbers, tolerance: number): string | null {
   if (!(tolerance >= 0)) return `tolerance is ${tolerance}`;
   const near = (a: number, b: number) => Math.abs(a - b) <= tolerance * Math.abs(b);
   return firstDifference(got, want, near, `more than ${tolerance} of it`);
 }
 
-/** Where `got` and `want` are not the same numbers; null if nowhere. NaN equals NaN; −0 equals 0 unless `signedZeros`. */
+/**
+ * Where `got` and `want` are not the same numbers; null if nowhere. NaN equals NaN; −0 equals 0 unless `signedZeros`.
+ */
 export function inequality(got: Numbers, want: Numbers, { signedZeros = false } = {}): string | null {
   const equal = signedZeros ? Object.is : (a: number, b: number) => a === b;
   return firstDifference(got, want, equal, 'not equal');

@@ -1,6 +1,7 @@
 /**
  * Micro-benchmarks of the wasm kernels, one line each: least (median) milliseconds and, for products, 10⁹
- * direct-convolution operations a second at the least time. Settings are interleaved in one process, so that they meet the same machine.
+ * direct-convolution operations a second at the least time. Settings are interleaved in one process, so that they meet
+ * the same machine.
  *
  *     node dist/bench/wasm/kernels.js [filter [setting,setting …]]
  */
@@ -55,7 +56,10 @@ function product(m: number, k: number, n: number, transposed = false): Case {
   };
 }
 
-/** Forward, input gradient and weight gradient of one layer; `kernel`, stride, groups as given, padding to the same size. */
+/**
+ * Forward, input gradient and weight gradient of one layer; `kernel`, stride, groups as given, padding to the same
+ * size.
+ */
 function convolution(name: string, x: Shape, outputs: number, kernel: number, stride = 1, groups = 1): Case[] {
   const padding = Math.floor(kernel / 2);
   const geometry: ConvGeometry = {

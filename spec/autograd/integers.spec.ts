@@ -25,7 +25,10 @@ type TensorFunction = {
     : never;
 }[keyof Library];
 
-/** What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the function. */
+/**
+ * What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the
+ * function.
+ */
 type Outcome = { readonly moves: readonly number[] } | { readonly refusedBy: string | null };
 
 type Case = readonly [outcome: Outcome, run: () => unknown];

@@ -1,6 +1,6 @@
 /**
- * Row-major numbers with a shape, in float64: what every oracle takes and gives. The oracles are plain nested loops over
- * indices, share no code with the library, and are the expectation of its specs.
+ * Row-major numbers with a shape, in float64: what every oracle takes and gives. The oracles are plain nested loops
+ * over indices, share no code with the library, and are the expectation of its specs.
  */
 export interface NumberArray {
   readonly shape: readonly number[];

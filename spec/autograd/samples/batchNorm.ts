@@ -76,7 +76,8 @@ export const batchNormSamples: Pick<Samples, 'batchNorm' | 'batchNormQuantize'> 
     points: [quantizePoint({ low: -2, high: 3 }, 0.7, 1e-5), quantizePoint({ low: 0, high: 3, relu: true }, 0.6, 1e-3)],
     edges: [
       {
-        // x̂ is −1, 1, −1, 1 and y is −0.3, 1.25, −0.3, 1.25: −0.6 rounds out of the grid, 2.5 to 2; Σ g·x̂ = 2, Σ g = 2.
+        // x̂ is −1, 1, −1, 1 and y is −0.3, 1.25, −0.3, 1.25: −0.6 rounds out of the grid, 2.5 to 2;
+        // Σ g·x̂ = 2, Σ g = 2.
         inputs: [shaped([4, 1], [1, 3, 1, 3]), [0.775], [0.475], 0.5],
         attrs: { epsilon: 0, grid: { low: 0, high: 3 } },
         value: shaped([4, 1], [0, 1, 0, 1]),

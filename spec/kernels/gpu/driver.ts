@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 /**
- * The environment in which Node finds a WebGPU adapter: this one, and Chromium's driver with the Vulkan loader beside it,
- * unless another is named. The linker reads it at start only, hence a process of its own.
+ * The environment in which Node finds a WebGPU adapter: this one, and Chromium's driver with the Vulkan loader beside
+ * it, unless another is named. The linker reads it at start only, hence a process of its own.
  */
 export function withDriver(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env };

@@ -71,7 +71,8 @@ export function growth(samples: readonly (MemorySample & { readonly rss: number 
     if (kernels !== first.kernels) problems.push(`step ${step}: ${kernels} kernels, ${first.kernels} at first`);
     if (!Number.isFinite(loss)) problems.push(`step ${step}: the loss is ${loss}`);
   }
-  // The first sample is from before pools and caches have their size; then a process goes up and down: its floor must stay.
+  // The first sample is from before pools and caches have their size; then a process goes up and down: its floor must
+  // stay.
   const half = 1 + (samples.length >> 1);
   const [early, late] = [samples.slice(1, half), samples.slice(half)].map((part) =>
     Math.min(...part.map(({ rss }) => rss)),
@@ -80,5 +81,8 @@ export function growth(samples: readonly (MemorySample & { readonly rss: number 
   return problems;
 }
 
-/** The floor of a process may rise by so many bytes: a leak of one array of 64 KiB in each of 2,000 steps would be 125 MiB. */
+/**
+ * The floor of a process may rise by so many bytes: a leak of one array of 64 KiB in each of 2,000 steps would be 125
+ * MiB.
+ */
 const MOST_GROWTH = 48 * 2 ** 20;

@@ -14,9 +14,9 @@ import { conformance } from '../conformance.js';
 import { sameBits } from './variants.js';
 
 /**
- * What gpu:webgpu must pass, run in a process of its own whose environment names the driver: memory and edges, every golden
- * file with its training runs, variants, failures. With A2Q_GPU_SPECS=full also the rest of the kernel conformance, which
- * takes minutes on a software adapter.
+ * What gpu:webgpu must pass, run in a process of its own whose environment names the driver: memory and edges, every
+ * golden file with its training runs, variants, failures. With A2Q_GPU_SPECS=full also the rest of the kernel
+ * conformance, which takes minutes on a software adapter.
  */
 
 const full = process.env['A2Q_GPU_SPECS'] === 'full';
