@@ -26,7 +26,8 @@ type TensorFunction = {
 }[keyof Library];
 
 /**
- * What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the function.
+ * What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the
+ * function.
  */
 type Outcome = { readonly moves: readonly number[] } | { readonly refusedBy: string | null };
 

@@ -59,8 +59,8 @@ t.test('a resize convolution sums as the convolution of the repeated pixels does
 
 t.test('worked by hand: the corner of four equal pixels', async (t) => {
   const { result, tally } = await simulate(resize, image, 16, 'wrap');
-  // Window at (0, 0): taps (1, 1), (1, 2), (2, 1), (2, 2) are inside and look at 15 each; their weights are 3, 2, 0,
-  // −1.
+  // Window at (0, 0): taps (1, 1), (1, 2), (2, 1), (2, 2) are inside and look at 15 each;
+  // their weights are 3, 2, 0, −1.
   t.equal(result[0], 1 + (15 * (3 + 2 + 0 - 1)) / 8);
   t.same(tally, { layer: 'layer', overflows: 0, outputsAffected: 0, outputs: 16, sums: tally.sums });
   const narrow = await simulate(resize, image, 6, 'wrap');

@@ -59,8 +59,8 @@ function makeCertificate(audit: Audit, config: RunConfig, path: string) {
     checkpoint: basename(path),
     ...{ model: modelName(config), dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
     statement:
-      'With integer weights of this hash and any inputs of this format, every partial sum of a channel, in every order, ' +
-      'lies within min … max; P bits hold that where proved is true. Biases are added after the accumulator.',
+      'With integer weights of this hash and any inputs of this format, every partial sum of a channel, in every ' +
+      'order, lies within min … max; P bits hold that where proved is true. Biases are added after the accumulator.',
     ...audit,
   };
 }
@@ -110,9 +110,11 @@ function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolea
   const outcome =
     trial === null
       ? 'not tried'
-      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows on ${trial.accumulatorBits} bits, ` +
+      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows ` +
+        `on ${trial.accumulatorBits} bits, ` +
         `${trial.oneBitLessOverflows ? 'overflows' : 'does NOT overflow'} on one bit less than safe P ${safeBits}`;
-  return `${layer} channel ${worst.channel}: worst sum ${isMax ? worst.max : worst.min} at inputs [${list}]; ${outcome}`;
+  const sum = isMax ? worst.max : worst.min;
+  return `${layer} channel ${worst.channel}: worst sum ${sum} at inputs [${list}]; ${outcome}`;
 }
 
 /** `15 0×3 15 …`: equal neighbours together, the first `most` of them. */

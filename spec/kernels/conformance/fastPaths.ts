@@ -86,7 +86,8 @@ function upstreams(s: Subject, shape: readonly number[], layout: (typeof LAYOUTS
 }
 
 /**
- * Compares a fast path with its composition, as far as it does not decline. Returns the outputs or arguments that ran.
+ * Compares a fast path with its composition, as far as it does not decline. Returns the outputs or arguments that
+ * ran.
  */
 async function matches(
   s: Subject,

@@ -74,7 +74,8 @@ async function outcome(model: Module, shape: readonly number[], run: (x: Tensor)
 const SUMMED_OTHERWISE = /^gradient to .*\bvalue, call/;
 
 /**
- * Two models, made alike, the one run in a way that may fuse and the other module by module: the same to the last bit.
+ * Two models, made alike, the one run in a way that may fuse and the other module by module: the same to the last
+ * bit.
  */
 async function agree<M extends Module>(
   t: Test,
