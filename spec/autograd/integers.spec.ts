@@ -1,3 +1,4 @@
+import '../startReference.js';
 import t from 'tap';
 import * as a2q from '../../lib/index.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';

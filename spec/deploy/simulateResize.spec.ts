@@ -2,7 +2,7 @@ import t from 'tap';
 import { upsampleNearest } from '../../lib/autograd/resample.js';
 import { noGrad } from '../../lib/autograd/tape.js';
 import { withAccumulators } from '../../lib/deploy/simulate.js';
-import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, type QuantLayer, QuantResizeConv2d } from '../../lib/quant/layers.js';
 import { affineLearned } from '../../lib/quant/weightQuantizer.js';
@@ -11,7 +11,7 @@ import { Random } from '../../lib/tensor/random.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
 
-setBackend(backendNamed('reference'));
+setBackend(await startBackend('reference'));
 
 /** Unsigned 4-bit inputs on a grid of step 0.5. */
 const act = new ActivationQuantizer({ bits: 4, signed: false });

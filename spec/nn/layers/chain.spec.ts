@@ -1,3 +1,4 @@
+import '../../startReference.js';
 import t, { type Test } from 'tap';
 import { backendNamed, setBackend } from '../../../lib/kernels/registry.js';
 import { type Call, explain } from '../../../lib/kernels/trace.js';
