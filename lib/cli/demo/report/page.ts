@@ -96,7 +96,8 @@ time. Its hidden layers are then reduced to ${weightBits}-bit weights and ${actB
 on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum
 that does not fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at
 ${narrowest} bits ${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from
-${percent(qat.accuracy)} to ${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe.
+${percent(qat.accuracy)} to ${percent(qat.accumulatorAccuracy)};
+its weights would need ${qat.provedAccBits} bits to be safe.
 ${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
 ${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for
 centred weights, and has ${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
