@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -43,6 +43,7 @@ async function recipes(): Promise<{ title: string; diff: string; files: string[]
 /** The most files that each recipe may touch. */
 const PLACES: Readonly<Record<string, number>> = {
   'A function of tensors': 1,
+  'An elementwise primitive': 4,
   'A row with a fast path': 3,
   'A model': 2,
   'A data set': 2,
@@ -53,7 +54,7 @@ const PLACES: Readonly<Record<string, number>> = {
 
 t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and run', async (t) => {
   const copy = t.testdir({});
-  for (const part of ['lib', 'spec/autograd', 'spec/oracle', 'spec/oracle.ts', 'package.json']) {
+  for (const part of ['lib', 'spec/autograd', 'spec/oracle', 'spec/oracle.ts', 'scripts', 'package.json']) {
     await cp(join(ROOT, part), join(copy, part), { recursive: true });
   }
   const config = await readFile(join(ROOT, 'tsconfig.json'), 'utf8');
@@ -66,20 +67,22 @@ t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and 
     t.ok(places.length >= 1 && places.length <= most, `${name}: ${places.join(', ')}`);
   }
   for (const { diff } of found) await apply(diff, copy);
+  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  await t.resolves(run(process.execPath, ['scripts/build-wasm.mjs'], { cwd: copy }), 'the kernels compile');
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const compiled = run(process.execPath, [compiler, '-p', 'tsconfig.json', '--sourceMap', 'false'], { cwd: copy });
   await t.resolves(compiled, 'compiles');
   const program = `
-    import { softplus, tensor } from './dist/lib/index.js';
+    import { reciprocal, softplus, tensor } from './dist/lib/index.js';
     import { apply } from './dist/lib/autograd/tape.js';
     import { table } from './dist/lib/autograd/table.js';
     const x = tensor([-1, 0, 2]).withGrad();
     const y = apply(table.binarize, [x], {});
     y.backward(tensor([3, 4, 5]));
-    console.log(JSON.stringify([...await softplus(tensor([0])).data(), ...await y.data(), ...await x.grad.data()]));
+    console.log(JSON.stringify([...await softplus(tensor([0])).data(), ...await reciprocal(tensor([4])).data(), ...await y.data(), ...await x.grad.data()]));
   `;
   const evaluated = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: copy });
-  t.same(JSON.parse(evaluated.stdout), [Math.fround(Math.LN2), -1, 1, 1, 3, 4, 0], 'functions and rows run');
+  t.same(JSON.parse(evaluated.stdout), [Math.fround(Math.LN2), 0.25, -1, 1, 1, 3, 4, 0], 'functions and rows run');
   const flags =
     '--model softmax --dataset stripes --period 6 --method ternary --keep-epochs --epochs 1 --threads 1 --json';
   const { stdout } = await run(process.execPath, ['dist/lib/cli/main.js', ...words(`train ${flags} --out run`)], {
