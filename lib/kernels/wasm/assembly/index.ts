@@ -8,7 +8,8 @@ export { packWeights, windowOffsets } from './window';
 export { convolve, pointwise } from './convolution';
 export { packPairs } from './pairs';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
-export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
+export { winograd, winogradPatches, winogradProducts } from './winograd';
+export { winogradFilters } from './winogradFilters';
 export {
   winogradFrequencies, winogradGradient, winogradSegments, winogradTransforms, winogradWeights,
 } from './winogradgrad';
