@@ -14,8 +14,9 @@ export {
   winogradFrequencies, winogradGradient, winogradSegments, winogradTransforms, winogradWeights,
 } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
-export { depthwiseDoubling, depthwiseHalving, depthwiseHalvingGradient } from './planesHalving';
-export { depthwiseNarrow, depthwiseNarrowGradient, depthwiseRowsGradient } from './planesNarrow';
+export { depthwiseHalvingGradient, depthwiseNarrowGradient, depthwiseRowsGradient } from './planesGradient';
+export { depthwiseDoubling, depthwiseHalving } from './planesHalving';
+export { depthwiseNarrow } from './planesNarrow';
 export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';
