@@ -24,10 +24,6 @@ export class Planes {
   flipped: i32 = 0;
 }
 
-/** Channels of a unit of a weight gradient, and bytes their sums take each: nine vectors. */
-export const BLOCK: i32 = 8;
-export const SUMS: usize = 144;
-
 /** The weight of a row and column of the window, of channel `c`, in all lanes. */
 @inline
 export function weight(p: Planes, c: i32, row: i32, column: i32): v128 {

@@ -2,7 +2,8 @@
  * Gradients of depthwise 3 × 3 convolutions to their weights, for blocks `begin … end` of channels. Scratch: a row, 32
  * bytes, and the sums of a block.
  */
-import { BLOCK, Planes, storeSums, SUMS, zeroRow } from './planes';
+import { CHANNELS, NINE_BYTES } from './blocking';
+import { Planes, storeSums, zeroRow } from './planes';
 import { halvingGradient } from './planesHalving';
 import { narrowGradient } from './planesNarrow';
 import { madd } from './simd';
@@ -17,15 +18,15 @@ function sumBlocks(kind: i32, begin: i32, end: i32, scratch: usize, planes: usiz
   const zeros = zeroRow(p, scratch);
   const sums = scratch + (<usize>p.width << 2) + 32;
   for (let unit = begin; unit < end; unit++) {
-    const first = unit * BLOCK;
-    const count = min(BLOCK, p.channels - first);
-    memory.fill(sums, 0, count * SUMS);
+    const first = unit * CHANNELS;
+    const count = min(CHANNELS, p.channels - first);
+    memory.fill(sums, 0, count * NINE_BYTES);
     for (let image = 0; image < p.images; image++) {
       for (let i = 0; i < count; i++) {
         const plane = image * p.channels + first + i;
-        if (kind == NARROW) narrowGradient(p, plane, sums + i * SUMS);
-        else if (kind == HALVING) halvingGradient(p, plane, zeros, sums + i * SUMS);
-        else rowsGradient(p, plane, zeros, sums + i * SUMS);
+        if (kind == NARROW) narrowGradient(p, plane, sums + i * NINE_BYTES);
+        else if (kind == HALVING) halvingGradient(p, plane, zeros, sums + i * NINE_BYTES);
+        else rowsGradient(p, plane, zeros, sums + i * NINE_BYTES);
       }
     }
     storeSums(sums, count, p.out + ((<usize>first * 9) << 2));
