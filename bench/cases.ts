@@ -53,8 +53,8 @@ const convCase = (
 const SQUARE = { batch: 8, channels: 32, side: 32, outputs: 32, kernel: 3 };
 
 /**
- * 3×3, 1×1, 5×5, strided; forward, and forward with both gradients. The cpu backend of tfjs gets a batch of one: it needs
- * seconds.
+ * 3×3, 1×1, 5×5, strided; forward, and forward with both gradients. The cpu backend of tfjs gets a batch of one: it
+ * needs seconds.
  */
 export const CONV_CASES: readonly BenchmarkCase[] = [
   convCase('tfjs-wasm', 10, 31, SQUARE),

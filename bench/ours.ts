@@ -2,7 +2,7 @@ import { conv2d } from '../lib/autograd/imageOps.js';
 import { matmul } from '../lib/autograd/ops.js';
 import { backward } from '../lib/autograd/tape.js';
 import type { Backend } from '../lib/kernels/backend.js';
-import { backendNamed, setBackend } from '../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../lib/kernels/registry.js';
 import { loadWasmBackend, type WasmBackend } from '../lib/kernels/wasm/index.js';
 import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import { tensor } from '../lib/tensor/create.js';
@@ -34,7 +34,7 @@ export async function ourEngine(options: OurOptions): Promise<OurEngine> {
   const { backend: name, threads, simd, winograd } = options;
   const relaxedSimd = simd === 'auto' ? simd : simd === 'relaxed';
   const wasm = name === 'wasm' ? await loadWasmBackend({ threads, relaxedSimd, winograd }) : null;
-  const backend = setBackend(wasm ?? backendNamed(name));
+  const backend = setBackend(wasm ?? (await startBackend(name)));
   return {
     name: 'a2q.js',
     setting: { backend: backend.name, ...described(wasm) },

@@ -1,5 +1,5 @@
 /**
- * Where the time of a training step goes, row by row, on the wasm backend.
+ * Where the time of a training step goes, row by row, on the wasm backend: value, gradient or step, and by which path.
  *
  *     node dist/bench/profile.js espcn|resnet18|mobilenetv1 [float|a2q+] [off|f2|f4] [threads] [auto|plain|relaxed]
  */
@@ -12,22 +12,21 @@ import { makeStep, type StepModel } from './steps.js';
 
 const ROUNDS = 7;
 
+/** Calls of one kind, and the milliseconds they took together. */
 interface Entry {
   calls: number;
-  ms: number;
+  milliseconds: number;
 }
 
-/** Calls and milliseconds of each row, part and algorithm. */
-function totals(calls: readonly Call[]): Map<string, Entry> {
-  const entries = new Map<string, Entry>();
+/** Adds up calls by what they were, by which path, and on which algorithm where there was a choice. */
+function addUp(calls: readonly Call[], entries: Map<string, Entry>): void {
   for (const { row, part, path, algorithm, milliseconds } of calls) {
-    const name = [row, part, ...(algorithm ? [algorithm] : path === 'fast' ? [] : [path])].join(', ');
-    const entry = entries.get(name) ?? { calls: 0, ms: 0 };
+    const name = `${row} ${part}, ${algorithm ?? path}`;
+    const entry = entries.get(name) ?? { calls: 0, milliseconds: 0 };
     entries.set(name, entry);
     entry.calls += 1;
-    entry.ms += milliseconds;
+    entry.milliseconds += milliseconds;
   }
-  return entries;
 }
 
 async function main(): Promise<void> {
@@ -38,24 +37,24 @@ async function main(): Promise<void> {
   setBackend(backend);
   const step = makeStep(model as StepModel, method as Method);
   for (let i = 0; i < 4; i++) await step.run();
-  const calls: Call[] = [];
+  const entries = new Map<string, Entry>();
   const start = performance.now();
   for (let i = 0; i < ROUNDS; i++) {
-    const told = explain(() => step.run());
-    calls.push(...told.calls);
-    await told.result;
+    const { result, calls } = explain(() => step.run());
+    await result;
+    addUp(calls, entries);
   }
   const total = (performance.now() - start) / ROUNDS;
   let inside = 0;
-  for (const [name, { calls: count, ms }] of [...totals(calls)].sort(([, a], [, b]) => b.ms - a.ms)) {
-    inside += ms / ROUNDS;
-    const share = ((100 * ms) / ROUNDS / total).toFixed(1);
-    process.stdout.write(
-      `${name.padEnd(64)} ${(ms / ROUNDS).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(count / ROUNDS).padStart(6)} calls\n`,
-    );
+  for (const [name, { calls, milliseconds }] of [...entries].sort(([, a], [, b]) => b.milliseconds - a.milliseconds)) {
+    const each = milliseconds / ROUNDS;
+    inside += each;
+    const share = ((100 * each) / total).toFixed(1);
+    const columns = [name.padEnd(40), each.toFixed(2).padStart(8), 'ms', share.padStart(5), '%'];
+    process.stdout.write(`${columns.join(' ')} ${String(calls / ROUNDS).padStart(6)} calls\n`);
   }
-  process.stdout.write(`${'outside of rows'.padEnd(64)} ${(total - inside).toFixed(2).padStart(8)} ms\n`);
-  process.stdout.write(`${'step'.padEnd(64)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
+  process.stdout.write(`${'outside of rows'.padEnd(40)} ${(total - inside).toFixed(2).padStart(8)} ms\n`);
+  process.stdout.write(`${'step'.padEnd(40)} ${total.toFixed(2).padStart(8)} ms  (${step.name}, ${winograd})\n`);
   backend.close();
 }
 

@@ -6,8 +6,8 @@ import { type Measurement, measure } from './measurement.js';
 import { performancePage } from './performancePage.js';
 
 const USAGE = `usage: npm run bench:report -- [options]
-Measures everything on this machine, which should have nothing else to do, and rewrites the performance page. A measurement
-replaces the earlier one of the same processor and major version of Node.
+Measures everything on this machine, which should have nothing else to do, and rewrites the performance page.
+A measurement replaces the earlier one of the same processor and major version of Node.
   --threads N     training steps run with 1 thread and with N; default the processor's, at most 8
   --python PATH   a Python with PyTorch; default /usr/bin/python3; none to leave PyTorch out
   --rounds N      timed runs of each engine, in place of the fixed counts

@@ -8,38 +8,14 @@ export * from './data/node/index.js';
 export { MODEL_NAMES, MODELS, type ModelName } from './nn/models/index.js';
 
 // Runs: a configuration in, a folder with log, checkpoints and configuration out; resumable to the same bits.
-export { type Best, decodeCheckpoint, encodeModel, type ModelCheckpoint, restoreModel } from './train/checkpoint.js';
-export {
-  configJsonSchema,
-  type OptimizerConfig,
-  parseConfig,
-  parseConfigText,
-  type RunConfig,
-  type RunSettings,
-  type ScheduleConfig,
-  type StartConfig,
-} from './train/config.js';
+export * from './train/checkpoint.js';
+export * from './train/config.js';
 export { buildModel, type ModelConfig, shapeOf } from './train/models.js';
-export { type DataSource, inspectData, locateData, openData, type Split } from './train/node/datasets.js';
-export {
-  type Halves,
-  type OpenBatchesOptions,
-  type OpenHalvesOptions,
-  openBatches,
-  openHalves,
-} from './train/node/openBatches.js';
+export * from './train/node/datasets.js';
+export * from './train/node/openBatches.js';
 export { type BuildModel, openModel } from './train/node/openModel.js';
-export {
-  holdsRun,
-  type LogLine,
-  RUN_FILES,
-  readCheckpoint,
-  readLog,
-  readRunConfig,
-  readWeights,
-  runCheckpointPath,
-} from './train/node/runFolder.js';
+export * from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
 export { type NamedSetting, resolveSettings, SETTINGS } from './train/settings.js';
-export { loadFloatWeights, quantizerNames, withoutQuantizers } from './train/weights.js';
+export * from './train/weights.js';

@@ -1,7 +1,8 @@
 /**
  * Compiles lib/kernels/wasm/assembly into one TypeScript module that holds the binaries as base64 (plain and relaxed
- * SIMD) and the signatures of all kernels, so that browsers and bundlers need not fetch anything. Skips when neither
- * the sources, this script nor the compiler have changed; prints errors only.
+ * SIMD), the signatures of all kernels, the fields of their plans and the kernels of elementwise ops, so that browsers and
+ * bundlers need not fetch anything. Skips when neither the sources, this script nor the compiler have changed; prints
+ * errors only.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -43,6 +44,7 @@ async function compile(features) {
   const files = Object.fromEntries(
     readdirSync(sources).map((file) => [file, readFileSync(join(sources, file), 'utf8')]),
   );
+  files['elementwise.generated.ts'] = elementwiseKernels(elementwiseOps());
   const { error } = await asc.main(
     [
       'index.ts',
@@ -68,6 +70,44 @@ async function compile(features) {
   );
   if (error) throw new Error(`${messages.join('')}${error.message}`);
   return { binary: Buffer.from(outputs['kernels.wasm']).toString('base64'), types: outputs['kernels.d.ts'] };
+}
+
+/** Names of the elementwise functions of one and of two vectors, and of the kernels made of them. */
+function elementwiseOps() {
+  const source = readFileSync(join(sources, 'elementwise.ts'), 'utf8');
+  const named = (kind, pattern) =>
+    [...source.matchAll(pattern)].map(([, op]) => [op, `${kind}${op[0].toUpperCase()}${op.slice(1)}`]);
+  return {
+    unary: named('unary', /^@inline export function (\w+)\(x: v128\): v128/gm),
+    binary: named('binary', /^@inline export function (\w+)\(a: v128, b: v128\): v128/gm),
+  };
+}
+
+/**
+ * A kernel for each elementwise function: `unary` or `binary` of elementwise.ts, compiled with a code that says which function
+ * `unaryValue` or `binaryValue` stands for. Kernels of their own, because engines spill registers where loops share one.
+ */
+function elementwiseKernels({ unary, binary }) {
+  const kernels = (kind, ops, vectors, operands) => {
+    const declare = (names, type) => names.map((name) => `${name}: ${type}`).join(', ');
+    const values = ops.map(([op], code) => `op == ${code} ? ops.${op}(${vectors.join(', ')}) :`);
+    const parameters = `begin: i32, end: i32, scratch: usize, ${declare(operands, 'usize')}`;
+    return [
+      `@inline export function ${kind}Value(op: i32, ${declare(vectors, 'v128')}): v128 {`,
+      `  return ${values.join(' ')} i32x4.splat(0);`,
+      '}',
+      ...ops.flatMap(([, kernel], code) => [
+        `export function ${kernel}(${parameters}): void {`,
+        `  ops.${kind}(${code}, begin, end, scratch, ${operands.join(', ')});`,
+        '}',
+      ]),
+    ];
+  };
+  return [
+    `import * as ops from './elementwise';`,
+    ...kernels('unary', unary, ['x'], ['x', 'out']),
+    ...kernels('binary', binary, ['a', 'b'], ['a', 'b', 'out']),
+  ].join('\n');
 }
 
 /**
@@ -103,8 +143,11 @@ if (!current.startsWith(header)) {
       ...plain.types.matchAll(/export function (\w+)\((begin: number, end: number, scratch: number.*?)\): void;/g),
     ];
     const { all, floats } = layouts();
+    const { unary, binary } = elementwiseOps();
+    const table = (ops) => `{ ${ops.map(([op, kernel]) => `${op}: '${kernel}'`).join(', ')} } as const`;
     const lines = [
       header,
+      "import type { BinaryOp, UnaryOp } from '../backend.js';",
       '/** The kernels with the names and order of their arguments. */',
       'export interface Kernels {',
       ...signatures.map(([, name, parameters]) => `  ${name}(${parameters}): void;`),
@@ -112,6 +155,9 @@ if (!current.startsWith(header)) {
       '/** Fields of the plans kernels read, a word each. */',
       `export const layouts = ${JSON.stringify(all)} as const;`,
       `export const floats: Readonly<Record<keyof typeof layouts, readonly string[]>> = ${JSON.stringify(floats)};`,
+      '/** The kernel of each elementwise op; the compiler checks that none of the contract is missing, and none is more. */',
+      `export const unaryKernels = ${table(unary)} satisfies Record<UnaryOp, keyof Kernels>;`,
+      `export const binaryKernels = ${table(binary)} satisfies Record<BinaryOp, keyof Kernels>;`,
       `export const plain =\n  '${plain.binary}';`,
       `export const relaxed =\n  '${relaxed.binary}';`,
     ];

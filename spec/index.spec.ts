@@ -7,7 +7,9 @@ import * as node from '../lib/node.js';
 const STATIC = /^(?:import|export)\s(?:[\w\s{},*$]+?from\s)?'([^']+)';$/gm;
 const DYNAMIC = /import\(\s*['"]([^'"]+)['"]/g;
 
-/** What a compiled module reaches: modules by address, packages by name; at once, or also when something is asked for. */
+/**
+ * What a compiled module reaches: modules by address, packages by name; at once, or also when something is asked for.
+ */
 function reach(entry: string, when: 'at once' | 'ever'): { files: ReadonlySet<string>; packages: ReadonlySet<string> } {
   const [files, packages] = [new Set<string>(), new Set<string>()];
   const pending = [new URL(entry, import.meta.url).href];
@@ -44,9 +46,11 @@ t.test('it reaches no module of Node, and no package but those that run in brows
   );
 });
 
+const ROOT = new URL('../lib/index.js', import.meta.url).href;
+
 t.test('neither importing it nor a training step evaluates a string as code', async (t) => {
   const program = `
-    import { a2qPlus, mean, QuantConv2d, Random, SGD, uintActivation, uniform } from '${new URL('../lib/index.js', import.meta.url)}';
+    import { a2qPlus, mean, QuantConv2d, Random, SGD, uintActivation, uniform } from '${ROOT}';
     const random = new Random(0);
     const weight = a2qPlus({ bits: 4, accumulatorBits: 12 });
     const layer = new QuantConv2d(4, 8, 3, { weight, input: uintActivation({ bits: 4 }), random });

@@ -41,21 +41,45 @@ async function recipes(): Promise<{ title: string; diff: string; files: string[]
 }
 
 /** The most files that each recipe may touch. */
-const PLACES: Readonly<Record<string, number>> = { 'A model': 2, 'A data set': 2, 'A method': 3, 'A flag': 2 };
+const PLACES: Readonly<Record<string, number>> = {
+  'A function of tensors': 1,
+  'A row with a fast path': 3,
+  'A model': 2,
+  'A data set': 2,
+  'A method': 3,
+  'A flag': 2,
+  'A format': 1,
+};
 
 t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and run', async (t) => {
   const copy = t.testdir({});
-  await cp(join(ROOT, 'lib'), join(copy, 'lib'), { recursive: true });
-  for (const file of ['package.json', 'tsconfig.json']) await cp(join(ROOT, file), join(copy, file));
+  for (const part of ['lib', 'spec/autograd', 'spec/oracle', 'spec/oracle.ts', 'package.json']) {
+    await cp(join(ROOT, part), join(copy, part), { recursive: true });
+  }
+  const config = await readFile(join(ROOT, 'tsconfig.json'), 'utf8');
+  const include = ['lib/**/*.ts', 'spec/autograd/samples/*.ts'];
+  await writeFile(join(copy, 'tsconfig.json'), JSON.stringify({ ...(JSON.parse(config) as object), include }));
   const found = await recipes();
   for (const [name, most] of Object.entries(PLACES)) {
     const recipe = found.find(({ title }) => title.startsWith(name));
-    t.ok(recipe && recipe.files.length <= most, `${name}: ${recipe?.files.join(', ')}`);
+    const places = recipe?.files.filter((file) => !file.startsWith('spec/')) ?? [];
+    t.ok(places.length >= 1 && places.length <= most, `${name}: ${places.join(', ')}`);
   }
   for (const { diff } of found) await apply(diff, copy);
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const compiled = run(process.execPath, [compiler, '-p', 'tsconfig.json', '--sourceMap', 'false'], { cwd: copy });
   await t.resolves(compiled, 'compiles');
+  const program = `
+    import { softplus, tensor } from './dist/lib/index.js';
+    import { apply } from './dist/lib/autograd/tape.js';
+    import { table } from './dist/lib/autograd/table.js';
+    const x = tensor([-1, 0, 2]).withGrad();
+    const y = apply(table.binarize, [x], {});
+    y.backward(tensor([3, 4, 5]));
+    console.log(JSON.stringify([...await softplus(tensor([0])).data(), ...await y.data(), ...await x.grad.data()]));
+  `;
+  const evaluated = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: copy });
+  t.same(JSON.parse(evaluated.stdout), [Math.fround(Math.LN2), -1, 1, 1, 3, 4, 0], 'functions and rows run');
   const flags =
     '--model softmax --dataset stripes --period 6 --method ternary --keep-epochs --epochs 1 --threads 1 --json';
   const { stdout } = await run(process.execPath, ['dist/lib/cli/main.js', ...words(`train ${flags} --out run`)], {
@@ -68,4 +92,12 @@ t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and 
   const kept = await readFile(join(copy, 'run', 'epoch-1.safetensors'));
   const best = await readFile(join(copy, 'run', 'best.safetensors'));
   t.ok(kept.length > 0.9 * best.length, 'the model of the epoch is kept');
+  await run(process.execPath, ['dist/lib/cli/main.js', ...words('export --run run --format csv --out out.csv')], {
+    cwd: copy,
+  });
+  t.match(
+    await readFile(join(copy, 'out.csv'), 'utf8'),
+    /^fc,0,[\d.e-]+(,-?1|,0){64}\nfc,1,/,
+    'integers of the format',
+  );
 });

@@ -56,7 +56,10 @@ function product(m: number, k: number, n: number, transposed = false): Case {
   };
 }
 
-/** Forward, input gradient and weight gradient of one layer: kernel, stride, groups as given, padding to equal size. */
+/**
+ * Forward, input gradient and weight gradient of one layer; `kernel`, stride, groups as given, padding to the same
+ * size.
+ */
 function convolution(name: string, x: Shape, outputs: number, kernel: number, stride = 1, groups = 1): Case[] {
   const padding = Math.floor(kernel / 2);
   const geometry: ConvGeometry = {

@@ -40,7 +40,7 @@ export interface GradReport {
  * @param inputs float64 tensors on the reference backend, away from kinks
  * @throws TapeError naming both numbers if they disagree
  * @example
- * const x = tensor([0.3, -2], [2], { dtype: 'float64', device: createReferenceBackend() });
+ * const x = tensor([0.3, -2], [2], { dtype: 'float64', device: await startBackend('reference') });
  * const { error } = await checkGrads(tanh, [x]);
  * error < 1e-7; // true
  */

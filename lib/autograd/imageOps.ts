@@ -58,7 +58,10 @@ export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options
   return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), w, bias);
 }
 
-/** `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`. @throws ShapeError unless the bias has one number a channel */
+/**
+ * `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`.
+ * @throws ShapeError unless the bias has one number a channel
+ */
 export function addBias(op: string, y: Tensor, w: Tensor, bias: Tensor | null): Tensor {
   if (bias === null) return y;
   if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
@@ -111,10 +114,12 @@ export interface BatchNormResult {
 export type NormFollower = 'none' | 'relu' | { readonly scale: Tensor; readonly grid: QuantGrid };
 
 /**
- * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through them.
+ * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through
+ * them.
  *
  * @param x `[N, C, …]` @param weight γ `[C]` @param bias β `[C]`
- * @param follower what is applied to the result at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale, grid)`
+ * @param follower what is applied to the result at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale,
+ *   grid)`
  */
 export function batchNorm(
   x: Tensor,

@@ -15,8 +15,8 @@ export interface Row<A> {
   /** Appears in error messages. */
   readonly name: string;
   /**
-   * Output shape (shapes, where there are several outputs), or ShapeError. `'broadcast'`: elementwise, operands stretch to
-   * a common shape. `'own'`: unchecked.
+   * Output shape (shapes, where there are several outputs), or ShapeError. `'broadcast'`: elementwise, operands stretch
+   * to a common shape. `'own'`: unchecked.
    */
   readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape | readonly Shape[]);
   /** The definition. Rows with several outputs return them in their order. */
@@ -73,7 +73,8 @@ export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): rea
 }
 
 /**
- * The gradients to a row's inputs from that to its first output, off the tape; null where there is none, or none is wanted.
+ * The gradients to a row's inputs from that to its first output, off the tape; null where there is none, or none is
+ * wanted.
  */
 export function differentiate<A>(
   row: Row<A>,

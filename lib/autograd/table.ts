@@ -17,8 +17,8 @@ function rowsOf<Functions extends Readonly<Record<string, { readonly row: Row<Re
 }
 
 /**
- * Every primitive of the framework; those of the method stand in `lib/quant/a2qWeights.ts`. What is not here is composed from
- * what is.
+ * Every primitive of the framework; those of the method stand in `lib/quant/a2qWeights.ts`. What is not here is
+ * composed from what is.
  */
 export const table = {
   ...rowsOf(elementwise),

@@ -7,7 +7,7 @@ import { METHODS } from '../quant/methods.js';
 import { type Recipe, recipeFor } from '../train/recipes.js';
 import { flagName, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
 
-/** What `a2q train --help` and `docs/train.md` say of settings, made from their schema and the recipes. */
+/** What `a2q train --help` and `docs/settings.md` say of settings, made from their schema and the recipes. */
 
 /** Recipes, and for whom they are. */
 interface RecipeRow {
@@ -98,12 +98,13 @@ export function aboutChoices(): string {
 }
 
 /** The same as a page of documentation. */
-export function settingsMarkdown(): string {
+export function settingsPage(): string {
   const items = SETTINGS.flatMap((each) => [
     ...wrap(`- \`${each.flag}\` ${aboutSetting(each)}`, '', '  '),
     ...(each.not ? wrap(`- \`${each.flag.replace('--', '--no-')}\` ${each.not}`, '', '  ') : []),
   ]);
-  return [...items, '', '```text', aboutChoices(), '', aboutRecipes(), '```', ''].join('\n');
+  const head = ['# Settings of `a2q train`', '', 'Made from the schema by `npm run docs:settings`; do not edit.', ''];
+  return [...head, ...items, '', '```text', aboutChoices(), '', aboutRecipes(), '```', ''].join('\n');
 }
 
 /** Lines of at most {@link WIDTH} characters, broken between words. */

@@ -36,10 +36,11 @@ const starting = new Map<string, Promise<Backend>>();
 let current: { readonly backend: Backend; readonly description: BackendDescription } | null = null;
 
 /**
- * The backend of that name: `wasm` is started on first use, the others by `startBackend` beforehand. The same object ever
- * after.
+ * The backend of that name: `wasm` is started on first use, the others by `startBackend` beforehand. The same object
+ * ever after.
  *
- * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend` first
+ * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend`
+ *   first
  */
 export function backendNamed(name: string): Backend {
   const known = working(name);
@@ -56,8 +57,9 @@ export function backendNamed(name: string): Backend {
 }
 
 /**
- * As `backendNamed`, and also for backends that are loaded first: `reference`, `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`,
- * `gpu:cpu`. Nothing else runs in place of the one asked for. One that has failed (a lost device) is started anew.
+ * As `backendNamed`, and also for backends that are loaded first: `reference`, `gpu:webgpu`, `gpu:webgl2`,
+ * `gpu:webasm`, `gpu:cpu`. Nothing else runs in place of the one asked for. One that has failed (a lost device) is
+ * started anew.
  *
  * @throws BackendError if there is none of that name, or it cannot run here, with the reason
  */

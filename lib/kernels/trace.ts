@@ -53,8 +53,8 @@ export function explain<Result>(work: () => Result): { readonly result: Result; 
 }
 
 /**
- * Runs a backend's fast path, or the composition where there is none or it declines by returning null. The one place where
- * that is decided, and told.
+ * Runs a backend's fast path, or the composition where there is none or it declines by returning null. The one place
+ * where that is decided, and told.
  */
 export function choose<Result extends Outputs | readonly (View | null)[] | true>(
   backend: Place,

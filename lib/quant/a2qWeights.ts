@@ -18,8 +18,8 @@ import type { View } from '../tensor/view.js';
  *     q = clip(trunc(v/‖v‖₁ · r), −Q, Q)         integers, Q = 2^(M−1) − 1
  *     w̃ = s·q                                    what the layer computes with
  *
- * Two rows in the vocabulary that users write theirs in: value, straight-through gradient, and the penalty on g. `v.` is
- * arithmetic on views; a backend may do each in one pass over memory, and is held to what stands here.
+ * Two rows in the vocabulary that users write theirs in: value, straight-through gradient, and the penalty on g. `v.`
+ * is arithmetic on views; a backend may do each in one pass over memory, and is held to what stands here.
  */
 export const a2qRows = {
   /** w̃ of `w [O, …]`, `d [O]`, `t [O]`. */
@@ -35,8 +35,8 @@ export const a2qRows = {
     },
     saves: [0, 1, 2],
     /**
-     * Straight through (A2Q, section 4.2): trunc has slope 1, the clip blocks where trunc(u) is outside −Q … Q, `min` passes to
-     * g and s where g/s ≤ T, floors pass; ‖v‖₁ (slope sign(v)) and the mean are differentiated.
+     * Straight through (A2Q, section 4.2): trunc has slope 1, the clip blocks where trunc(u) is outside −Q … Q, `min`
+     * passes to g and s where g/s ≤ T, floors pass; ‖v‖₁ (slope sign(v)) and the mean are differentiated.
      */
     vjp: (gradient, { input, attrs: bound }) => {
       const [w, d, t] = [input(0), input(1), input(2)];

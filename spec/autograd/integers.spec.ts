@@ -1,3 +1,4 @@
+import '../startReference.js';
 import t from 'tap';
 import * as a2q from '../../lib/index.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
@@ -25,7 +26,10 @@ type TensorFunction = {
     : never;
 }[keyof Library];
 
-/** What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the function. */
+/**
+ * What becomes of int32: the numbers that come out, or the name the refusal begins with; null for that of the
+ * function.
+ */
 type Outcome = { readonly moves: readonly number[] } | { readonly refusedBy: string | null };
 
 type Case = readonly [outcome: Outcome, run: () => unknown];
@@ -63,6 +67,7 @@ const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
   pixelShuffle: moves(() => a2q.pixelShuffle(whole([1, 4, 1, 1], ODD, 1, 2, HIGH), 2), ODD, 1, 2, HIGH),
   chain: moves(() => a2q.chain(matrix(), new a2q.Identity()), LOW, HIGH, ODD, -ODD, 0, 7),
   toNdarray: moves(() => a2q.toNdarray(matrix()), LOW, HIGH, ODD, -ODD, 0, 7),
+  powerScale: refuses(() => a2q.powerScale(vector(), 15)),
   neg: unary(a2q.neg),
   abs: unary(a2q.abs),
   exp: unary(a2q.exp),

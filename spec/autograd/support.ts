@@ -1,4 +1,4 @@
-import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { tensor } from '../../lib/tensor/create.js';
 import { Random } from '../../lib/tensor/random.js';
 import type { DType } from '../../lib/tensor/storage.js';
@@ -6,7 +6,7 @@ import type { Nested, Tensor } from '../../lib/tensor/tensor.js';
 import '../../lib/autograd/index.js';
 
 /** The backend of all gradient checks; importing this module makes it current. */
-export const reference = setBackend(backendNamed('reference'));
+export const reference = setBackend(await startBackend('reference'));
 
 /** A float64 tensor. */
 export function f64(values: Nested, shape?: readonly number[]): Tensor {

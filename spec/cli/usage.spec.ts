@@ -4,7 +4,8 @@ import t from 'tap';
 import { a2q, a2qAll, words } from './a2q.js';
 
 /**
- * Command lines that must fail before any work starts: exit code 2 and a message. `OUT` is a folder that is not there.
+ * Command lines that must fail before any work starts: exit code 2 and a message. `OUT` is a folder that is not
+ * there.
  */
 const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['', /Usage: a2q/],

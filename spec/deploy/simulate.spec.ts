@@ -1,3 +1,4 @@
+import '../startReference.js';
 import t from 'tap';
 import { noGrad } from '../../lib/autograd/tape.js';
 import { makeBatch } from '../../lib/data/batches.js';

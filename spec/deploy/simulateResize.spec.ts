@@ -2,7 +2,7 @@ import t from 'tap';
 import { upsampleNearest } from '../../lib/autograd/resample.js';
 import { noGrad } from '../../lib/autograd/tape.js';
 import { withAccumulators } from '../../lib/deploy/simulate.js';
-import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, type QuantLayer, QuantResizeConv2d } from '../../lib/quant/layers.js';
 import { affineLearned } from '../../lib/quant/weightQuantizer.js';
@@ -11,7 +11,7 @@ import { Random } from '../../lib/tensor/random.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
 
-setBackend(backendNamed('reference'));
+setBackend(await startBackend('reference'));
 
 /** Unsigned 4-bit inputs on a grid of step 0.5. */
 const act = new ActivationQuantizer({ bits: 4, signed: false });
@@ -59,7 +59,8 @@ t.test('a resize convolution sums as the convolution of the repeated pixels does
 
 t.test('worked by hand: the corner of four equal pixels', async (t) => {
   const { result, tally } = await simulate(resize, image, 16, 'wrap');
-  // Window at (0, 0): taps (1, 1), (1, 2), (2, 1), (2, 2) are inside and look at 15 each; their weights are 3, 2, 0, −1.
+  // Window at (0, 0): taps (1, 1), (1, 2), (2, 1), (2, 2) are inside and look at 15 each;
+  // their weights are 3, 2, 0, −1.
   t.equal(result[0], 1 + (15 * (3 + 2 + 0 - 1)) / 8);
   t.same(tally, { layer: 'layer', overflows: 0, outputsAffected: 0, outputs: 16, sums: tally.sums });
   const narrow = await simulate(resize, image, 6, 'wrap');

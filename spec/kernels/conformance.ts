@@ -19,7 +19,8 @@ import { weightConformance } from './conformance/weights.js';
 
 /**
  * What every backend must pass: each kernel against a naive oracle, in all memory layouts and at the points where rules
- * change; each row that may be sped up by its fast path and by its composition; results fresh, contiguous and without leaks.
+ * change; each row that may be sped up by its fast path and by its composition; results fresh, contiguous and without
+ * leaks.
  */
 export async function conformance(t: Test, backend: Backend): Promise<void> {
   await t.test('memory', (t) => deviceConformance(t, backend));

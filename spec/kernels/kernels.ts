@@ -8,7 +8,8 @@ import type { View } from '../../lib/tensor/view.js';
 export type Follower = 'none' | 'relu' | (QuantGrid & { readonly scale: View });
 
 /**
- * The fast paths of a backend as plain functions of views: what specs of a backend run, so that nothing stands in for it.
+ * The fast paths of a backend as plain functions of views: what specs of a backend run, so that nothing stands in for
+ * it.
  * @throws Error where the backend has no fast path or declines
  */
 export function kernelsOf(backend: Backend) {

@@ -1,3 +1,4 @@
+import '../startReference.js';
 import t, { type Test } from 'tap';
 import { checkGrads } from '../../lib/autograd/check.js';
 import { backendNamed, setBackend } from '../../lib/kernels/registry.js';

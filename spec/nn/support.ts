@@ -1,3 +1,4 @@
+import '../startReference.js';
 import { backward } from '../../lib/autograd/tape.js';
 import { BACKEND_NAMES, backendNamed, setBackend } from '../../lib/kernels/registry.js';
 import type { Module } from '../../lib/nn/module.js';

@@ -1,3 +1,4 @@
+import '../startReference.js';
 import t from 'tap';
 import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
 import { Sequential, UpsampleNearest } from '../../lib/nn/index.js';
@@ -8,7 +9,9 @@ import { Random } from '../../lib/tensor/random.js';
 import { closeTo } from '../helpers.js';
 import { backends, gradients, randomTensor } from '../nn/support.js';
 
-/** A resize convolution, and the convolution behind an up-sampling that it stands for, with the same numbers in both. */
+/**
+ * A resize convolution, and the convolution behind an up-sampling that it stands for, with the same numbers in both.
+ */
 function twins(kernel: number, factor: number) {
   const act = new ActivationQuantizer({ bits: 4, signed: false });
   act.setThreshold(1.5);

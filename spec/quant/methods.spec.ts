@@ -8,7 +8,9 @@ import { layerPolicy } from '../../lib/quant/policy.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 
-/** The bound that a hidden layer of 4 to 4 channels gets, dense and depthwise; `learned` for none, `float` for floats. */
+/**
+ * The bound that a hidden layer of 4 to 4 channels gets, dense and depthwise; `learned` for none, `float` for floats.
+ */
 function bounds(method: Method): string[] {
   const make = layerPolicy({ method, weightBits: 4, actBits: 4, accumulatorBits: 12, random: new Random(0) });
   const input = make.input({ signed: false });

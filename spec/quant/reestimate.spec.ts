@@ -1,5 +1,5 @@
 import t from 'tap';
-import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { BatchNorm2d } from '../../lib/nn/layers/batchNorm.js';
 import { Module } from '../../lib/nn/module.js';
 import { QuantLinear, QuantReLU } from '../../lib/quant/layers.js';
@@ -11,7 +11,7 @@ import { Random } from '../../lib/tensor/random.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { closeTo } from '../helpers.js';
 
-setBackend(backendNamed('reference'));
+setBackend(await startBackend('reference'));
 
 /** ReLU, a linear layer of one weight 2, batch norm, ReLU. */
 class Tiny extends Module {

@@ -1,5 +1,5 @@
 import { type ConvGeometry, type Window, windowExtents } from '../../kernels/geometry.js';
-import { backendOf, reshape, sum, transposeLast } from '../../kernels/value.js';
+import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
@@ -16,23 +16,23 @@ export const convolutionRows = {
     value: ([x, w], geometry) => {
       const [images] = x.shape;
       const columns = columnMatrices(x, windowOf(w.shape, geometry), geometry);
-      const y = backendOf(x).matmul(weightMatrices(w, images, geometry), columns);
-      return reshape(y, outputShape(x.shape, w.shape, geometry));
+      const y = v.backendOf(x).matmul(weightMatrices(w, images, geometry), columns);
+      return v.reshape(y, outputShape(x.shape, w.shape, geometry));
     },
     saves: [0, 1],
     vjp: [
       (g, { input, shapes: [shape], attrs: geometry }) => {
         const w = input(1);
         const [images, channels] = shape;
-        const weights = transposeLast(weightMatrices(w, images, geometry));
-        const columns = backendOf(g).matmul(weights, outputMatrices(g, geometry));
-        const perImage = reshape(columns, [images, channels, w.shape[2] * w.shape[3], g.shape[2] * g.shape[3]]);
-        return backendOf(g).col2im(perImage, shape, windowOf(w.shape, geometry));
+        const weights = v.transposeLast(weightMatrices(w, images, geometry));
+        const columns = v.backendOf(g).matmul(weights, outputMatrices(g, geometry));
+        const perImage = v.reshape(columns, [images, channels, w.shape[2] * w.shape[3], g.shape[2] * g.shape[3]]);
+        return v.backendOf(g).col2im(perImage, shape, windowOf(w.shape, geometry));
       },
       (g, { input, shapes: [[images], shape], attrs: geometry }) => {
         const columns = columnMatrices(input(0), windowOf(shape, geometry), geometry);
-        const products = backendOf(g).matmul(outputMatrices(g, geometry), transposeLast(columns));
-        return reshape(sum(reshape(products, [images, ...shape]), [0]), shape);
+        const products = v.backendOf(g).matmul(outputMatrices(g, geometry), v.transposeLast(columns));
+        return v.reshape(v.sum(v.reshape(products, [images, ...shape]), [0]), shape);
       },
     ],
   }),
@@ -56,22 +56,22 @@ function outputShape(x: Shape, w: Shape, geometry: ConvGeometry): Shape {
 /** `w [O, C/G, kh, kw] → [N·G, O/G, K]`, the same for all images. */
 function weightMatrices(w: View, images: number, { groups }: ConvGeometry): View {
   const [outputs, ...kernel] = w.shape;
-  const matrices = reshape(w, [1, groups, outputs / groups, sizeOf(kernel)]);
+  const matrices = v.reshape(w, [1, groups, outputs / groups, sizeOf(kernel)]);
   const repeated = viewExpand(matrices, [images, ...matrices.shape.slice(1)]);
-  return reshape(repeated, [images * groups, ...matrices.shape.slice(2)]);
+  return v.reshape(repeated, [images * groups, ...matrices.shape.slice(2)]);
 }
 
 /** `x [N, C, H, W] → [N·G, K, L]` */
 function columnMatrices(x: View, window: Window, { groups }: ConvGeometry): View {
-  const columns = backendOf(x).im2col(x, window);
+  const columns = v.backendOf(x).im2col(x, window);
   const [images, channels, taps, positions] = columns.shape;
-  return reshape(columns, [images * groups, (channels / groups) * taps, positions]);
+  return v.reshape(columns, [images * groups, (channels / groups) * taps, positions]);
 }
 
 /** `g [N, O, oh, ow] → [N·G, O/G, L]` */
 function outputMatrices(g: View, { groups }: ConvGeometry): View {
   const [images, outputs, height, width] = g.shape;
-  return reshape(g, [images * groups, outputs / groups, height * width]);
+  return v.reshape(g, [images * groups, outputs / groups, height * width]);
 }
 
 function windowOf([, , height, width]: Shape, { stride, padding, dilation }: ConvGeometry): Window {

@@ -6,8 +6,8 @@ import { type Row, row, type SavedKey, type Vjp } from '../row.js';
 import { apply } from '../tape.js';
 
 /**
- * Elementwise primitives: each is a row and the function that users call, which broadcasts by NumPy's rule and takes plain
- * numbers where a tensor of one element would do. In the rules `v` is arithmetic on views, off the tape.
+ * Elementwise primitives: each is a row and the function that users call, which broadcasts by NumPy's rule and takes
+ * plain numbers where a tensor of one element would do. In the rules `v` is arithmetic on views, off the tape.
  */
 
 type None = Record<never, never>;

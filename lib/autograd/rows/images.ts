@@ -1,5 +1,5 @@
 import { type Window, windowExtents } from '../../kernels/geometry.js';
-import { backendOf, equal, firstOf, max, mul, reshape, sum, where } from '../../kernels/value.js';
+import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
@@ -25,19 +25,19 @@ export const imageRows = {
     },
     value: ([x], window) => {
       const [n, c, height, width] = x.shape;
-      const columns = backendOf(x).im2col(x, window);
-      const candidates = where(insideImage(x, columns, window), columns, Number.NEGATIVE_INFINITY);
-      return reshape(max(candidates, [2]), [n, c, ...windowExtents(window, height, width)]);
+      const columns = v.backendOf(x).im2col(x, window);
+      const candidates = v.where(insideImage(x, columns, window), columns, Number.NEGATIVE_INFINITY);
+      return v.reshape(v.max(candidates, [2]), [n, c, ...windowExtents(window, height, width)]);
     },
     saves: [0, 'output'],
     vjp: [
       (g, { input, output, attrs: window }) => {
         const x = input(0);
-        const columns = backendOf(x).im2col(x, window);
+        const columns = v.backendOf(x).im2col(x, window);
         const [n, c, , positions] = columns.shape;
-        const isMaximum = equal(columns, reshape(output(), [n, c, 1, positions]));
-        const winner = firstOf(mul(isMaximum, insideImage(x, columns, window)), [2]);
-        return backendOf(g).col2im(where(winner, reshape(g, [n, c, 1, positions]), 0), x.shape, window);
+        const isMaximum = v.equal(columns, v.reshape(output(), [n, c, 1, positions]));
+        const winner = v.firstOf(v.mul(isMaximum, insideImage(x, columns, window)), [2]);
+        return v.backendOf(g).col2im(v.where(winner, v.reshape(g, [n, c, 1, positions]), 0), x.shape, window);
       },
     ],
   }),
@@ -52,13 +52,13 @@ export const imageRows = {
     },
     value: ([x], { factor }) => {
       const [n, c, height, width] = x.shape;
-      const repeated = viewExpand(reshape(x, [n, c, height, 1, width, 1]), [n, c, height, factor, width, factor]);
-      return reshape(backendOf(x).copy(repeated), [n, c, height * factor, width * factor]);
+      const repeated = viewExpand(v.reshape(x, [n, c, height, 1, width, 1]), [n, c, height, factor, width, factor]);
+      return v.reshape(v.backendOf(x).copy(repeated), [n, c, height * factor, width * factor]);
     },
     vjp: [
       (g, { shapes: [shape], attrs: { factor } }) => {
         const [n, c, height, width] = shape;
-        return reshape(sum(reshape(g, [n, c, height, factor, width, factor]), [3, 5]), shape);
+        return v.reshape(v.sum(v.reshape(g, [n, c, height, factor, width, factor]), [3, 5]), shape);
       },
     ],
   }),
@@ -66,6 +66,6 @@ export const imageRows = {
 
 /** Which entries of `im2col(x)` are pixels of the image and not padding: 1 or 0, `[N, C, kh·kw, oh·ow]`. */
 function insideImage(x: View, columns: View, window: Window): View {
-  const ones = backendOf(x).fill([1, 1, x.shape[2], x.shape[3]], 1, x.storage.dtype);
-  return viewExpand(backendOf(x).im2col(ones, window), columns.shape);
+  const ones = v.backendOf(x).fill([1, 1, x.shape[2], x.shape[3]], 1, x.storage.dtype);
+  return viewExpand(v.backendOf(x).im2col(ones, window), columns.shape);
 }

@@ -1,18 +1,5 @@
 import type { BatchNormAttrs } from '../../kernels/fast.js';
-import {
-  add,
-  axesButChannel,
-  div,
-  greater,
-  mul,
-  perChannel,
-  reductionSize,
-  reshape,
-  sub,
-  sum,
-  unary,
-  where,
-} from '../../kernels/value.js';
+import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
@@ -20,8 +7,8 @@ import { differentiate, evaluate, fastRow, type Row, type Saved } from '../row.j
 import { checkScale, quantizationRows } from './quantization.js';
 
 /**
- * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the same
- * pass over memory. The further outputs are the statistics: mean and biased variance, `[C]` each.
+ * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the
+ * same pass over memory. The further outputs are the statistics: mean and biased variance, `[C]` each.
  */
 export const normalizationRows = {
   /** `y = γ·(x − mean)/√(variance + ε) + β` per channel (axis 1), or `max(y, 0)`; inputs x, γ, β. */
@@ -31,12 +18,12 @@ export const normalizationRows = {
     value: ([x, weight, bias], { epsilon, activation }) => {
       const stats = channelStats(x);
       const y = normalized(x, weight, bias, epsilon, stats);
-      return [activation === 'relu' ? unary('relu', y) : y, stats.mean, stats.variance];
+      return [activation === 'relu' ? v.unary('relu', y) : y, stats.mean, stats.variance];
     },
     saves: [0, 1, 2, 'output1', 'output2'],
     vjp: (g, s) => {
       const { activation } = s.attrs;
-      const through = activation === 'relu' ? where(greater(again(s), 0), g, 0) : g;
+      const through = activation === 'relu' ? v.where(v.greater(again(s), 0), g, 0) : g;
       return gradients(through, s);
     },
   }),
@@ -86,17 +73,17 @@ function shapes(op: string, x: Shape, weight: Shape, bias: Shape): Shape[] {
 
 /** Two passes: the variance is the mean square of what the mean leaves, so that large means cost no digits. */
 function channelStats(x: View): ChannelStats {
-  const axes = axesButChannel(x);
-  const count = reductionSize(x.shape, axes);
-  const mean = div(sum(x, axes), count);
-  const variance = div(sum(unary('square', sub(x, mean)), axes), count);
-  return { mean: reshape(mean, [x.shape[1]]), variance: reshape(variance, [x.shape[1]]) };
+  const axes = v.axesButChannel(x);
+  const count = v.reductionSize(x.shape, axes);
+  const mean = v.div(v.sum(x, axes), count);
+  const variance = v.div(v.sum(v.unary('square', v.sub(x, mean)), axes), count);
+  return { mean: v.reshape(mean, [x.shape[1]]), variance: v.reshape(variance, [x.shape[1]]) };
 }
 
 /** `(x − mean)·γ/√(variance + ε) + β`. */
 function normalized(x: View, weight: View, bias: View, epsilon: number, stats: ChannelStats): View {
-  const scale = mul(weight, reciprocalDeviation(epsilon, stats.variance));
-  return add(mul(sub(x, perChannel(stats.mean, x)), perChannel(scale, x)), perChannel(bias, x));
+  const scale = v.mul(weight, reciprocalDeviation(epsilon, stats.variance));
+  return v.add(v.mul(v.sub(x, v.perChannel(stats.mean, x)), v.perChannel(scale, x)), v.perChannel(bias, x));
 }
 
 /** The normalised values once more, from what was saved. */
@@ -107,7 +94,7 @@ function again({ attrs, input, output }: Saved<Epsilon>): View {
 
 /** `1/√(variance + ε)`, `[C]`. */
 function reciprocalDeviation(epsilon: number, variance: View): View {
-  return div(1, unary('sqrt', add(variance, epsilon)));
+  return v.div(1, v.unary('sqrt', v.add(variance, epsilon)));
 }
 
 /**
@@ -116,13 +103,13 @@ function reciprocalDeviation(epsilon: number, variance: View): View {
  */
 function gradients(g: View, { attrs, input, output }: Saved<Epsilon>): [View, View, View] {
   const [x, weight] = [input(0), input(1)];
-  const axes = axesButChannel(x);
-  const count = reductionSize(x.shape, axes);
+  const axes = v.axesButChannel(x);
+  const count = v.reductionSize(x.shape, axes);
   const rstd = reciprocalDeviation(attrs.epsilon, output(2));
-  const hat = mul(sub(x, perChannel(output(1), x)), perChannel(rstd, x));
-  const bias = sum(g, axes);
-  const slope = sum(mul(g, hat), axes);
-  const centred = sub(sub(g, div(bias, count)), mul(hat, div(slope, count)));
-  const toX = mul(centred, perChannel(mul(weight, rstd), x));
-  return [toX, reshape(slope, weight.shape), reshape(bias, weight.shape)];
+  const hat = v.mul(v.sub(x, v.perChannel(output(1), x)), v.perChannel(rstd, x));
+  const bias = v.sum(g, axes);
+  const slope = v.sum(v.mul(g, hat), axes);
+  const centred = v.sub(v.sub(g, v.div(bias, count)), v.mul(hat, v.div(slope, count)));
+  const toX = v.mul(centred, v.perChannel(v.mul(weight, rstd), x));
+  return [toX, v.reshape(slope, weight.shape), v.reshape(bias, weight.shape)];
 }

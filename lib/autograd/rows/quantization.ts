@@ -1,18 +1,5 @@
 import type { QuantGrid } from '../../kernels/fast.js';
-import {
-  div,
-  greater,
-  greaterEqual,
-  lessEqual,
-  maximum,
-  minimum,
-  mul,
-  reshape,
-  sub,
-  sum,
-  unary,
-  where,
-} from '../../kernels/value.js';
+import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
@@ -33,13 +20,13 @@ export const quantizationRows = {
   /** `max(2^x, 1e-10) / divisor`: the scale of a grid from its learned logarithm; the floor passes the gradient on. */
   powerScale: fastRow('powerScale', {
     shape: ([x]) => x,
-    value: ([x], { divisor }) => div(maximum(unary('exp2', x), SMALLEST), divisor),
+    value: ([x], { divisor }) => v.div(v.maximum(v.unary('exp2', x), SMALLEST), divisor),
     saves: [0],
-    vjp: [(g, s) => div(mul(mul(g, unary('exp2', s.input(0))), Math.LN2), s.attrs.divisor)],
+    vjp: [(g, s) => v.div(v.mul(v.mul(g, v.unary('exp2', s.input(0))), Math.LN2), s.attrs.divisor)],
   }),
   /**
-   * `clip(roundHalfEven(x/s), low, high)·s` with one scale s for all of x. Straight through: rounding has slope 1, the clip
-   * blocks x where the *rounded* value is outside; s gets `Σ g·(q − x/s)` from inside and `Σ g·q` from outside.
+   * `clip(roundHalfEven(x/s), low, high)·s` with one scale s for all of x. Straight through: rounding has slope 1, the
+   * clip blocks x where the *rounded* value is outside; s gets `Σ g·(q − x/s)` from inside and `Σ g·q` from outside.
    */
   fakeQuantize: fastRow('fakeQuantize', {
     shape: ([x, scale]) => {
@@ -47,28 +34,28 @@ export const quantizationRows = {
       return x;
     },
     value: ([x, scale], grid) => {
-      const s = reshape(scale, []);
-      return mul(clip(unary('roundHalfEven', div(rectified(x, grid), s)), grid), s);
+      const s = v.reshape(scale, []);
+      return v.mul(clip(v.unary('roundHalfEven', v.div(rectified(x, grid), s)), grid), s);
     },
     saves: [0, 1],
     vjp: (g, { input, attrs: grid }) => {
       const [x, scale] = [input(0), input(1)];
-      const onGrid = div(rectified(x, grid), reshape(scale, []));
-      const rounded = unary('roundHalfEven', onGrid);
-      const inside = mul(greaterEqual(rounded, grid.low), lessEqual(rounded, grid.high));
-      const slope = where(inside, sub(rounded, onGrid), clip(rounded, grid));
-      const toScale = sum(reshape(mul(g, slope), [sizeOf(x.shape)]), [0]);
-      const passes = grid.relu ? mul(inside, greater(x, 0)) : inside;
-      return [where(passes, g, 0), reshape(toScale, scale.shape)];
+      const onGrid = v.div(rectified(x, grid), v.reshape(scale, []));
+      const rounded = v.unary('roundHalfEven', onGrid);
+      const inside = v.mul(v.greaterEqual(rounded, grid.low), v.lessEqual(rounded, grid.high));
+      const slope = v.where(inside, v.sub(rounded, onGrid), clip(rounded, grid));
+      const toScale = v.sum(v.reshape(v.mul(g, slope), [sizeOf(x.shape)]), [0]);
+      const passes = grid.relu ? v.mul(inside, v.greater(x, 0)) : inside;
+      return [v.where(passes, g, 0), v.reshape(toScale, scale.shape)];
     },
     surrogate: 'inside (x/s + r)·s with r the rounding error at the point, outside low·s or high·s',
   }),
 } satisfies Record<string, Row<never>>;
 
 function rectified(x: View, { relu }: QuantGrid): View {
-  return relu ? unary('relu', x) : x;
+  return relu ? v.unary('relu', x) : x;
 }
 
 function clip(x: View, { low, high }: QuantGrid): View {
-  return minimum(maximum(x, low), high);
+  return v.minimum(v.maximum(x, low), high);
 }

@@ -1,4 +1,4 @@
-import { compose, equal, firstOf, max, mul, reshape, sum, unary, where } from '../../kernels/value.js';
+import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
@@ -14,7 +14,7 @@ export const reductionRows = {
   sum: row<Axes>({
     name: 'sum',
     shape: ([x], { axes }) => reducedShape(x, axes),
-    value: ([x], { axes }) => sum(x, axes),
+    value: ([x], { axes }) => v.sum(x, axes),
     vjp: [(g, { shapes }) => viewExpand(g, shapes[0])],
   }),
   /** The gradient goes to the first maximum of each slice. */
@@ -24,9 +24,9 @@ export const reductionRows = {
       if (axes.some((axis) => x[axis] === 0)) throw new ShapeError('max', 'no elements to take the maximum of', [x]);
       return reducedShape(x, axes);
     },
-    value: ([x], { axes }) => max(x, axes),
+    value: ([x], { axes }) => v.max(x, axes),
     saves: [0, 'output'],
-    vjp: [(g, s) => mul(g, firstOf(equal(s.input(0), s.output()), s.attrs.axes))],
+    vjp: [(g, s) => v.mul(g, v.firstOf(v.equal(s.input(0), s.output()), s.attrs.axes))],
   }),
   /** The k-th smallest of all elements (1-based), a scalar; the gradient goes to the first element equal to it. */
   kthSmallest: fastRow('kthSmallest', {
@@ -42,8 +42,8 @@ export const reductionRows = {
       (g, s) => {
         const size = sizeOf(s.shapes[0]);
         const value = viewExpand(smallest(s.input(0), s.attrs.k), [size]);
-        const first = firstOf(equal(reshape(s.input(0), [size]), value), [0]);
-        return reshape(mul(first, g), s.shapes[0]);
+        const first = v.firstOf(v.equal(v.reshape(s.input(0), [size]), value), [0]);
+        return v.reshape(v.mul(first, g), s.shapes[0]);
       },
     ],
   }),
@@ -53,11 +53,13 @@ export const reductionRows = {
 function smallest(x: View, rank: number): View {
   const size = sizeOf(x.shape);
   const fromBelow = rank - 1 < size - rank;
-  const elements = reshape(x, [size]);
-  let left = fromBelow ? unary('neg', elements) : elements;
+  const elements = v.reshape(x, [size]);
+  let left = fromBelow ? v.unary('neg', elements) : elements;
   for (let taken = 0; taken < Math.min(rank - 1, size - rank); taken++) left = withoutLargest(left);
-  return reshape(fromBelow ? unary('neg', max(left, [0])) : max(left, [0]), []);
+  return v.reshape(fromBelow ? v.unary('neg', v.max(left, [0])) : v.max(left, [0]), []);
 }
 
 /** The vector with the first of its largest elements replaced by −∞. */
-const withoutLargest = compose((x: View) => where(firstOf(equal(x, max(x, [0])), [0]), Number.NEGATIVE_INFINITY, x));
+const withoutLargest = v.compose((x: View) =>
+  v.where(v.firstOf(v.equal(x, v.max(x, [0])), [0]), Number.NEGATIVE_INFINITY, x),
+);

@@ -1,11 +1,13 @@
 import { availableParallelism, cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BACKEND_NAMES, backendNamed, describeBackend } from '../../kernels/registry.js';
+import { BACKEND_NAMES, describeBackend, startBackend } from '../../kernels/registry.js';
 import { hasRelaxedSimd, hasSharedMemory } from '../../kernels/wasm/binaries.js';
 import { A2QError } from '../../tensor/errors.js';
-import { defaultThreads, wasmDescription } from '../backend.js';
+import { defaultThreads, useBackend, wasmDescription } from '../backend.js';
+import { callTable, explainForward } from '../explain.js';
 import { Output } from '../output.js';
+import { loadSubject, subjectPath } from '../subject.js';
 import { packageVersion } from '../version.js';
 
 /** One backend, and whether it runs here. */
@@ -19,12 +21,28 @@ interface BackendStatus {
 export function infoCommand(): Command {
   return new Command('info')
     .description('show backends, what would be chosen and why, threads, features and versions')
+    .option('--explain <run>', 'what a forward pass of that run’s model runs: rows, algorithms, threads, times')
     .option('--json', 'machine-readable output')
-    .action(({ json = false }: { json?: boolean }) => info(new Output(json)));
+    .action(async ({ explain, json = false }: { explain?: string; json?: boolean }) => {
+      const out = new Output(json);
+      await (explain === undefined ? info(out) : explainRun(out, explain));
+    });
 }
 
-function info(out: Output): void {
-  const backends = BACKEND_NAMES.map(statusOf);
+/** Every row of a forward pass over one blank image, as it ran. */
+async function explainRun(out: Output, run: string): Promise<void> {
+  const path = await subjectPath({ run });
+  const backend = await useBackend({});
+  const { model, checkpoint } = await loadSubject(path);
+  const calls = explainForward(model, checkpoint.config.shape);
+  model.dispose();
+  out.say(`${path}: one blank image through the network, on ${backend}`);
+  out.say(callTable(calls));
+  out.result({ checkpoint: path, backend, calls });
+}
+
+async function info(out: Output): Promise<void> {
+  const backends = await Promise.all(BACKEND_NAMES.map(statusOf));
   const { name, why, refused } = describeBackend();
   const features = { relaxedSimd: hasRelaxedSimd(), sharedMemory: hasSharedMemory() };
   const report = {
@@ -49,9 +67,9 @@ function info(out: Output): void {
   out.result(report);
 }
 
-function statusOf(name: string): BackendStatus {
+async function statusOf(name: string): Promise<BackendStatus> {
   try {
-    const backend = backendNamed(name);
+    const backend = await startBackend(name);
     const details = wasmDescription(backend);
     const runsOn = details ? `WebAssembly, ${details.simd} SIMD` : 'plain JavaScript';
     return { name, available: true, details: `${runsOn}; ${backend.dtypes.join(', ')}` };

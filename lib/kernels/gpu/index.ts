@@ -1,5 +1,5 @@
 import { BackendError } from '../../tensor/errors.js';
-import { type Device, hostArray, type TypedArray } from '../../tensor/storage.js';
+import type { Device } from '../../tensor/storage.js';
 import type { Backend } from '../backend.js';
 import { Block, type Content } from './content.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -8,7 +8,6 @@ import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
 import { Machine } from './machine.js';
 import { GPU_MODES, type GpuMode } from './modes.js';
 import { moveKernels } from './moves.js';
-import { fillIntegers, join, split } from './planes.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
 import { differ, finish, timeVariants } from './timeVariants.js';
@@ -74,12 +73,10 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
     differ: (a: Content, b: Content) => differ(machine, a, b),
   };
   const tuner = new Tuner(timer, variant);
-  const { fill, ...elementwise } = elementwiseKernels(machine);
   const backend: GpuBackend = {
     ...memoryOf(machine),
     ...moveKernels(machine),
-    ...elementwise,
-    fill: (shape, value, dtype) => (dtype === 'int32' ? fillIntegers(machine, shape, value) : fill(shape, value)),
+    ...elementwiseKernels(machine),
     ...reductionKernels(machine),
     ...windowKernels(machine),
     ...productKernels(machine, tuner),
@@ -152,19 +149,16 @@ async function probe(machine: Machine): Promise<void> {
 function memoryOf(machine: Machine): Device<Block> {
   return {
     name: machine.name,
-    dtypes: ['float32', 'int32'],
-    alloc(length, dtype) {
-      const numbers = dtype === 'int32' ? 2 * length : length;
-      machine.checkLength(numbers);
-      return new Block(numbers);
+    dtypes: ['float32'],
+    alloc(length) {
+      machine.checkLength(length);
+      return new Block(length);
     },
     upload(block, data) {
-      block.replace(machine.upload(data instanceof Float32Array ? data : split(data)));
+      block.replace(machine.upload(data as Float32Array));
     },
-    async read(block, length, dtype): Promise<TypedArray> {
-      if (block.content === null) return hostArray(dtype, length);
-      const data = await machine.read(block.content, block.length);
-      return dtype === 'int32' ? join(data) : data;
+    async read(block, length) {
+      return block.content === null ? new Float32Array(length) : machine.read(block.content, length);
     },
     free: (block) => block.free(),
   };

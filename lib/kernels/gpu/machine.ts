@@ -1,6 +1,6 @@
 import { BackendError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
-import { type Device, type DType, Storage } from '../../tensor/storage.js';
+import { type Device, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import { inBuffers } from './buffers.js';
 import { type Block, Content } from './content.js';
@@ -124,8 +124,8 @@ export class Machine {
   }
 
   /** A fresh contiguous view that holds `content`. */
-  result(content: Content, shape: Shape, dtype: DType = 'float32'): View {
-    const storage = Storage.alloc(this.device, sizeOf(shape), dtype);
+  result(content: Content, shape: Shape): View {
+    const storage = Storage.alloc(this.device, sizeOf(shape), 'float32');
     (storage.handle as Block).replace(content);
     return contiguousView(storage, shape);
   }

@@ -5,15 +5,14 @@ import type { Block, Content } from './content.js';
 import { mergeAxes, turnForward } from './layout.js';
 import type { Machine } from './machine.js';
 import { map, type Operand, operand, whole } from './map.js';
-import { numbers } from './planes.js';
 import { address, divide, input, kernelSource } from './source.js';
 
 /** Copies, and writes into part of a block. */
 export function moveKernels(machine: Machine) {
   return {
-    copy: (x) => machine.result(compact(machine, numbers(x)), x.shape, x.storage.dtype),
+    copy: (x) => machine.result(compact(machine, x), x.shape),
     copyInto(x, into) {
-      if (sizeOf(x.shape) > 0) write(machine, operand(machine, numbers(x)), numbers(into));
+      if (sizeOf(x.shape) > 0) write(machine, operand(machine, x), into);
     },
   } satisfies Partial<RequiredKernels>;
 }

@@ -7,9 +7,9 @@ import { constant, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms } from './reduction.js';
 
 /**
- * The k-th smallest element, bit by bit: the largest number below which there are fewer than k elements. Exponent first,
- * then mantissa, each bit is tried and kept if the count allows it, so it takes as many passes as a number has bits, whatever
- * k is. Where k is close to an end, taking elements away one by one is shorter: that is the composition.
+ * The k-th smallest element, bit by bit: the largest number below which there are fewer than k elements. Exponent
+ * first, then mantissa, each bit is tried and kept if the count allows it, so it takes as many passes as a number has
+ * bits, whatever k is. Where k is close to an end, taking elements away one by one is shorter: that is the composition.
  */
 
 /** Elements that are sooner taken away than searched. */

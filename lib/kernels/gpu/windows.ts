@@ -3,7 +3,6 @@ import type { RequiredKernels } from '../backend.js';
 import { type Window, windowExtents } from '../geometry.js';
 import type { Machine } from './machine.js';
 import { operand } from './map.js';
-import { numbers } from './planes.js';
 import { address, coordinates, divide, input, kernelSource, times } from './source.js';
 
 /**
@@ -75,14 +74,12 @@ export function windowKernels(machine: Machine) {
       const [kh, kw] = window.kernel;
       const [oh, ow] = windowExtents(window, height, width);
       const shape = [n, c, kh * kw, oh * ow];
-      const length = sizeOf(shape) * (x.storage.dtype === 'int32' ? 2 : 1);
+      const length = sizeOf(shape);
       machine.checkLength(length);
-      const pixels = numbers(x);
-      const from = operand(machine, pixels);
-      const lead = pixels.shape.slice(0, -3);
-      const { code, at } = coordinates('i', [...lead, c, kh, kw, oh, ow], 'c');
-      const [ky, kx, oy, ox] = at.slice(-4);
-      const pixel = address(from, [...at.slice(0, -4), 'y', 'x']);
+      const from = operand(machine, x);
+      const { code, at } = coordinates('i', [n, c, kh, kw, oh, ow], 'c');
+      const [image, channel, ky, kx, oy, ox] = at;
+      const pixel = address(from, [image, channel, 'y', 'x']);
       const source = kernelSource(
         1,
         0,
@@ -92,7 +89,7 @@ let v = 0;
 if (${within('y', height)} && ${within('x', width)}) { v = ${input(0)}[${pixel}]; }
 return v;`,
       );
-      return machine.result(machine.run(source, length, [from.content]), shape, x.storage.dtype);
+      return machine.result(machine.run(source, length, [from.content]), shape);
     },
 
     col2im(columns, shape: Shape, window) {

@@ -56,8 +56,8 @@ export class Conv2d extends WeightedModule {
 }
 
 /**
- * Nearest up-sampling by `factor`, then a convolution that keeps the size, `[N, in, H, W] → [N, out, factor·H, factor·W]`
- * (Odena et al. 2016); computed at the small resolution, see `resizeConv2d`.
+ * Nearest up-sampling by `factor`, then a convolution that keeps the size, `[N, in, H, W] → [N, out, factor·H,
+ * factor·W]` (Odena et al. 2016); computed at the small resolution, see `resizeConv2d`.
  *
  * @example
  * new ResizeConv2d(32, 3, 3, 2, { random: new Random(0) }).forward(zeros([1, 32, 5, 5])).shape; // [1, 3, 10, 10]

@@ -56,15 +56,16 @@ export const a2qSamples: {
     ],
     edges: [
       {
-        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches −1, 1
-        // and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
+        // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches
+        // −1, 1 and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
         inputs: [shaped([1, 4], [2, -1, 1, 0]), [-1], [1]],
         attrs: { limit: 1, centred: false, budget: 4 },
         value: shaped([1, 4], [0.5, -0.5, 0.5, 0]),
         grads: [shaped([1, 4], [0, 0.5, 0.5, 0.5]), [0.5 * Math.LN2], [0]],
       },
       {
-        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2; the two ways to s cancel.
+        // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2; the two ways to s
+        // cancel.
         inputs: [shaped([1, 2], [1, -1]), [0], [2]],
         attrs: { limit: 7, centred: false, budget: 4 },
         upstream: shaped([1, 2], [1, 0]),

@@ -20,7 +20,8 @@ const STEPS: Readonly<Record<keyof FastSteps, true>> = { sgd: true, adam: true, 
 
 /**
  * Whatever the backend says is fast, against the composition of the row of that name: on the samples of the row, in all
- * memory layouts, value and gradients. One without a row, a sample or a tolerance fails, and so does one that never runs.
+ * memory layouts, value and gradients. One without a row, a sample or a tolerance fails, and so does one that never
+ * runs.
  */
 export async function fastPathConformance(t: Test, s: Subject, tolerances: Tolerances): Promise<void> {
   for (const name of Object.keys(s.backend.fast ?? {})) {
@@ -84,7 +85,10 @@ function upstreams(s: Subject, shape: readonly number[], layout: (typeof LAYOUTS
   ] as const;
 }
 
-/** Compares a fast path with its composition, as far as it does not decline. Returns the outputs or arguments that ran. */
+/**
+ * Compares a fast path with its composition, as far as it does not decline. Returns the outputs or arguments that
+ * ran.
+ */
 async function matches(
   s: Subject,
   label: string,

@@ -79,7 +79,10 @@ function named(want: Wanted, results: readonly (View | null)[]): Results {
   return Object.fromEntries(results.flatMap((view, i) => (view ? [[names[i], view]] : [])));
 }
 
-/** Holds a row's outputs to `want`, by the composition and by the fast path unless that declines; and both to each other. */
+/**
+ * Holds a row's outputs to `want`, by the composition and by the fast path unless that declines; and both to each
+ * other.
+ */
 export async function expectRow<A>(
   s: Subject,
   label: string,

@@ -104,7 +104,9 @@ export class Subject {
     if (problem !== null) this.#problems.push(`${label}: ${problem}`);
   }
 
-  /** A subtest that fails with the list of what was wrong, and also if nothing was checked. Frees the inputs after it. */
+  /**
+   * A subtest that fails with the list of what was wrong, and also if nothing was checked. Frees the inputs after it.
+   */
   async test(t: Test, name: string, body: () => Promise<void>): Promise<void> {
     await t.test(name, async (t) => {
       const before = memory(this.backend).storages;

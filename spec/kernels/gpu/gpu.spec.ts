@@ -22,7 +22,7 @@ function place(backend: Backend, shape: readonly number[], data: Float32Array): 
 const numbers = (backend: Backend, { storage }: View) =>
   backend.read(storage.handle, storage.length, storage.dtype) as Promise<Float32Array>;
 
-/** What a gpu backend says of itself; completed backends keep `describe`. */
+/** What a gpu backend says of itself. */
 const describe = (backend: Backend) => (backend as Backend & GpuBackend).describe();
 
 t.test('modes are demanded, and refused with a reason', async (t) => {
@@ -44,8 +44,8 @@ t.test('plain JavaScript runs the same sources', async (t) => {
   arraysEqual(t, await numbers(backend, backend.unary('relu', x)), [0, 0, 0, 0.5, 3], 'relu');
   const sum = backend.reduce('sum', x, [0]);
   arraysEqual(t, await numbers(backend, sum), [1], 'sum');
-  // Rows too long for one stage, in the kernel that has most variables of its own: s = 1 and ‖v‖₁ = 300 = T < g, so q = v, and
-  // the gradient to d is ln 2·Σ g·q.
+  // Rows too long for one stage, in the kernel that has most variables of its own: s = 1 and ‖v‖₁ = 300 = T < g,
+  // so q = v, and the gradient to d is ln 2·Σ g·q.
   const rows = place(
     backend,
     [1, 300],

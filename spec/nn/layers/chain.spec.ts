@@ -1,3 +1,4 @@
+import '../../startReference.js';
 import t, { type Test } from 'tap';
 import { backendNamed, setBackend } from '../../../lib/kernels/registry.js';
 import { type Call, explain } from '../../../lib/kernels/trace.js';
@@ -73,7 +74,10 @@ async function outcome(model: Module, shape: readonly number[], run: (x: Tensor)
 /** Gradients to thresholds are sums over all values, which a norm adds up by channels: the last digits may differ. */
 const SUMMED_OTHERWISE = /^gradient to .*\bvalue, call/;
 
-/** Two models, made alike, the one run in a way that may fuse and the other module by module: the same to the last bit. */
+/**
+ * Two models, made alike, the one run in a way that may fuse and the other module by module: the same to the last
+ * bit.
+ */
 async function agree<M extends Module>(
   t: Test,
   label: string,

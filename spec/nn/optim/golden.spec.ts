@@ -1,3 +1,4 @@
+import '../../startReference.js';
 import t from 'tap';
 import { backendNamed, setBackend } from '../../../lib/kernels/registry.js';
 import { Adam, AdamW, type GroupOptions, type Optimizer, Parameter, SGD } from '../../../lib/nn/index.js';

@@ -1,3 +1,4 @@
+import '../../startReference.js';
 import t from 'tap';
 import { backendNamed, setBackend } from '../../../lib/kernels/registry.js';
 import {

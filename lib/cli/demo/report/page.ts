@@ -94,9 +94,10 @@ function introduction({ results, rows }: ReportInput): string {
   return `<p class="lead">A small convolutional network tells ten glyphs apart, ${percent(float.accuracy)} of the
 time. Its hidden layers are then reduced to ${weightBits}-bit weights and ${actBits}-bit activations and run
 on integer accumulators of P bits. Whatever the weights, ${safe} bits are always enough; fewer are cheaper, but a sum
-that does not fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at ${narrowest} bits
-${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from ${percent(qat.accuracy)} to
-${percent(qat.accumulatorAccuracy)}; its weights would need ${qat.provedAccBits} bits to be safe.
+that does not fit wraps around. ${name('qat')}, plain quantization-aware training, knows nothing of that: at
+${narrowest} bits ${qat.overflows.toLocaleString('en-US')} partial sums overflow, and accuracy goes from
+${percent(qat.accuracy)} to ${percent(qat.accumulatorAccuracy)};
+its weights would need ${qat.provedAccBits} bits to be safe.
 ${name('a2q')} bounds the ℓ₁ norm of every channel so that no input can overflow, and has
 ${percent(a2q.accumulatorAccuracy)} at ${narrowest} bits; ${name('a2q+')} proves a bound about twice as large for
 centred weights, and has ${percent(a2qPlus.accumulatorAccuracy)}.</p>`;
@@ -124,8 +125,8 @@ function table(rows: readonly DemoRow[]): string {
   for (const row of rows) groups.set(row.accBits, [...(groups.get(row.accBits) ?? []), tableRow(row)]);
   const bodies = [...groups.values()].map((lines) => `<tbody>${lines.join('')}</tbody>`);
   return `<div class="scroll"><table>
-<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator that no
-input whatever can overflow, by the exact test of the integer weights.</caption>
+<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator
+that no input whatever can overflow, by the exact test of the integer weights.</caption>
 <thead><tr>${COLUMNS.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>
 ${bodies.join('\n')}
 </table></div>`;

@@ -20,8 +20,9 @@ function layerText(layer: IntegerLayer): string {
   const macro = (what: string, value: number) => `#define ${id.toUpperCase()}_${what} ${value}`;
   const array = (type: string, what: string, values: readonly string[]) =>
     `static const ${type} ${id}_${what}[${values.length}] = {\n${lines(values)}\n};`;
+  const inputs = `${input.signed ? 's' : 'u'}${input.bits}`;
   return [
-    `/* ${layer.name}: [${shape.join(', ')}], ${weightBits}-bit weights, ${input.signed ? 's' : 'u'}${input.bits} inputs */`,
+    `/* ${layer.name}: [${shape.join(', ')}], ${weightBits}-bit weights, ${inputs} inputs */`,
     ...(accumulatorBits === null ? [] : [macro('ACCUMULATOR_BITS', accumulatorBits)]),
     `static const float ${id}_input_scale = ${float(inputScale)};`,
     array(integerType(weightBits), 'weights', Array.from(weights, String)),

@@ -1,7 +1,8 @@
 /** Every kernel the host may call. All share a convention: units `begin … end` of the work, then the thread's scratch. */
 export { blendInto } from './blend';
 export { copy, copyInto, fill } from './views';
-export { binary, unary, where } from './elementwise';
+export { where } from './elementwise';
+export * from './elementwise.generated';
 export { partialSums, reduceColumns, reduceEmpty, reduceRows, sumParts } from './reduce';
 export { gemm } from './gemm';
 export { packWeights, windowOffsets } from './window';
