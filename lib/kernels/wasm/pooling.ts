@@ -17,7 +17,6 @@ export function poolingKernels(machine: Machine) {
       ...{ dilationHeight: dilation[0], dilationWidth: dilation[1] },
     });
   };
-  const isInteger = (x: View) => (x.storage.dtype === 'int32' ? 1 : 0);
   const planesOf = (shape: Shape) => shape[0] * shape[1];
   const planeJob = (shape: Shape, elements: number, cost: number) => ({
     units: elements === 0 ? 0 : planesOf(shape),
@@ -28,37 +27,27 @@ export function poolingKernels(machine: Machine) {
   return {
     maxPool2d(x: View, window: Window): View {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
-      const out = machine.output([x.shape[0], x.shape[1], height, width], x.storage.dtype);
+      const out = machine.output([x.shape[0], x.shape[1], height, width]);
       const job = {
         ...planeJob(x.shape, sizeOf(out.shape), window.kernel[0] * window.kernel[1] * 1.5),
         scratch: () => x.shape[3] * 4 + 16,
       };
-      machine.dense([x], (from) =>
-        machine.run('maxPool', job, isInteger(x), poolWords(window, x.shape), from, machine.address(out)),
-      );
+      machine.dense([x], (from) => machine.run('maxPool', job, poolWords(window, x.shape), from, machine.address(out)));
       return out;
     },
 
     maxPool2dGrad(g: View, x: View, window: Window): View {
-      const out = machine.output(x.shape, x.storage.dtype);
+      const out = machine.output(x.shape);
       const job = planeJob(x.shape, sizeOf(x.shape), 3);
       machine.dense([g, x], (fromG, from) =>
-        machine.run(
-          'maxPoolGradient',
-          job,
-          isInteger(x),
-          poolWords(window, x.shape),
-          fromG,
-          from,
-          machine.address(out),
-        ),
+        machine.run('maxPoolGradient', job, poolWords(window, x.shape), fromG, from, machine.address(out)),
       );
       return out;
     },
 
     upsampleNearest(x: View, factor: number): View {
       const [n, c, height, width] = x.shape;
-      const out = machine.output([n, c, height * factor, width * factor], x.storage.dtype);
+      const out = machine.output([n, c, height * factor, width * factor]);
       const job = planeJob(x.shape, sizeOf(out.shape), 0.7);
       machine.dense([x], (from) => machine.run('upsample', job, from, height, width, factor, machine.address(out)));
       return out;
@@ -67,10 +56,10 @@ export function poolingKernels(machine: Machine) {
     upsampleNearestGrad(g: View, factor: number): View {
       const height = g.shape[2] / factor;
       const width = g.shape[3] / factor;
-      const out = machine.output([g.shape[0], g.shape[1], height, width], g.storage.dtype);
+      const out = machine.output([g.shape[0], g.shape[1], height, width]);
       const job = planeJob(g.shape, sizeOf(g.shape), 1);
       machine.dense([g], (from) =>
-        machine.run('upsampleGradient', job, isInteger(g), from, height, width, factor, machine.address(out)),
+        machine.run('upsampleGradient', job, from, height, width, factor, machine.address(out)),
       );
       return out;
     },
@@ -78,17 +67,17 @@ export function poolingKernels(machine: Machine) {
     im2col(x: View, window: Window): View {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
       const taps = window.kernel[0] * window.kernel[1];
-      const out = machine.output([x.shape[0], x.shape[1], taps, height * width], x.storage.dtype);
+      const out = machine.output([x.shape[0], x.shape[1], taps, height * width]);
       const job = planeJob(x.shape, sizeOf(out.shape), 1);
       machine.dense([x], (from) => machine.run('im2col', job, poolWords(window, x.shape), from, machine.address(out)));
       return out;
     },
 
     col2im(columns: View, shape: Shape, window: Window): View {
-      const out = machine.output(shape, columns.storage.dtype);
+      const out = machine.output(shape);
       const job = planeJob(shape, sizeOf(shape), window.kernel[0] * window.kernel[1]);
       machine.dense([columns], (from) =>
-        machine.run('col2im', job, isInteger(columns), poolWords(window, shape), from, machine.address(out)),
+        machine.run('col2im', job, poolWords(window, shape), from, machine.address(out)),
       );
       return out;
     },

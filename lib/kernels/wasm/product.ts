@@ -37,6 +37,6 @@ function multiply(machine: Machine, a: View, b: View): View {
   const width = Math.min(NC, Math.ceil(n / 8) * 8);
   const scratch = TILE_BYTES + (MC * KC + width * Math.min(KC, k)) * 4;
   const job = { units, cost: (products * rows * n * k) / RATE / units, scratch: () => scratch };
-  machine.run('gemm', job, 0, plan);
+  machine.run('gemm', job, plan);
   return out;
 }

@@ -8,12 +8,11 @@ import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
 export function reductionKernels(machine: Machine) {
   return {
     reduce(op: ReduceOp, x: View, axes: readonly number[]): View {
-      const out = machine.output(reducedShape(x.shape, axes), x.storage.dtype);
-      const integer = x.storage.dtype === 'int32' ? 1 : 0;
+      const out = machine.output(reducedShape(x.shape, axes));
       const to = machine.address(out);
       const count = sizeOf(out.shape);
       if (count > 0 && sizeOf(x.shape) === 0) {
-        machine.run('reduceEmpty', { units: count, cost: 0.3 }, op === 'sum' ? 0 : 1, integer, to);
+        machine.run('reduceEmpty', { units: count, cost: 0.3 }, op === 'sum' ? 0 : 1, to);
         return out;
       }
       const all = x.shape.map((extent, axis) => ({ extent, stride: x.strides[axis] }));
@@ -25,7 +24,7 @@ export function reductionKernels(machine: Machine) {
       if (gone.length === 0) {
         machine.run('copy', { units: count, align: 16, cost: 0.5 }, machine.words(operandWords(machine, x)), to);
       } else {
-        reduceAxes(machine, op, integer, machine.address(x), kept, gone, to);
+        reduceAxes(machine, op, machine.address(x), kept, gone, to);
       }
       return out;
     },
@@ -57,7 +56,6 @@ export function reductionKernels(machine: Machine) {
 function reduceAxes(
   machine: Machine,
   op: ReduceOp,
-  integer: number,
   from: number,
   kept: readonly Axis[],
   gone: readonly Axis[],
@@ -68,7 +66,7 @@ function reduceAxes(
   const summands = gone.reduce((size, axis) => size * axis.extent, 1);
   const inner = gone[gone.length - 1];
   const isOneRun = outputs === 1 && gone.length === 1 && inner.stride === 1;
-  if (isOneRun && op === 'sum' && !integer && summands >= 4 * PART) {
+  if (isOneRun && op === 'sum' && summands >= 4 * PART) {
     sumInParts(machine, from, summands, to);
     return;
   }
@@ -76,7 +74,7 @@ function reduceAxes(
   const keptWords = machine.words(axisWords(kept));
   const goneWords = machine.words(axisWords(gone));
   const column = kept.at(-1);
-  if (!integer && inner.stride !== 1 && column && column.stride === 1 && column.extent >= 4) {
+  if (inner.stride !== 1 && column && column.stride === 1 && column.extent >= 4) {
     const units = (outputs / column.extent) * Math.ceil(column.extent / 8);
     machine.run(
       'reduceColumns',
@@ -88,7 +86,7 @@ function reduceAxes(
   machine.run(
     'reduceRows',
     { units: outputs, pieces: 2, cost: summands * (inner.stride === 1 ? 0.2 : 1) },
-    ...([code, integer, from, keptWords, goneWords, rows, inner.extent, inner.stride * 4, to] as const),
+    ...([code, from, keptWords, goneWords, rows, inner.extent, inner.stride * 4, to] as const),
   );
 }
 

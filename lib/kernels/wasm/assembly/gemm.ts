@@ -94,16 +94,8 @@ function packColumns(c0: usize, stride: usize, depth: i32, to: usize): void {
 }
 
 /** Rows `top … bottom` and columns `left … right` of one product. */
-function multiply<T>(
-  p: Product,
-  a: usize,
-  b: usize,
-  c: usize,
-  top: i32,
-  bottom: i32,
-  left: i32,
-  right: i32,
-  scratch: usize,
+function multiply(
+  p: Product, a: usize, b: usize, c: usize, top: i32, bottom: i32, left: i32, right: i32, scratch: usize,
 ): void {
   const tile = scratch;
   const panelsA = scratch + TILE_BYTES;
@@ -123,10 +115,10 @@ function multiply<T>(
             const panelA = panelsA + ((<usize>i * depth) << 2);
             const to = c + <usize>(i0 + i) * ldc + ((<usize>(j0 + j)) << 2);
             if (rows - i >= ROWS && columns - j >= 8) {
-              microStrided<T>(depth, panelA, PANEL_BYTES, panelB, 32, to, ldc, <i32>(k0 > 0));
+              microStrided<f32>(depth, panelA, PANEL_BYTES, panelB, 32, to, ldc, <i32>(k0 > 0));
             } else {
-              microStrided<T>(depth, panelA, PANEL_BYTES, panelB, 32, tile, 32, 0);
-              storeTile<T>(tile, to, ldc, min(ROWS, rows - i), min(8, columns - j), k0 > 0);
+              microStrided<f32>(depth, panelA, PANEL_BYTES, panelB, 32, tile, 32, 0);
+              storeTile(tile, to, ldc, min(ROWS, rows - i), min(8, columns - j), k0 > 0);
             }
           }
         }
@@ -136,30 +128,26 @@ function multiply<T>(
 }
 
 /** Copies or adds the valid corner of a 5 × 8 tile. */
-function storeTile<T>(tile: usize, to: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
+function storeTile(tile: usize, to: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
   for (let i = 0; i < rows; i++) {
     for (let j: usize = 0; j < (<usize>columns) << 2; j += 4) {
-      const value = load<T>(tile + j);
-      store<T>(to + j, add ? load<T>(to + j) + value : value);
+      const value = load<f32>(tile + j);
+      store<f32>(to + j, add ? load<f32>(to + j) + value : value);
     }
     tile += 32;
     to += ldc;
   }
 }
 
-function range<T>(begin: i32, end: i32, scratch: usize, p: Product): void {
+/** A batch of products described by the `Product` at `plan`; scratch of `GEMM_SCRATCH` bytes. */
+export function gemm(begin: i32, end: i32, scratch: usize, plan: usize): void {
+  const p = changetype<Product>(plan);
   for (let i = p.axis == 0 ? begin : 0; i < (p.axis == 0 ? end : p.batch); i++) {
     const a = p.a + i * p.aBatch;
     const b = p.b + i * p.bBatch;
     const c = p.c + ((<usize>i * p.m * p.n) << 2);
-    if (p.axis == 0) multiply<T>(p, a, b, c, 0, p.m, 0, p.n, scratch);
-    else if (p.axis == 1) multiply<T>(p, a, b, c, begin * ROWS, min(end * ROWS, p.m), 0, p.n, scratch);
-    else multiply<T>(p, a, b, c, 0, p.m, begin * 8, min(end * 8, p.n), scratch);
+    if (p.axis == 0) multiply(p, a, b, c, 0, p.m, 0, p.n, scratch);
+    else if (p.axis == 1) multiply(p, a, b, c, begin * ROWS, min(end * ROWS, p.m), 0, p.n, scratch);
+    else multiply(p, a, b, c, 0, p.m, begin * 8, min(end * 8, p.n), scratch);
   }
-}
-
-/** A batch of products described by the `Product` at `plan`; scratch of `GEMM_SCRATCH` bytes. */
-export function gemm(begin: i32, end: i32, scratch: usize, integer: i32, plan: usize): void {
-  if (integer) range<i32>(begin, end, scratch, changetype<Product>(plan));
-  else range<f32>(begin, end, scratch, changetype<Product>(plan));
 }

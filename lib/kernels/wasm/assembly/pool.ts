@@ -34,17 +34,17 @@ function lastTap(at: i32, dilation: i32, taps: i32, extent: i32): i32 {
  * Flat index of the first maximum of the window of output (oy, ox), −1 for a window wholly outside; NaN wins. Row and
  * column of the window's corner are `y` and `x`; taps `top … bottom` of its rows are inside.
  */
-function argmax<T>(w: Pool, plane: usize, y: i32, top: i32, bottom: i32, x: i32): i32 {
+function argmax(w: Pool, plane: usize, y: i32, top: i32, bottom: i32, x: i32): i32 {
   const left = firstTap(x, w.dilationWidth);
   const right = lastTap(x, w.dilationWidth, w.kernelWidth, w.width);
   if (left >= right || top >= bottom) return -1;
   let found = (y + top * w.dilationHeight) * w.width + x + left * w.dilationWidth;
-  let best = load<T>(plane + (<usize>found << 2));
+  let best = load<f32>(plane + (<usize>found << 2));
   for (let r = top; r < bottom; r++) {
     const row = (y + r * w.dilationHeight) * w.width + x;
     for (let s = left; s < right; s++) {
       const at = row + s * w.dilationWidth;
-      const value = load<T>(plane + (<usize>at << 2));
+      const value = load<f32>(plane + (<usize>at << 2));
       if (value > best || (value != value && best == best)) {
         best = value;
         found = at;
@@ -54,15 +54,15 @@ function argmax<T>(w: Pool, plane: usize, y: i32, top: i32, bottom: i32, x: i32)
   return found;
 }
 
-function poolPlane<T>(w: Pool, plane: usize, to: usize): void {
+function poolPlane(w: Pool, plane: usize, to: usize): void {
   for (let oy = 0; oy < w.outHeight; oy++) {
     const y = oy * w.strideHeight - w.top;
     const top = firstTap(y, w.dilationHeight);
     const bottom = lastTap(y, w.dilationHeight, w.kernelHeight, w.height);
     for (let ox = 0; ox < w.outWidth; ox++) {
-      const at = argmax<T>(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
+      const at = argmax(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
       if (at >= 0) store<u32>(to, load<u32>(plane + (<usize>at << 2)));
-      else store<T>(to, isFloat<T>() ? <T>-Infinity : <T>i32.MIN_VALUE);
+      else store<f32>(to, -Infinity);
       to += 4;
     }
   }
@@ -92,57 +92,48 @@ function poolInside(w: Pool, plane: usize, to: usize, scratch: usize): void {
   }
 }
 
-function poolGradientPlane<T>(w: Pool, from: usize, plane: usize, to: usize): void {
+function poolGradientPlane(w: Pool, from: usize, plane: usize, to: usize): void {
   fillWords(to, i32x4.splat(0), w.height * w.width);
   for (let oy = 0; oy < w.outHeight; oy++) {
     const y = oy * w.strideHeight - w.top;
     const top = firstTap(y, w.dilationHeight);
     const bottom = lastTap(y, w.dilationHeight, w.kernelHeight, w.height);
     for (let ox = 0; ox < w.outWidth; ox++) {
-      const at = argmax<T>(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
+      const at = argmax(w, plane, y, top, bottom, ox * w.strideWidth - w.left);
       if (at >= 0) {
         const target = to + (<usize>at << 2);
-        store<T>(target, load<T>(target) + load<T>(from));
+        store<f32>(target, load<f32>(target) + load<f32>(from));
       }
       from += 4;
     }
   }
 }
 
-/** Maximum of every window, in float32 or int32. Scratch: a row and 16 bytes. */
-export function maxPool(begin: i32, end: i32, scratch: usize, integer: i32, window: usize, x: usize, out: usize): void {
+/** Maximum of every window. Scratch: a row and 16 bytes. */
+export function maxPool(begin: i32, end: i32, scratch: usize, window: usize, x: usize, out: usize): void {
   const w = changetype<Pool>(window);
   for (let p = <usize>begin; p < <usize>end; p++) {
     const plane = x + ((p * w.height * w.width) << 2);
     const to = out + ((p * w.outHeight * w.outWidth) << 2);
     const inside = w.top + w.left == 0 && w.dilationHeight == 1 && w.dilationWidth == 1;
-    if (integer) poolPlane<i32>(w, plane, to);
-    else if (inside) poolInside(w, plane, to, scratch);
-    else poolPlane<f32>(w, plane, to);
+    if (inside) poolInside(w, plane, to, scratch);
+    else poolPlane(w, plane, to);
   }
 }
 
 /** Adds each output's gradient to the first maximum of its window. */
 export function maxPoolGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  integer: i32,
-  window: usize,
-  g: usize,
-  x: usize,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, window: usize, g: usize, x: usize, out: usize,
 ): void {
   const w = changetype<Pool>(window);
   for (let p = <usize>begin; p < <usize>end; p++) {
     const offset = (p * w.height * w.width) << 2;
     const from = g + ((p * w.outHeight * w.outWidth) << 2);
-    if (integer) poolGradientPlane<i32>(w, from, x + offset, out + offset);
-    else poolGradientPlane<f32>(w, from, x + offset, out + offset);
+    poolGradientPlane(w, from, x + offset, out + offset);
   }
 }
 
-/** Windows as columns, `x [planes, h, w] → [planes, kh·kw, oh·ow]`, of any four-byte dtype. */
+/** Windows as columns, `x [planes, h, w] → [planes, kh·kw, oh·ow]`. */
 export function im2col(begin: i32, end: i32, scratch: usize, window: usize, x: usize, out: usize): void {
   const w = changetype<Pool>(window);
   const size = w.kernelHeight * w.kernelWidth * w.outHeight * w.outWidth;
@@ -167,28 +158,19 @@ export function im2col(begin: i32, end: i32, scratch: usize, window: usize, x: u
   }
 }
 
-/** Adjoint of `im2col`, in float32 or int32. */
-export function col2im(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  integer: i32,
-  window: usize,
-  columns: usize,
-  out: usize,
-): void {
+/** Adjoint of `im2col`. */
+export function col2im(begin: i32, end: i32, scratch: usize, window: usize, columns: usize, out: usize): void {
   const w = changetype<Pool>(window);
   const size = w.kernelHeight * w.kernelWidth * w.outHeight * w.outWidth;
   for (let p = begin; p < end; p++) {
     const plane = out + ((<usize>p * w.height * w.width) << 2);
     fillWords(plane, i32x4.splat(0), w.height * w.width);
     const from = columns + ((<usize>p * size) << 2);
-    if (integer) addBack<i32>(w, from, plane);
-    else addBack<f32>(w, from, plane);
+    addBack(w, from, plane);
   }
 }
 
-function addBack<T>(w: Pool, from: usize, plane: usize): void {
+function addBack(w: Pool, from: usize, plane: usize): void {
   for (let r = 0; r < w.kernelHeight; r++) {
     for (let s = 0; s < w.kernelWidth; s++) {
       for (let oy = 0; oy < w.outHeight; oy++) {
@@ -199,7 +181,7 @@ function addBack<T>(w: Pool, from: usize, plane: usize): void {
         for (let ox = 0; ox < w.outWidth; ox++) {
           if (valid && <u32>column < <u32>w.width) {
             const to = row + ((<usize>column) << 2);
-            store<T>(to, load<T>(to) + load<T>(from));
+            store<f32>(to, load<f32>(to) + load<f32>(from));
           }
           column += w.strideWidth;
           from += 4;
@@ -211,14 +193,7 @@ function addBack<T>(w: Pool, from: usize, plane: usize): void {
 
 /** Repeats each pixel of planes `height × width` into factor × factor blocks. */
 export function upsample(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  x: usize,
-  height: i32,
-  width: i32,
-  factor: i32,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, x: usize, height: i32, width: i32, factor: i32, out: usize,
 ): void {
   const rowBytes = (<usize>(width * factor)) << 2;
   for (let row = begin * height; row < end * height; row++) {
@@ -247,29 +222,16 @@ export function upsample(
   }
 }
 
-/** Sums each factor × factor block, in float32 or int32; `height × width` are the extents of the result. */
+/** Sums each factor × factor block; `height × width` are the extents of the result. */
 export function upsampleGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  integer: i32,
-  g: usize,
-  height: i32,
-  width: i32,
-  factor: i32,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, g: usize, height: i32, width: i32, factor: i32, out: usize,
 ): void {
-  if (integer) sumBlocks<i32>(begin * height, end * height, g, width, factor, out);
-  else sumBlocks<f32>(begin * height, end * height, g, width, factor, out);
-}
-
-function sumBlocks<T>(begin: i32, end: i32, g: usize, width: i32, factor: i32, out: usize): void {
   const rowBytes = (<usize>(width * factor)) << 2;
-  for (let row = begin; row < end; row++) {
+  for (let row = begin * height; row < end * height; row++) {
     let from = g + <usize>row * factor * rowBytes;
     let to = out + ((<usize>row * width) << 2);
     let i = 0;
-    if (isFloat<T>() && factor == 2) {
+    if (factor == 2) {
       for (; i + 4 <= width; i += 4) {
         const left = f32x4.add(v128.load(from), v128.load(from + rowBytes));
         const right = f32x4.add(v128.load(from, 16), v128.load(from + rowBytes, 16));
@@ -279,15 +241,15 @@ function sumBlocks<T>(begin: i32, end: i32, g: usize, width: i32, factor: i32, o
       }
     }
     for (; i < width; i++) {
-      let total: T = 0;
+      let total: f32 = 0;
       for (let r = 0; r < factor; r++) {
         let at = from + r * rowBytes;
         for (let j = 0; j < factor; j++) {
-          total += load<T>(at);
+          total += load<f32>(at);
           at += 4;
         }
       }
-      store<T>(to, total);
+      store<f32>(to, total);
       from += (<usize>factor) << 2;
       to += 4;
     }

@@ -59,13 +59,12 @@ function offsetAt(axes: usize, skip: i32, index: i32): usize {
  */
 export function reduceRows(
   begin: i32, end: i32, scratch: usize,
-  op: i32, integer: i32, x: usize, kept: usize, gone: usize, rows: i32, run: i32, by: i32, out: usize,
+  op: i32, x: usize, kept: usize, gone: usize, rows: i32, run: i32, by: i32, out: usize,
 ): void {
   for (let i = begin; i < end; i++) {
     const base = x + offsetAt(kept, 0, i);
     const to = out + (<usize>i << 2);
-    if (integer) store<i32>(to, integerRows(op, base, gone, rows, run, by));
-    else if (op == 0) {
+    if (op == 0) {
       let total: f64 = 0;
       for (let row = 0; row < rows; row++) {
         let from = base + offsetAt(gone, 1, row);
@@ -95,21 +94,8 @@ export function reduceRows(
   }
 }
 
-function integerRows(op: i32, base: usize, gone: usize, rows: i32, run: i32, by: i32): i32 {
-  let total = op == 0 ? 0 : i32.MIN_VALUE;
-  for (let row = 0; row < rows; row++) {
-    let from = base + offsetAt(gone, 1, row);
-    for (let j = 0; j < run; j++) {
-      const value = load<i32>(from);
-      total = op == 0 ? total + value : max(total, value);
-      from += by;
-    }
-  }
-  return total;
-}
-
 /**
- * As `reduceRows` for float outputs whose last kept axis (extent `width`) is adjacent in memory: eight columns at once.
+ * As `reduceRows` for outputs whose last kept axis (extent `width`) is adjacent in memory: eight columns at once.
  * Units are blocks of eight columns of a row of outputs. `count` is the number of positions of the `gone` axes.
  */
 export function reduceColumns(
@@ -187,7 +173,6 @@ export function sumParts(begin: i32, end: i32, scratch: usize, parts: usize, cou
 }
 
 /** Outputs of a reduction over no elements. */
-export function reduceEmpty(begin: i32, end: i32, scratch: usize, op: i32, integer: i32, out: usize): void {
-  const least = integer ? i32x4.splat(i32.MIN_VALUE) : f32x4.splat(-Infinity);
-  fillWords(out + (<usize>begin << 2), op == 0 ? i32x4.splat(0) : least, end - begin);
+export function reduceEmpty(begin: i32, end: i32, scratch: usize, op: i32, out: usize): void {
+  fillWords(out + (<usize>begin << 2), f32x4.splat(op == 0 ? 0 : -Infinity), end - begin);
 }

@@ -7,12 +7,11 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   else return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** a·b + c in float32, in wrapping int32, or (T = i16) in int32 with every word a pair of int16: c + a₀·b₀ + a₁·b₁. */
+/** a·b + c in float32, or (T = i16) in int32 with every word a pair of int16: c + a₀·b₀ + a₁·b₁. */
 @inline
 export function maddOf<T>(a: v128, b: v128, c: v128): v128 {
   if (isFloat<T>()) return madd(a, b, c);
-  else if (sizeof<T>() == 2) return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
-  else return i32x4.add(i32x4.mul(a, b), c);
+  else return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
 }
 
 /**
