@@ -25,6 +25,19 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
+/**
+ * Sources with the taps of 3 × 3 windows written out: the compiler keeps variables in registers, arrays it does not. A
+ * block that begins with `{ // each $r` and a line that names `$r` or `$c` stand for one copy for each row 0 … 2 and
+ * each column 0 … 2 of the window, row by row.
+ */
+function unrolled(source) {
+  const copies = (text, index) => [0, 1, 2].map((value) => text.replaceAll(index, value));
+  return source
+    .replaceAll(/^( *)\{ \/\/ each \$r\n[\s\S]*?\n\1\}$/gm, (block) => copies(block, '$r').join('\n'))
+    .replaceAll(/^.*\$r.*$/gm, (line) => copies(line, '$r').join('\n'))
+    .replaceAll(/^.*\$c.*$/gm, (line) => copies(line, '$c').join('\n'));
+}
+
 async function compile(features) {
   const outputs = {};
   const messages = [];
@@ -46,7 +59,7 @@ async function compile(features) {
       features,
     ].concat(FLAGS.split(' ')),
     {
-      readFile: (name) => files[name] ?? null,
+      readFile: (name) => (name in files ? unrolled(files[name]) : null),
       listFiles: () => [],
       writeFile: (name, contents) => {
         outputs[name] = contents;

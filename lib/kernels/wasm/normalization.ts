@@ -2,10 +2,8 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import { viewSize } from '../../tensor/view.js';
 import type { QuantGrid } from '../fast.js';
+import { NOTHING, PART, QUANTIZER, RELU } from './assembly/blocking.js';
 import { elementJob, type Machine } from './machine.js';
-
-/** Elements whose share of the scale gradient is summed apart, as in assembly/quantize.ts. */
-const PART = 16384;
 
 /** Channels whose planes have fewer pixels are gathered before they are worked on, to make long runs of them. */
 const SMALL_PLANE = 256;
@@ -55,7 +53,7 @@ export function normalizationKernels(machine: Machine) {
       ...{ x, g, weight, bias, scale, mean: at(mean), variance: at(variance), out: at(addresses.out) },
       ...{ weightGradient: at(addresses.weightGradient), biasGradient: at(addresses.biasGradient), scaleParts },
       ...{ images, channels, pixels, gathers: gathers ? 1 : 0, epsilon },
-      activation: activation === 'none' ? 0 : activation === 'relu' ? 1 : 2,
+      activation: activation === 'none' ? NOTHING : activation === 'relu' ? RELU : QUANTIZER,
       // A grid that starts above 0 leaves a ReLU nothing to do.
       rectifies: grid.relu && grid.low <= 0 ? 1 : 0,
       ...{ low: grid.low, high: grid.high },

@@ -1,11 +1,10 @@
 import { type View, viewSize } from '../../tensor/view.js';
 import type { FastSteps } from '../fast.js';
+import { layouts } from './binaries.generated.js';
 import type { Job, Machine } from './machine.js';
 
 /** Floats a unit of work updates. */
 const BLOCK = 8192;
-/** Words that describe it, as in assembly/optimize.ts. */
-const BLOCK_WORDS = 5;
 
 /** One parameter under a step: addresses of what is updated along with it, 0 for what is not there. */
 interface Target {
@@ -27,14 +26,21 @@ export function optimizerKernels(machine: Machine): Required<Pick<FastSteps, 'sg
         const sizes = targets.map(({ parameter }) => viewSize(parameter));
         const units = sizes.reduce((total, size) => total + Math.ceil(size / BLOCK), 0);
         if (units === 0) return;
-        machine.borrow(units * BLOCK_WORDS * 4, (table) => {
+        machine.borrow(units * layouts.Block.length * 4, (table) => {
           const words = machine.integers;
           let at = table / 4;
           for (const [i, { parameter, first, second }] of targets.entries()) {
-            const bases = [machine.address(parameter), gradients[i], addressOf(first), addressOf(second)];
+            const bases = [addressOf(parameter), gradients[i], addressOf(first), addressOf(second)];
             for (let start = 0; start < sizes[i]; start += BLOCK) {
-              for (const base of bases) words[at++] = base === 0 ? 0 : base + start * 4;
-              words[at++] = Math.min(BLOCK, sizes[i] - start);
+              const [p, g, m, v] = bases.map((base) => (base === 0 ? 0 : base + start * 4));
+              const block = {
+                parameter: p,
+                gradient: g,
+                first: m,
+                second: v,
+                count: Math.min(BLOCK, sizes[i] - start),
+              };
+              for (const field of layouts.Block) words[at++] = block[field];
             }
           }
           work(table, { units, pieces: 4, cost: BLOCK * cost });

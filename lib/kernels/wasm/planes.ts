@@ -1,6 +1,7 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
+import { CHANNELS, NINE_BYTES } from './assembly/blocking.js';
 import type { Job, Machine } from './machine.js';
 import { RATE } from './plan.js';
 
@@ -38,10 +39,6 @@ type PlaneKernel =
   | 'depthwiseDoubling'
   | 'depthwiseRowsGradient';
 
-/** Channels of a unit of a weight gradient, and bytes of their sums, as in assembly/planes.ts. */
-const BLOCK = 8;
-const SUMS_BYTES = 144 * BLOCK;
-
 /** Runs a kernel; the description is `Planes` in assembly/planes.ts, `shape` that of the larger images. */
 function overPlanes(machine: Machine, kernel: PlaneKernel, shape: Shape, addresses: PlaneAddresses): View {
   const [images, channels, height, width] = shape;
@@ -50,9 +47,9 @@ function overPlanes(machine: Machine, kernel: PlaneKernel, shape: Shape, address
   const job: Job = {
     ...(g === 0
       ? { units: images * channels, cost }
-      : { units: Math.ceil(channels / BLOCK), cost: cost * images * BLOCK }),
+      : { units: Math.ceil(channels / CHANNELS), cost: cost * images * CHANNELS }),
     pieces: 4,
-    scratch: () => width * 4 + 32 + (g === 0 ? 0 : SUMS_BYTES),
+    scratch: () => width * 4 + 32 + (g === 0 ? 0 : CHANNELS * NINE_BYTES),
   };
   const plan = { x, g, w, out: machine.address(out), images, channels, height, width, flipped: flipped ? 1 : 0 };
   machine.run(kernel, job, machine.plan('Planes', plan));

@@ -1,10 +1,8 @@
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ReduceOp } from '../backend.js';
+import { PART } from './assembly/blocking.js';
 import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
-
-/** Floats summed apart in a long sum, as in assembly/reduce.ts. */
-const PART = 16384;
 
 /** Sums, maxima and order statistics. */
 export function reductionKernels(machine: Machine) {

@@ -1,4 +1,8 @@
-/** Depthwise convolution (one input channel a group): forward, input gradient and weight gradient. */
+/**
+ * Depthwise convolution (one input channel a group): forward, input gradient and weight gradient. `$r` and `$c` stand
+ * for rows and columns of a 3 × 3 window (`unrolled` in scripts/build-wasm.mjs).
+ */
+import { addTap } from './planes';
 import { madd, storeLanes, sumLanes } from './simd';
 import { padChannels, Plan } from './window';
 
@@ -37,31 +41,16 @@ function slidePlane(p: Plan, from: usize, w: usize, to: usize): void {
   const skip = <usize>p.rowStep * rowBytes;
   const whole = <usize>(p.outWidth & ~3) << 2;
   const rest = p.outWidth & 3;
-  const w0 = v128.load32_splat(w);
-  const w1 = v128.load32_splat(w, 4);
-  const w2 = v128.load32_splat(w, 8);
-  const w3 = v128.load32_splat(w, 12);
-  const w4 = v128.load32_splat(w, 16);
-  const w5 = v128.load32_splat(w, 20);
-  const w6 = v128.load32_splat(w, 24);
-  const w7 = v128.load32_splat(w, 28);
-  const w8 = v128.load32_splat(w, 32);
+  const w$r$c = v128.load32_splat(w, 12 * $r + 4 * $c);
   for (let y = 0; y < p.outHeight; y++) {
     const end = from + whole + (rest ? 16 : 0);
     let at = to;
-    for (let a = from; a < end; a += 16) {
-      const b = a + rowBytes;
-      const c = b + rowBytes;
-      let v = f32x4.mul(w0, v128.load(a));
-      v = madd(w1, v128.load(a, 4), v);
-      v = madd(w2, v128.load(a, 8), v);
-      v = madd(w3, v128.load(b), v);
-      v = madd(w4, v128.load(b, 4), v);
-      v = madd(w5, v128.load(b, 8), v);
-      v = madd(w6, v128.load(c), v);
-      v = madd(w7, v128.load(c, 4), v);
-      v = madd(w8, v128.load(c, 8), v);
-      if (a < from + whole) v128.store(at, v);
+    for (let row0 = from; row0 < end; row0 += 16) {
+      const row1 = row0 + rowBytes;
+      const row2 = row1 + rowBytes;
+      let v = f32x4.splat(0);
+      v = addTap(3 * $r + $c, w$r$c, v128.load(row$r, 4 * $c), v);
+      if (row0 < from + whole) v128.store(at, v);
       else storeLanes(at, v, rest);
       at += 16;
     }
@@ -205,43 +194,19 @@ function widenRows(p: Plan, from: usize, quads: i32, to: usize): void {
 function slideNine(p: Plan, g: usize, quads: i32, x: usize, sums: usize): void {
   const rowBytes = <usize>p.phaseWidth << 2;
   const skip = <usize>p.rowStep * rowBytes;
-  let s0 = v128.load(sums);
-  let s1 = v128.load(sums, 16);
-  let s2 = v128.load(sums, 32);
-  let s3 = v128.load(sums, 48);
-  let s4 = v128.load(sums, 64);
-  let s5 = v128.load(sums, 80);
-  let s6 = v128.load(sums, 96);
-  let s7 = v128.load(sums, 112);
-  let s8 = v128.load(sums, 128);
+  let s$r$c = v128.load(sums, 48 * $r + 16 * $c);
   for (let y = 0; y < p.outHeight; y++) {
     const end = x + (<usize>quads << 4);
-    for (let a = x; a < end; a += 16) {
-      const b = a + rowBytes;
-      const c = b + rowBytes;
+    for (let row0 = x; row0 < end; row0 += 16) {
+      const row1 = row0 + rowBytes;
+      const row2 = row1 + rowBytes;
       const v = v128.load(g);
-      s0 = madd(v, v128.load(a), s0);
-      s1 = madd(v, v128.load(a, 4), s1);
-      s2 = madd(v, v128.load(a, 8), s2);
-      s3 = madd(v, v128.load(b), s3);
-      s4 = madd(v, v128.load(b, 4), s4);
-      s5 = madd(v, v128.load(b, 8), s5);
-      s6 = madd(v, v128.load(c), s6);
-      s7 = madd(v, v128.load(c, 4), s7);
-      s8 = madd(v, v128.load(c, 8), s8);
+      s$r$c = madd(v, v128.load(row$r, 4 * $c), s$r$c);
       g += 16;
     }
     x += skip;
   }
-  v128.store(sums, s0);
-  v128.store(sums, s1, 16);
-  v128.store(sums, s2, 32);
-  v128.store(sums, s3, 48);
-  v128.store(sums, s4, 64);
-  v128.store(sums, s5, 80);
-  v128.store(sums, s6, 96);
-  v128.store(sums, s7, 112);
-  v128.store(sums, s8, 128);
+  v128.store(sums, s$r$c, 48 * $r + 16 * $c);
 }
 
 function slideThree(p: Plan, g: usize, quads: i32, x0: usize, x1: usize, x2: usize, sums: usize): void {

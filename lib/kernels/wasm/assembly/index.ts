@@ -9,13 +9,15 @@ export { packWeights, windowOffsets } from './window';
 export { convolve, pointwise } from './convolution';
 export { packPairs } from './pairs';
 export { copyGradients, copyImages, storeWeights, weightSums, windowTable } from './weightgrad';
-export { winograd, winogradFilters, winogradPatches, winogradProducts } from './winograd';
+export { winograd, winogradPatches, winogradProducts } from './winograd';
+export { winogradFilters } from './winogradFilters';
 export {
   winogradFrequencies, winogradGradient, winogradSegments, winogradTransforms, winogradWeights,
 } from './winogradgrad';
 export { depthwise, depthwiseWeightGradient } from './depthwise';
-export { depthwiseDoubling, depthwiseHalving, depthwiseHalvingGradient } from './planesHalving';
-export { depthwiseNarrow, depthwiseNarrowGradient, depthwiseRowsGradient } from './planesNarrow';
+export { depthwiseHalvingGradient, depthwiseNarrowGradient, depthwiseRowsGradient } from './planesGradient';
+export { depthwiseDoubling, depthwiseHalving } from './planesHalving';
+export { depthwiseNarrow } from './planesNarrow';
 export { normActivate, normActivateGradient } from './normalize';
 export { fakeQuantize, fakeQuantizeGradient } from './quantize';
 export { adam, sgd } from './optimize';

@@ -1,10 +1,7 @@
 /** The loops of batch norm over one run of adjacent floats of a channel: see normalize.ts. */
+import { NOTHING, RELU } from './blocking';
 import { level } from './quantize';
 import { storeLanes, sumLanes } from './simd';
-
-/** What follows the norm. */
-export const NOTHING: i32 = 0;
-export const RELU: i32 = 1;
 
 /** Description of a call, written by the host. */
 @unmanaged
@@ -26,6 +23,7 @@ export class Norm {
   channels: i32 = 0;
   pixels: i32 = 0;
   gathers: i32 = 0;
+  /** NOTHING, RELU or QUANTIZER. */
   activation: i32 = 0;
   epsilon: f32 = 0;
   /** Quantization: whether a ReLU comes first (only where the lower end is not above 0), and the ends of the grid. */
@@ -93,8 +91,9 @@ function addUp(to: usize, a: v128, b: v128): void {
 }
 
 /**
- * Adds the sums of one run of whole vectors to the doubles at `to`: Σ u and Σ u·(x − mean), u the gradient to the normalised
- * values, which is written to `out` where something follows the norm; and what the run adds to the gradient of the scale.
+ * Adds the sums of one run of whole vectors to the doubles at `to`: Σ u and Σ u·(x − mean), u the gradient to the
+ * normalised values, which is written to `out` where something follows the norm; and what the run adds to the gradient
+ * of the scale.
  */
 export function addRun(
   n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
@@ -139,8 +138,9 @@ function rectifiedSums(
 }
 
 /**
- * The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. With a ReLU first the lower end, which is not above 0, has
- * no effect, without one there is no floor: either way two constants less than in general, so that registers suffice.
+ * The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. With a ReLU first the lower end, which is not above
+ * 0, has no effect, without one there is no floor: either way two constants less than in general, so that registers
+ * suffice.
  */
 @inline
 function quantizedRun(

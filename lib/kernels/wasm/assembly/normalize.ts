@@ -1,9 +1,10 @@
 /**
- * Batch norm in training with what follows it (nothing, a ReLU, quantization), forward and backward, a channel at a time so
- * that a channel is read from memory once. Tensors are contiguous `[images, channels, pixels]`, vectors `[channels]`.
- * Channels of small planes are gathered first: then every pass is one long run.
+ * Batch norm in training with what follows it (nothing, a ReLU, quantization), forward and backward, a channel at a
+ * time so that a channel is read from memory once. Tensors are contiguous `[images, channels, pixels]`, vectors
+ * `[channels]`. Channels of small planes are gathered first: then every pass is one long run.
  */
-import { activate, addRun, inputGradient, Norm, NOTHING, RELU } from './normRuns';
+import { NOTHING, QUANTIZER } from './blocking';
+import { activate, addRun, inputGradient, Norm } from './normRuns';
 import { firstLanes, storeLanes } from './simd';
 import { squaresOf, sumOf } from './sums';
 
@@ -26,7 +27,9 @@ function imageBytes(n: Norm): usize {
   return (<usize>n.channels * n.pixels) << 2;
 }
 
-/** The first run of channel `c` of a tensor: in place, or gathered into `buffer`, which ends 16 bytes after the channel. */
+/**
+ * The first run of channel `c` of a tensor: in place, or gathered into `buffer`, which ends 16 bytes after the channel.
+ */
 function open(n: Norm, tensor: usize, c: i32, buffer: usize): usize {
   const bytes = <usize>n.pixels << 2;
   const stride = imageBytes(n);
@@ -68,7 +71,10 @@ function gainOf(n: Norm, at: usize): f32 {
   return load<f32>(n.weight + at) * (<f32>1 / sqrt<f32>(load<f32>(n.variance + at) + n.epsilon));
 }
 
-/** Channels `begin … end`: mean, biased variance, and the activated norm. Scratch: a channel, where channels are gathered. */
+/**
+ * Channels `begin … end`: mean, biased variance, and the activated norm. Scratch: a channel, where channels are
+ * gathered.
+ */
 export function normActivate(begin: i32, end: i32, scratch: usize, norm: usize): void {
   const n = changetype<Norm>(norm);
   const stride = imageBytes(n);
@@ -99,8 +105,8 @@ export function normActivate(begin: i32, end: i32, scratch: usize, norm: usize):
 }
 
 /**
- * Gradients for channels `begin … end`. Scratch: 64 bytes, and two channels where channels are gathered. A first pass writes
- * the gradient to the normalised values and sums it, a second turns it into that to x.
+ * Gradients for channels `begin … end`. Scratch: 64 bytes, and two channels where channels are gathered. A first pass
+ * writes the gradient to the normalised values and sums it, a second turns it into that to x.
  */
 export function normActivateGradient(begin: i32, end: i32, scratch: usize, norm: usize): void {
   const n = changetype<Norm>(norm);
@@ -140,7 +146,7 @@ export function normActivateGradient(begin: i32, end: i32, scratch: usize, norm:
     const toWeight = load<f64>(scratch, 8) * rstd;
     store<f32>(n.biasGradient + at, <f32>toBias);
     store<f32>(n.weightGradient + at, <f32>toWeight);
-    if (n.activation > RELU) store<f64>(n.scaleParts + (<usize>c << 3), load<f64>(scratch, 16));
+    if (n.activation == QUANTIZER) store<f64>(n.scaleParts + (<usize>c << 3), load<f64>(scratch, 16));
     const shift = <f32>(toBias / count);
     const slope = <f32>((toWeight / count) * rstd);
     for (let i = 0; i < runs; i++) {

@@ -1,6 +1,6 @@
 /**
- * Optimizer steps in place. A table of blocks, one unit each, says where parameters, gradients and running averages lie, so
- * that one call serves all parameters of a network. Lanes past the end of a block are computed and not stored.
+ * Optimizer steps in place. A table of blocks, one unit each, says where parameters, gradients and running averages
+ * lie, so that one call serves all parameters of a network. Lanes past the end of a block are computed and not stored.
  */
 import { storeUpTo } from './simd';
 

@@ -1,6 +1,6 @@
 /**
- * Products of small integers: two channels side by side in each word, as int16, whose products are added up in int32 by one
- * instruction, exactly.
+ * Products of small integers: two channels side by side in each word, as int16, whose products are added up in int32 by
+ * one instruction, exactly.
  */
 import { PANEL_BYTES } from './blocking';
 
@@ -26,9 +26,9 @@ function join(low: v128, high: v128): v128 {
 }
 
 /**
- * Values on a grid as pairs: planes `[image][channel][pixel]` to words `[image][pair][pixel]`, zero where a pair's second channel
- * is missing. A unit is one pair of one image, or an image whose planes are single pixels; scales of images lie `scaleStep` bytes
- * apart. `flag` becomes 1 if any value is not exactly scale·q for an integer |q| ≤ most.
+ * Values on a grid as pairs: planes `[image][channel][pixel]` to words `[image][pair][pixel]`, zero where a pair's
+ * second channel is missing. A unit is one pair of one image, or an image whose planes are single pixels; scales of
+ * images lie `scaleStep` bytes apart. `flag` becomes 1 if any value is not exactly scale·q for an integer |q| ≤ most.
  */
 export function packPairs(
   begin: i32, end: i32, scratch: usize,
@@ -58,8 +58,8 @@ export function packPairs(
 }
 
 /**
- * Two planes `apart`, or one if that is 0. The last vector overlaps the one before; planes of less than four pixels go one by one.
- * True if a value is off the grid.
+ * Two planes `apart`, or one if that is 0. The last vector overlaps the one before; planes of less than four pixels go
+ * one by one. True if a value is off the grid.
  */
 function packPlanes(from: usize, apart: usize, plane: usize, scale: f32, inverse: f32, most: f32, to: usize): bool {
   const s = f32x4.splat(scale);

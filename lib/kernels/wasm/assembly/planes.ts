@@ -1,10 +1,12 @@
 /**
- * Depthwise 3 × 3 convolution with one pixel of padding where padded copies would cost more than the work: planes at most
- * four pixels wide ("narrow", a row is a vector), and stride 2 on planes of even extents ("halving"; its input gradient is
- * "doubling"). Tensors are contiguous `[images, channels, height, width]`, weights `[channels, 9]`. Units are planes; those of
- * weight gradients are blocks of channels, read image by image, so that neighbours in memory are read one after the other.
+ * Depthwise 3 × 3 convolution with one pixel of padding where padded copies would cost more than the work: planes at
+ * most four pixels wide ("narrow", a row is a vector), and stride 2 on planes of even extents ("halving"; its input
+ * gradient is "doubling"). Tensors are contiguous `[images, channels, height, width]`, weights `[channels, 9]`. Units
+ * are planes; those of weight gradients are blocks of channels, read image by image, so that neighbours in memory are
+ * read one after the other. `$r` and `$c` stand for rows and columns of the window (`unrolled` in
+ * scripts/build-wasm.mjs).
  */
-import { storeLanes, sumLanes } from './simd';
+import { madd, storeLanes, sumLanes } from './simd';
 
 @unmanaged
 export class Planes {
@@ -22,14 +24,17 @@ export class Planes {
   flipped: i32 = 0;
 }
 
-/** Channels of a unit of a weight gradient, and bytes their sums take each: nine vectors. */
-export const BLOCK: i32 = 8;
-export const SUMS: usize = 144;
-
-/** Tap `i` of channel `c` in all lanes. */
+/** The weight of a row and column of the window, of channel `c`, in all lanes. */
 @inline
-export function tap(p: Planes, c: i32, i: i32): v128 {
-  return v128.load32_splat(p.w + ((<usize>c * 9 + (p.flipped ? 8 - i : i)) << 2));
+export function weight(p: Planes, c: i32, row: i32, column: i32): v128 {
+  const tap = 3 * row + column;
+  return v128.load32_splat(p.w + ((<usize>c * 9 + (p.flipped ? 8 - tap : tap)) << 2));
+}
+
+/** a·b, added to the sum of the taps before it. */
+@inline
+export function addTap(tap: i32, a: v128, b: v128, sum: v128): v128 {
+  return tap ? madd(a, b, sum) : f32x4.mul(a, b);
 }
 
 /** Stores the first `count` lanes, 1 … 4. */

@@ -1,8 +1,7 @@
 /** Fake quantization by one scale, and its straight-through gradients. Tensors are contiguous. */
+import { PART } from './blocking';
 import { firstLanes, storeLanes, sumLanes } from './simd';
 
-/** Elements whose share of the scale gradient is summed apart; fixed, so that the sum does not depend on threads. */
-const PART: i32 = 16384;
 /** Elements summed in float32 before they join a float64 total. */
 const RUN: i32 = 512;
 
@@ -32,7 +31,7 @@ export function fakeQuantize(
   if (count & 3) storeLanes(to, f32x4.mul(level(v128.load(x), f, s, l, h), s), count & 3);
 }
 
-/** Parts `begin … end` (of 16384 elements) of the gradient to x; each part's share of the scale gradient as float64. */
+/** Parts `begin … end` (of PART elements) of the gradient to x; each part's share of the scale gradient as float64. */
 export function fakeQuantizeGradient(
   begin: i32, end: i32, scratch: usize,
   g: usize, x: usize, scale: usize, floor: f32, low: f32, high: f32, count: i32, out: usize, parts: usize,

@@ -1,4 +1,5 @@
 /** Sums and maxima over any axes. Each output is computed whole by one thread, so results do not depend on threads. */
+import { PART } from './blocking';
 import { fillWords, highDoubles, lowDoubles, storeLanes, sumDoubles } from './simd';
 
 /** Sum of `count` adjacent floats, in float64. */
@@ -155,9 +156,6 @@ function maxColumns(base: usize, gone: usize, count: i32, run: i32, by: i32, to:
   v128.store(to, a);
   v128.store(to, b, 16);
 }
-
-/** Floats summed apart when one sum is shared by threads; fixed, so that the sum does not depend on their number. */
-const PART: i32 = 16384;
 
 /** Parts `begin … end` of a sum of `count` adjacent floats, as float64. */
 export function partialSums(begin: i32, end: i32, scratch: usize, x: usize, count: i32, parts: usize): void {

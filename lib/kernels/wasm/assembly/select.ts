@@ -1,4 +1,7 @@
-/** The k-th smallest element on order-preserving integer keys: by radix selection, or near the top by a heap of the largest. */
+/**
+ * The k-th smallest element on order-preserving integer keys: by radix selection, or near the top by a heap of the
+ * largest.
+ */
 
 /** Key whose unsigned order is the order of floats; −0 counts as 0 and NaN as the largest. */
 @inline

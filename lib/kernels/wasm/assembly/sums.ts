@@ -1,6 +1,6 @@
 /**
- * Sums over adjacent floats: float32 partial sums in sixteen lanes for `RUN` floats, float64 from there on. A lane adds 32
- * numbers, so the error is at most 2e-6 of Σ|terms|, and about 1e-7 of it on ordinary data.
+ * Sums over adjacent floats: float32 partial sums in sixteen lanes for `RUN` floats, float64 from there on. A lane adds
+ * 32 numbers, so the error is at most 2e-6 of Σ|terms|, and about 1e-7 of it on ordinary data.
  */
 import { firstLanes, sumLanes } from './simd';
 

@@ -1,108 +1,115 @@
 /**
  * The transforms of Winograd's minimal filtering (Lavin and Gray 2016) for 3 × 3 filters: F(4×4) with 6 × 6 patches and
  * F(2×2) with 4 × 4 patches. Columns come first, on whole rows of an image at once, into *lines* (one for each vertical
- * frequency); then rows, four lines' tiles at a time, one in each lane. Frequencies are numbered row-major; `step` is the
- * distance in bytes between them.
+ * frequency); then rows, four lines' tiles at a time, one in each lane. Frequencies are numbered row-major; `step` is
+ * the distance in bytes between them.
  *
- * F(4×4) is as exact as its numbers: on int16 (T = i16: two channels in each word, values up to 327, filters times 24², which
- * makes their transform integers) and int32 sums nothing is rounded.
+ * F(4×4) is as exact as its numbers: on int16 (T = i16: two channels in each word, values up to 327, filters times 24²,
+ * which makes their transform integers) and int32 sums nothing is rounded.
  */
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
 /** k·v; of int32 for powers of two only. */
 @inline
-function times<T>(k: T, v: v128): v128 {
+export function times<T>(k: T, v: v128): v128 {
   if (isFloat<T>() || sizeof<T>() == 2) return v128.mul<T>(v128.splat<T>(k), v);
   else return v128.shl<T>(v, <i32>ctz<T>(k));
 }
 
 @inline
-function add<T>(a: v128, b: v128): v128 {
+export function add<T>(a: v128, b: v128): v128 {
   return v128.add<T>(a, b);
 }
 
 @inline
-function sub<T>(a: v128, b: v128): v128 {
+export function sub<T>(a: v128, b: v128): v128 {
   return v128.sub<T>(a, b);
 }
 
-/** Bᵀ of F(4×4) on columns: `bytes` of six rows, to six lines `line` bytes apart. */
+/** Bᵀ of F(4×4): six vectors to six, `step` bytes apart. */
+@inline
+function patchLine4<T>(x0: v128, x1: v128, x2: v128, x3: v128, x4: v128, x5: v128, to: usize, step: usize): void {
+  v128.store(to, add<T>(sub<T>(times<T>(4, x0), times<T>(5, x2)), x4));
+  const even = sub<T>(x4, times<T>(4, x2));
+  const odd = sub<T>(x3, times<T>(4, x1));
+  to += step;
+  v128.store(to, add<T>(even, odd));
+  to += step;
+  v128.store(to, sub<T>(even, odd));
+  const less = sub<T>(x4, x2);
+  const twice = times<T>(2, sub<T>(x3, x1));
+  to += step;
+  v128.store(to, add<T>(less, twice));
+  to += step;
+  v128.store(to, sub<T>(less, twice));
+  to += step;
+  v128.store(to, add<T>(sub<T>(times<T>(4, x1), times<T>(5, x3)), x5));
+}
+
+/** Bᵀ of F(2×2): four vectors to four. */
+@inline
+function patchLine2(x0: v128, x1: v128, x2: v128, x3: v128, to: usize, step: usize): void {
+  v128.store(to, sub<f32>(x0, x2));
+  to += step;
+  v128.store(to, add<f32>(x1, x2));
+  to += step;
+  v128.store(to, sub<f32>(x2, x1));
+  to += step;
+  v128.store(to, sub<f32>(x1, x3));
+}
+
+/** A of F(4×4): four vectors to six. */
+@inline
+function gradientLine4(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, step: usize): void {
+  v128.store(to, y0);
+  const even = add<f32>(y0, y2);
+  const odd = add<f32>(y1, y3);
+  to += step;
+  v128.store(to, add<f32>(even, odd));
+  to += step;
+  v128.store(to, sub<f32>(even, odd));
+  const far = add<f32>(y0, times<f32>(4, y2));
+  const wide = add<f32>(times<f32>(2, y1), times<f32>(8, y3));
+  to += step;
+  v128.store(to, add<f32>(far, wide));
+  to += step;
+  v128.store(to, sub<f32>(far, wide));
+  to += step;
+  v128.store(to, y3);
+}
+
+/** Columns of patches of F(4×4): `bytes` of six rows, to six lines `line` bytes apart. */
 export function patchColumns4<T>(
   r0: usize, r1: usize, r2: usize, r3: usize, r4: usize, r5: usize, bytes: usize, to: usize, line: usize,
 ): void {
   for (let i: usize = 0; i < bytes; i += 16) {
-    const d0 = v128.load(r0 + i);
-    const d1 = v128.load(r1 + i);
-    const d2 = v128.load(r2 + i);
-    const d3 = v128.load(r3 + i);
-    const d4 = v128.load(r4 + i);
-    const d5 = v128.load(r5 + i);
-    let at = to + i;
-    v128.store(at, add<T>(sub<T>(times<T>(4, d0), times<T>(5, d2)), d4));
-    const even = sub<T>(d4, times<T>(4, d2));
-    const odd = sub<T>(d3, times<T>(4, d1));
-    at += line;
-    v128.store(at, add<T>(even, odd));
-    at += line;
-    v128.store(at, sub<T>(even, odd));
-    const less = sub<T>(d4, d2);
-    const twice = times<T>(2, sub<T>(d3, d1));
-    at += line;
-    v128.store(at, add<T>(less, twice));
-    at += line;
-    v128.store(at, sub<T>(less, twice));
-    at += line;
-    v128.store(at, add<T>(sub<T>(times<T>(4, d1), times<T>(5, d3)), d5));
+    const x0 = v128.load(r0 + i);
+    const x1 = v128.load(r1 + i);
+    const x2 = v128.load(r2 + i);
+    const x3 = v128.load(r3 + i);
+    patchLine4<T>(x0, x1, x2, x3, v128.load(r4 + i), v128.load(r5 + i), to + i, line);
   }
 }
 
-/** Bᵀ of F(2×2) on columns: four rows to four lines. */
+/** Columns of patches of F(2×2): four rows to four lines. */
 export function patchColumns2(
   r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize,
 ): void {
   for (let i: usize = 0; i < bytes; i += 16) {
-    const d1 = v128.load(r1 + i);
-    const d2 = v128.load(r2 + i);
-    let at = to + i;
-    v128.store(at, sub<f32>(v128.load(r0 + i), d2));
-    at += line;
-    v128.store(at, add<f32>(d1, d2));
-    at += line;
-    v128.store(at, sub<f32>(d2, d1));
-    at += line;
-    v128.store(at, sub<f32>(d1, v128.load(r3 + i)));
+    patchLine2(v128.load(r0 + i), v128.load(r1 + i), v128.load(r2 + i), v128.load(r3 + i), to + i, line);
   }
 }
 
-/** A of F(4×4) on columns: four rows of output gradients to six lines. */
+/** Columns of output gradients of F(4×4): four rows to six lines. */
 export function gradientColumns4(
   r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize,
 ): void {
   for (let i: usize = 0; i < bytes; i += 16) {
-    const y0 = v128.load(r0 + i);
-    const y1 = v128.load(r1 + i);
-    const y2 = v128.load(r2 + i);
-    const y3 = v128.load(r3 + i);
-    let at = to + i;
-    v128.store(at, y0);
-    const even = add<f32>(y0, y2);
-    const odd = add<f32>(y1, y3);
-    at += line;
-    v128.store(at, add<f32>(even, odd));
-    at += line;
-    v128.store(at, sub<f32>(even, odd));
-    const far = add<f32>(y0, times<f32>(4, y2));
-    const wide = add<f32>(times<f32>(2, y1), times<f32>(8, y3));
-    at += line;
-    v128.store(at, add<f32>(far, wide));
-    at += line;
-    v128.store(at, sub<f32>(far, wide));
-    at += line;
-    v128.store(at, y3);
+    gradientLine4(v128.load(r0 + i), v128.load(r1 + i), v128.load(r2 + i), v128.load(r3 + i), to + i, line);
   }
 }
 
-/** B of F(4×4) on rows: six floats at each of four places, in each of six lines, to 36 vectors. */
+/** Rows of patches of F(4×4): six floats at each of four places, in each of six lines, to 36 vectors. */
 export function patchRows4<T>(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
   for (const end = a + 6 * line; a < end; a += line) {
     const a0 = v128.load(a);
@@ -115,35 +122,17 @@ export function patchRows4<T>(a: usize, b: usize, c: usize, d: usize, line: usiz
     const CD = interleaveHigh(c0, d0);
     const rest = interleaveLow(v128.load64_zero(a, 16), v128.load64_zero(b, 16));
     const REST = interleaveLow(v128.load64_zero(c, 16), v128.load64_zero(d, 16));
-    const x0 = joinLow(ab, cd);
-    const x1 = joinHigh(ab, cd);
     const x2 = joinLow(AB, CD);
     const x3 = joinHigh(AB, CD);
-    const x4 = joinLow(rest, REST);
-    const x5 = joinHigh(rest, REST);
-    v128.store(to, add<T>(sub<T>(times<T>(4, x0), times<T>(5, x2)), x4));
-    to += step;
-    const even = sub<T>(x4, times<T>(4, x2));
-    const odd = sub<T>(x3, times<T>(4, x1));
-    v128.store(to, add<T>(even, odd));
-    to += step;
-    v128.store(to, sub<T>(even, odd));
-    to += step;
-    const less = sub<T>(x4, x2);
-    const twice = times<T>(2, sub<T>(x3, x1));
-    v128.store(to, add<T>(less, twice));
-    to += step;
-    v128.store(to, sub<T>(less, twice));
-    to += step;
-    v128.store(to, add<T>(sub<T>(times<T>(4, x1), times<T>(5, x3)), x5));
-    to += step;
+    patchLine4<T>(joinLow(ab, cd), joinHigh(ab, cd), x2, x3, joinLow(rest, REST), joinHigh(rest, REST), to, step);
+    to += 6 * step;
     b += line;
     c += line;
     d += line;
   }
 }
 
-/** B of F(2×2) on rows: four floats at four places in four lines, to 16 vectors. */
+/** Rows of patches of F(2×2): four floats at four places in four lines, to 16 vectors. */
 export function patchRows2(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
   for (const end = a + 4 * line; a < end; a += line) {
     const a0 = v128.load(a);
@@ -154,23 +143,15 @@ export function patchRows2(a: usize, b: usize, c: usize, d: usize, line: usize, 
     const cd = interleaveLow(c0, d0);
     const AB = interleaveHigh(a0, b0);
     const CD = interleaveHigh(c0, d0);
-    const x1 = joinHigh(ab, cd);
-    const x2 = joinLow(AB, CD);
-    v128.store(to, sub<f32>(joinLow(ab, cd), x2));
-    to += step;
-    v128.store(to, add<f32>(x1, x2));
-    to += step;
-    v128.store(to, sub<f32>(x2, x1));
-    to += step;
-    v128.store(to, sub<f32>(x1, joinHigh(AB, CD)));
-    to += step;
+    patchLine2(joinLow(ab, cd), joinHigh(ab, cd), joinLow(AB, CD), joinHigh(AB, CD), to, step);
+    to += 4 * step;
     b += line;
     c += line;
     d += line;
   }
 }
 
-/** Aᵀ of F(4×4) on rows: four floats at four places in six lines, to 36 vectors. */
+/** Rows of output gradients of F(4×4): four floats at four places in six lines, to 36 vectors. */
 export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usize, to: usize, step: usize): void {
   for (const end = a + 6 * line; a < end; a += line) {
     const a0 = v128.load(a);
@@ -181,26 +162,8 @@ export function gradientRows4(a: usize, b: usize, c: usize, d: usize, line: usiz
     const cd = interleaveLow(c0, d0);
     const AB = interleaveHigh(a0, b0);
     const CD = interleaveHigh(c0, d0);
-    const y0 = joinLow(ab, cd);
-    const y1 = joinHigh(ab, cd);
-    const y2 = joinLow(AB, CD);
-    const y3 = joinHigh(AB, CD);
-    v128.store(to, y0);
-    to += step;
-    const even = add<f32>(y0, y2);
-    const odd = add<f32>(y1, y3);
-    v128.store(to, add<f32>(even, odd));
-    to += step;
-    v128.store(to, sub<f32>(even, odd));
-    to += step;
-    const far = add<f32>(y0, times<f32>(4, y2));
-    const wide = add<f32>(times<f32>(2, y1), times<f32>(8, y3));
-    v128.store(to, add<f32>(far, wide));
-    to += step;
-    v128.store(to, sub<f32>(far, wide));
-    to += step;
-    v128.store(to, y3);
-    to += step;
+    gradientLine4(joinLow(ab, cd), joinHigh(ab, cd), joinLow(AB, CD), joinHigh(AB, CD), to, step);
+    to += 6 * step;
     b += line;
     c += line;
     d += line;
@@ -242,7 +205,9 @@ function toFloat<T>(v: v128, scale: v128): v128 {
   else return f32x4.mul(f32x4.convert_i32x4_s(v), scale);
 }
 
-/** A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places; of int32 times `scale`. */
+/**
+ * A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places; of int32 times `scale`.
+ */
 @inline
 export function resultRow4<T>(line: usize, scale: v128, a: usize, b: usize, c: usize, d: usize): void {
   const m1 = v128.load(line, 16);
@@ -292,67 +257,4 @@ export function resultRow2(line: usize, a: usize, b: usize, c: usize, d: usize):
   v128.store64_lane(b, ab, 1);
   v128.store64_lane(c, cd, 0);
   v128.store64_lane(d, cd, 1);
-}
-
-/** G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. T = i16: 24·G, which takes integers to integers. */
-@inline
-function filterLine4<T>(from: usize, by: usize, to: usize, step: usize): void {
-  const unit: f32 = isFloat<T>() ? 1 : 24;
-  const w0 = v128.load(from);
-  const w1 = v128.load(from + by);
-  const w2 = v128.load(from + 2 * by);
-  v128.store(to, times<f32>(unit / 4, w0));
-  const ends = times<f32>(-unit / 6, add<f32>(w0, w2));
-  const middle = times<f32>(unit / 6, w1);
-  v128.store(to + step, sub<f32>(ends, middle));
-  v128.store(to + 2 * step, add<f32>(ends, middle));
-  const outer = add<f32>(times<f32>(unit / 24, w0), times<f32>(unit / 6, w2));
-  const inner = times<f32>(unit / 12, w1);
-  v128.store(to + 3 * step, add<f32>(outer, inner));
-  v128.store(to + 4 * step, sub<f32>(outer, inner));
-  v128.store(to + 5 * step, times<f32>(unit, w2));
-}
-
-@inline
-function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
-  const w0 = v128.load(from);
-  const w1 = v128.load(from + by);
-  const w2 = v128.load(from + 2 * by);
-  v128.store(to, w0);
-  const ends = times<f32>(0.5, add<f32>(w0, w2));
-  const middle = times<f32>(0.5, w1);
-  v128.store(to + step, add<f32>(ends, middle));
-  v128.store(to + 2 * step, sub<f32>(ends, middle));
-  v128.store(to + 3 * step, w2);
-}
-
-/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. T = i16: times 24². */
-export function transformFilters<T>(edge: i32, from: usize, work: usize, to: usize): void {
-  if (edge == 4) {
-    for (let s: usize = 0; s < 48; s += 16) filterLine4<T>(from + s, 48, work + s, 48);
-    for (let y: usize = 0; y < 6; y++) filterLine4<T>(work + y * 48, 16, to + y * 96, 16);
-  } else {
-    for (let s: usize = 0; s < 48; s += 16) filterLine2(from + s, 48, work + s, 48);
-    for (let y: usize = 0; y < 4; y++) filterLine2(work + y * 48, 16, to + y * 64, 16);
-  }
-}
-
-/** Gᵀ of F(4×4): six vectors to three. */
-@inline
-function weightLine4(from: usize, by: usize, to: usize, step: usize): void {
-  const s1 = v128.load(from + by);
-  const s2 = v128.load(from + 2 * by);
-  const s3 = v128.load(from + 3 * by);
-  const s4 = v128.load(from + 4 * by);
-  const near = times<f32>(1.0 / 6.0, add<f32>(s1, s2));
-  const far = add<f32>(s3, s4);
-  v128.store(to, add<f32>(sub<f32>(times<f32>(0.25, v128.load(from)), near), times<f32>(1.0 / 24.0, far)));
-  v128.store(to + step, add<f32>(times<f32>(1.0 / 6.0, sub<f32>(s2, s1)), times<f32>(1.0 / 12.0, sub<f32>(s3, s4))));
-  v128.store(to + 2 * step, add<f32>(sub<f32>(times<f32>(1.0 / 6.0, far), near), v128.load(from + 5 * by)));
-}
-
-/** Gᵀ·s·G of four sums in lanes: 36 vectors `step` bytes apart to nine at `to`; `work` takes 18 vectors. */
-export function transformWeights4(from: usize, step: usize, work: usize, to: usize): void {
-  for (let x: usize = 0; x < 6; x++) weightLine4(from + x * step, 6 * step, work + x * 16, 96);
-  for (let r: usize = 0; r < 3; r++) weightLine4(work + r * 96, 16, to + r * 48, 16);
 }

@@ -1,6 +1,6 @@
 /**
- * Gradient of a convolution to its weights. Images and output gradients of a block are copied with channels last; then a
- * row of the kernel is one product along the pixels: output channels times the adjacent values that the row looks at.
+ * Gradient of a convolution to its weights. Images and output gradients of a block are copied with channels last; then
+ * a row of the kernel is one product along the pixels: output channels times the adjacent values that the row looks at.
  */
 import { COLUMNS, PIXELS, ROWS, THIN } from './blocking';
 import { microTable, microTable3 } from './micro';

@@ -1,6 +1,6 @@
 /**
- * Accumulator-aware weights (A2Q, A2Q+), a channel at a time: parameters `d` and `t` become the scale s = 2^d and the norm
- * g = 2^t, the weights are centred, normalised to the l1 norm r = min(g/s, T) and put on their grid. And the
+ * Accumulator-aware weights (A2Q, A2Q+), a channel at a time: parameters `d` and `t` become the scale s = 2^d and the
+ * norm g = 2^t, the weights are centred, normalised to the l1 norm r = min(g/s, T) and put on their grid. And the
  * straight-through gradients of that. `w` is contiguous `[channels, length]`; vectors are `[channels]`.
  */
 import { exp2Of } from './math';
@@ -213,7 +213,9 @@ function writeRow(
 }
 
 /** `Σ max(g − T·s, 0)` over all channels. One unit. */
-export function a2qPenalty(begin: i32, end: i32, scratch: usize, d: usize, t: usize, count: i32, budget: f32, out: usize): void {
+export function a2qPenalty(
+  begin: i32, end: i32, scratch: usize, d: usize, t: usize, count: i32, budget: f32, out: usize,
+): void {
   let total: f64 = 0;
   for (let i: usize = 0; i < <usize>count << 2; i += 4) {
     const norm = max(power(load<f32>(t + i)), SMALLEST);

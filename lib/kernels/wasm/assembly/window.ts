@@ -5,8 +5,8 @@ import { fillWords, storeLanes } from './simd';
 
 /**
  * One sliding-window product: which image is read, how its padded copy is laid out, and where outputs go. Strides in
- * bytes. A padded row holds `step` phases of `phaseWidth` floats; phase p holds columns p, p + step, …, so that a window
- * moving by `step` columns reads adjacent floats.
+ * bytes. A padded row holds `step` phases of `phaseWidth` floats; phase p holds columns p, p + step, …, so that a
+ * window moving by `step` columns reads adjacent floats.
  */
 @unmanaged
 export class Plan {
@@ -35,7 +35,9 @@ export class Plan {
   taps: i32 = 0;
   tapOffsets: usize = 0;
   offsets: usize = 0;
-  /** Where operands are pairs of integers: the scale of each output channel, in whole panels; 0 where they are floats. */
+  /**
+   * Where operands are pairs of integers: the scale of each output channel, in whole panels; 0 where they are floats.
+   */
   scales: usize = 0;
   /** Packed weights, their bytes per group, and output channels of a group. */
   weights: usize = 0;
@@ -64,9 +66,9 @@ function ceilDivide(a: i32, b: i32): i32 {
 }
 
 /**
- * Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. Planes end with
- * zeros, so that vectors may reach past the last pixel. Where the copy is not `fresh`, an earlier one of the same rows has
- * left the zeros in place.
+ * Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. Planes end
+ * with zeros, so that vectors may reach past the last pixel. Where the copy is not `fresh`, an earlier one of the same
+ * rows has left the zeros in place.
  */
 export function padChannels(
   p: Plan,
@@ -152,8 +154,8 @@ export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize)
 }
 
 /**
- * Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one panel a unit. `taps` lists the byte offset of each tap
- * within a filter.
+ * Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one panel a unit. `taps` lists the byte offset of each
+ * tap within a filter.
  */
 export function packWeights(
   begin: i32,

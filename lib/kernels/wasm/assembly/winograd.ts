@@ -1,128 +1,14 @@
 /**
- * 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. T is what is
- * multiplied: f32, or i16 for pairs of integers, where "channel" means a pair and everything is exact but the last scaling.
+ * 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. T
+ * is what is multiplied: f32, or i16 for pairs of integers, where "channel" means a pair and everything is exact but
+ * the last scaling.
  */
 import { DEPTH, FILTER_BYTES, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
 import { microStrided } from './micro';
-import { fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow, storeLanes } from './simd';
-import { patchRows2, patchRows4, resultColumns2, resultColumns4, resultRow2, resultRow4, transformFilters } from './tiles';
+import { fillWords, storeLanes } from './simd';
+import { patchRows2, patchRows4, resultColumns2, resultColumns4, resultRow2, resultRow4 } from './tiles';
 import { listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
-
-/** Panels `begin … end` of all transformed filters, into `Tiling.filters`. Scratch: FILTER_BYTES. */
-export function winogradFilters(begin: i32, end: i32, scratch: usize, tiling: usize): void {
-  const t = changetype<Tiling>(tiling);
-  if (t.scales) transformPanels<i16>(begin, end, scratch, t);
-  else transformPanels<f32>(begin, end, scratch, t);
-}
-
-function transformPanels<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
-  const rows = changetype<Picture>(t.output).channels;
-  const channels = changetype<Picture>(t.input).channels;
-  const step = <usize>((rows + ROWS - 1) / ROWS) * channels * PANEL_BYTES;
-  for (let panel = begin; panel < end; panel++) {
-    const to = t.filters + (<usize>panel * channels) * PANEL_BYTES;
-    transformPanel<T>(t, panel * ROWS, rows, 0, channels, to, step, scratch);
-  }
-}
-
-/**
- * Filters of ROWS outputs and channels `from … end` as `[frequency][channel][ROWS]`, frequencies `step` bytes apart. Scratch: 36
- * floats of four channels as taps and at work, and as many results of ROWS outputs.
- */
-function transformPanel<T>(
-  t: Tiling, first: i32, rows: i32, from: i32, end: i32, out: usize, step: usize, scratch: usize,
-): void {
-  const work = scratch + 144;
-  const results = work + 288;
-  const frequencies = (t.edge + 2) * (t.edge + 2);
-  const atOnce = isFloat<T>() ? 4 : 2;
-  for (let c = from; c < end; c += atOnce) {
-    const lanes = min(atOnce, end - c);
-    for (let i = 0; i < ROWS; i++) {
-      const to = results + <usize>i * 576;
-      if (first + i < rows) {
-        if (isFloat<T>()) {
-          const w = t.weights + (first + i) * t.weightRow + c * t.weightChannel;
-          loadFilters(w, t.weightChannel, t.weightDown, t.weightAcross, lanes, scratch);
-        } else {
-          const pairs = changetype<Picture>(t.input).channels;
-          loadPairs(t.weights + <usize>((first + i) * pairs + c) * 36, lanes, scratch);
-        }
-        transformFilters<T>(t.edge, scratch, work, to);
-      } else fillWords(to, i32x4.splat(0), 144);
-    }
-    let to = out + <usize>(c - from) * PANEL_BYTES;
-    for (let f = 0; f < frequencies; f++) {
-      if (isFloat<T>()) storeFilters(results + (<usize>f << 4), lanes, to);
-      else storePairs(results + (<usize>f << 4), lanes, to);
-      to += step;
-    }
-  }
-}
-
-/** Nine taps of up to four channels, one in each lane. */
-function loadFilters(w: usize, channelStride: i32, down: i32, across: i32, lanes: i32, to: usize): void {
-  for (let lane = 0; lane < lanes; lane++) {
-    let tap = to + (<usize>lane << 2);
-    for (let r = 0; r < 3; r++) {
-      const row = w + r * down;
-      store<u32>(tap, load<u32>(row));
-      store<u32>(tap, load<u32>(row + across), 16);
-      store<u32>(tap, load<u32>(row + 2 * across), 32);
-      tap += 48;
-    }
-    w += channelStride;
-  }
-}
-
-/** Nine taps of one or two pairs of channels, as floats, a channel in each lane. */
-function loadPairs(w: usize, pairs: i32, to: usize): void {
-  for (let tap = 0; tap < 9; tap++) {
-    store<f32>(to, <f32>load<i16>(w));
-    store<f32>(to, <f32>load<i16>(w, 2), 4);
-    if (pairs > 1) {
-      store<f32>(to, <f32>load<i16>(w, 36), 8);
-      store<f32>(to, <f32>load<i16>(w, 38), 12);
-    }
-    w += 4;
-    to += 16;
-  }
-}
-
-/** One frequency of ROWS outputs and one or two pairs of channels, whole numbers, as pairs `[pair][ROWS]`. */
-function storePairs(from: usize, pairs: i32, to: usize): void {
-  for (let i: usize = 0; i < <usize>PANEL_BYTES; i += 4) {
-    const whole = i32x4.trunc_sat_f32x4_s(v128.load(from));
-    const both = i16x8.narrow_i32x4_s(whole, whole);
-    v128.store32_lane(to + i, both, 0);
-    if (pairs > 1) v128.store32_lane(to + i, both, 1, PANEL_BYTES);
-    from += 576;
-  }
-}
-
-/** One frequency of ROWS outputs and up to four channels, transposed to `[channel][ROWS]`. */
-function storeFilters(from: usize, lanes: i32, to: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from, 576);
-  const c = v128.load(from, 1152);
-  const d = v128.load(from, 1728);
-  const ab = interleaveLow(a, b);
-  const cd = interleaveLow(c, d);
-  const last = from + 2304;
-  v128.store(to, joinLow(ab, cd));
-  store<u32>(to, load<u32>(last), 16);
-  if (lanes < 2) return;
-  v128.store(to, joinHigh(ab, cd), 20);
-  store<u32>(to, load<u32>(last, 4), 36);
-  if (lanes < 3) return;
-  const AB = interleaveHigh(a, b);
-  const CD = interleaveHigh(c, d);
-  v128.store(to, joinLow(AB, CD), 40);
-  store<u32>(to, load<u32>(last, 8), 56);
-  if (lanes < 4) return;
-  v128.store(to, joinHigh(AB, CD), 60);
-  store<u32>(to, load<u32>(last, 12), 76);
-}
+import { transformPanel } from './winogradFilters';
 
 /** Blocks `begin … end` of tiles, all channels. Scratch: the patches of a block, then as the two halves need. */
 export function winograd(begin: i32, end: i32, scratch: usize, tiling: usize): void {
@@ -157,9 +43,9 @@ export function winogradPatches(begin: i32, end: i32, scratch: usize, tiling: us
 }
 
 /**
- * The second half for few tiles: panels of output channels `begin … end` of the only block, some input channels at a time, so
- * that their patches and the filters, which are transformed on the way, stay in the cache. Scratch: results, targets, a
- * part of a panel's filters, FILTER_BYTES, products of all panels.
+ * The second half for few tiles: panels of output channels `begin … end` of the only block, some input channels at a
+ * time, so that their patches and the filters, which are transformed on the way, stay in the cache. Scratch: results,
+ * targets, a part of a panel's filters, FILTER_BYTES, products of all panels.
  */
 export function winogradProducts(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -190,7 +76,10 @@ function multiplyFew<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
   }
 }
 
-/** Bytes of a panel's products of one frequency; an odd number of vectors, so that frequencies do not compete in the cache. */
+/**
+ * Bytes of a panel's products of one frequency; an odd number of vectors, so that frequencies do not compete in the
+ * cache.
+ */
 @inline
 function productStep(t: Tiling): usize {
   return (<usize>(ROWS * t.block) << 2) + 16;
@@ -225,7 +114,8 @@ function transformBlock<T>(t: Tiling, unit: i32, begin: i32, end: i32, patches: 
 
 /** Products `[frequency][ROWS][tile]` of one panel, along `depth` of the channels whose patches begin at `patches`. */
 function multiplyPanel<T>(
-  t: Tiling, unit: i32, depth: i32, channels: i32, filters: usize, filterStep: usize, patches: usize, products: usize, add: bool,
+  t: Tiling, unit: i32, depth: i32, channels: i32, filters: usize, filterStep: usize, patches: usize, products: usize,
+  add: bool,
 ): void {
   const count = min(t.block, t.tiles - unit * t.block);
   const rowStep = <usize>t.block << 2;

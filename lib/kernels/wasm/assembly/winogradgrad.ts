@@ -1,16 +1,16 @@
 /**
- * Gradient of a 3 × 3 convolution with stride 1 to its weights, by the adjoint of F(4×4): for every frequency one product
- * of transformed output gradients and transformed patches along the tiles.
+ * Gradient of a 3 × 3 convolution with stride 1 to its weights, by the adjoint of F(4×4): for every frequency one
+ * product of transformed output gradients and transformed patches along the tiles.
  */
 import { CHUNK, CHUNK_BYTES, DEPTH, PANEL_BYTES, PIXELS, ROWS, TRANSFORM_LINE, WEIGHT_BYTES } from './blocking';
 import { microStrided } from './micro';
 import { fillWords } from './simd';
-import { gradientRows4, patchRows4, transformWeights4 } from './tiles';
+import { add, gradientRows4, patchRows4, sub, times } from './tiles';
 import { GRADIENT, listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
 /**
- * Transforms of all tiles, CHUNK a unit: even units patches, odd ones gradients, as `[frequency][tile][channel]`. Scratch:
- * CHUNK_BYTES.
+ * Transforms of all tiles, CHUNK a unit: even units patches, odd ones gradients, as `[frequency][tile][channel]`.
+ * Scratch: CHUNK_BYTES.
  */
 export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -55,8 +55,8 @@ function transformChunk(
 }
 
 /**
- * Segments `begin … end` of tiles, `Tiling.segment` each, with sums of their own. Scratch: CHUNK_BYTES, transformed patches and
- * gradients of a block.
+ * Segments `begin … end` of tiles, `Tiling.segment` each, with sums of their own. Scratch: CHUNK_BYTES, transformed
+ * patches and gradients of a block.
  */
 export function winogradSegments(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -108,7 +108,9 @@ function addProducts(t: Tiling, count: i32, patches: usize, gradients: usize, su
   }
 }
 
-/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums of all segments. Scratch: WEIGHT_BYTES. */
+/**
+ * Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums of all segments. Scratch: WEIGHT_BYTES.
+ */
 export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
   const channels = changetype<Picture>(t.input).channels;
@@ -133,8 +135,8 @@ export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: us
 }
 
 /**
- * Sums and weight gradients from the transforms of all tiles: panels of rows `begin … end`, some channels at a time, whose
- * patches stay in the cache if tiles are few. Scratch: WEIGHT_BYTES, sums `[frequency][ROWS][DEPTH]`.
+ * Sums and weight gradients from the transforms of all tiles: panels of rows `begin … end`, some channels at a time,
+ * whose patches stay in the cache if tiles are few. Scratch: WEIGHT_BYTES, sums `[frequency][ROWS][DEPTH]`.
  */
 export function winogradGradient(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -176,4 +178,24 @@ function storeWeights(sums: usize, step: usize, channels: i32, to: usize, scratc
       to += 36;
     }
   }
+}
+
+/** Gᵀ of F(4×4): six vectors to three. */
+@inline
+function weightLine4(from: usize, by: usize, to: usize, step: usize): void {
+  const s1 = v128.load(from + by);
+  const s2 = v128.load(from + 2 * by);
+  const s3 = v128.load(from + 3 * by);
+  const s4 = v128.load(from + 4 * by);
+  const near = times<f32>(1.0 / 6.0, add<f32>(s1, s2));
+  const far = add<f32>(s3, s4);
+  v128.store(to, add<f32>(sub<f32>(times<f32>(0.25, v128.load(from)), near), times<f32>(1.0 / 24.0, far)));
+  v128.store(to + step, add<f32>(times<f32>(1.0 / 6.0, sub<f32>(s2, s1)), times<f32>(1.0 / 12.0, sub<f32>(s3, s4))));
+  v128.store(to + 2 * step, add<f32>(sub<f32>(times<f32>(1.0 / 6.0, far), near), v128.load(from + 5 * by)));
+}
+
+/** Gᵀ·s·G of four sums in lanes: 36 vectors `step` bytes apart to nine at `to`; `work` takes 18 vectors. */
+function transformWeights4(from: usize, step: usize, work: usize, to: usize): void {
+  for (let x: usize = 0; x < 6; x++) weightLine4(from + x * step, 6 * step, work + x * 16, 96);
+  for (let r: usize = 0; r < 3; r++) weightLine4(work + r * 96, 16, to + r * 48, 16);
 }
