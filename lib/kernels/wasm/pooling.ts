@@ -1,5 +1,6 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
+import type { FastRows } from '../fast.js';
 import { type Window, windowExtents } from '../geometry.js';
 import type { Machine } from './machine.js';
 
@@ -25,44 +26,49 @@ export function poolingKernels(machine: Machine) {
   });
 
   return {
-    maxPool2d(x: View, window: Window): View {
-      const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
-      const out = machine.output([x.shape[0], x.shape[1], height, width]);
-      const job = {
-        ...planeJob(x.shape, sizeOf(out.shape), window.kernel[0] * window.kernel[1] * 1.5),
-        scratch: () => x.shape[3] * 4 + 16,
-      };
-      machine.dense([x], (from) => machine.run('maxPool', job, poolWords(window, x.shape), from, machine.address(out)));
-      return out;
-    },
-
-    maxPool2dGrad(g: View, x: View, window: Window): View {
-      const out = machine.output(x.shape);
-      const job = planeJob(x.shape, sizeOf(x.shape), 3);
-      machine.dense([g, x], (fromG, from) =>
-        machine.run('maxPoolGradient', job, poolWords(window, x.shape), fromG, from, machine.address(out)),
-      );
-      return out;
-    },
-
-    upsampleNearest(x: View, factor: number): View {
-      const [n, c, height, width] = x.shape;
-      const out = machine.output([n, c, height * factor, width * factor]);
-      const job = planeJob(x.shape, sizeOf(out.shape), 0.7);
-      machine.dense([x], (from) => machine.run('upsample', job, from, height, width, factor, machine.address(out)));
-      return out;
-    },
-
-    upsampleNearestGrad(g: View, factor: number): View {
-      const height = g.shape[2] / factor;
-      const width = g.shape[3] / factor;
-      const out = machine.output([g.shape[0], g.shape[1], height, width]);
-      const job = planeJob(g.shape, sizeOf(g.shape), 1);
-      machine.dense([g], (from) =>
-        machine.run('upsampleGradient', job, from, height, width, factor, machine.address(out)),
-      );
-      return out;
-    },
+    fast: {
+      maxPool2d: {
+        value([x], window) {
+          const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);
+          const out = machine.output([x.shape[0], x.shape[1], height, width]);
+          const cost = window.kernel[0] * window.kernel[1] * 1.5;
+          const job = { ...planeJob(x.shape, sizeOf(out.shape), cost), scratch: () => x.shape[3] * 4 + 16 };
+          const to = machine.address(out);
+          machine.dense([x], (from) => machine.run('maxPool', job, poolWords(window, x.shape), from, to));
+          return out;
+        },
+        vjp: [
+          (g, { input, shapes: [shape], attrs: window }) => {
+            const out = machine.output(shape);
+            const job = planeJob(shape, sizeOf(shape), 3);
+            const to = machine.address(out);
+            machine.dense([g, input(0)], (fromG, from) =>
+              machine.run('maxPoolGradient', job, poolWords(window, shape), fromG, from, to),
+            );
+            return out;
+          },
+        ],
+      },
+      upsampleNearest: {
+        value([x], { factor }) {
+          const [n, c, height, width] = x.shape;
+          const out = machine.output([n, c, height * factor, width * factor]);
+          const job = planeJob(x.shape, sizeOf(out.shape), 0.7);
+          machine.dense([x], (from) => machine.run('upsample', job, from, height, width, factor, machine.address(out)));
+          return out;
+        },
+        vjp: [
+          (g, { shapes: [shape], attrs: { factor } }) => {
+            const out = machine.output(shape);
+            const job = planeJob(g.shape, sizeOf(g.shape), 1);
+            const [, , height, width] = shape;
+            const to = machine.address(out);
+            machine.dense([g], (from) => machine.run('upsampleGradient', job, from, height, width, factor, to));
+            return out;
+          },
+        ],
+      },
+    } satisfies FastRows,
 
     im2col(x: View, window: Window): View {
       const [height, width] = windowExtents(window, x.shape[2], x.shape[3]);

@@ -1,8 +1,12 @@
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ReduceOp } from '../backend.js';
+import type { FastRows } from '../fast.js';
 import { PART } from './assembly/blocking.js';
 import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
+
+/** An order statistic is one unit of work. */
+const ONE_SELECTION = { units: 1, cost: 0, scratch: () => 8192 };
 
 /** Sums, maxima and order statistics. */
 export function reductionKernels(machine: Machine) {
@@ -29,26 +33,25 @@ export function reductionKernels(machine: Machine) {
       return out;
     },
 
-    kthSmallestGrad(g: View, x: View, k: number): View {
-      const out = machine.output(x.shape);
-      machine.dense([x], (from) => {
-        const job = { units: 1, cost: 0, scratch: () => 8192 };
-        machine.run('kthSmallestGradient', job, from, sizeOf(x.shape), k, machine.address(g), machine.address(out));
-      });
-      return out;
-    },
-
-    kthSmallest(x: View, k: number): View {
-      const value = machine.output([]);
-      const job = { units: 1, cost: 0, scratch: () => 8192 };
-      machine.dense([x], (from) =>
-        // The kernel also tells where the element is, which nobody asks.
-        machine.borrow(4, (index) =>
-          machine.run('kthSmallest', job, from, sizeOf(x.shape), k, machine.address(value), index),
-        ),
-      );
-      return value;
-    },
+    kthSmallest: {
+      value([x], { k }) {
+        const out = machine.output([]);
+        machine.dense([x], (from) =>
+          machine.run('kthSmallest', ONE_SELECTION, from, sizeOf(x.shape), k, machine.address(out)),
+        );
+        return out;
+      },
+      vjp: [
+        (g, { input, shapes: [shape], attrs: { k } }) => {
+          const out = machine.output(shape);
+          const [slope, to] = [machine.address(g), machine.address(out)];
+          machine.dense([input(0)], (from) =>
+            machine.run('kthSmallestGradient', ONE_SELECTION, from, sizeOf(shape), k, slope, to),
+          );
+          return out;
+        },
+      ],
+    } satisfies FastRows['kthSmallest'],
   };
 }
 

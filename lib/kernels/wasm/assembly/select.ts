@@ -109,12 +109,8 @@ function selectRadix(scratch: usize, x: usize, count: i32, k: i32): u32 {
 }
 
 /** Stores the k-th smallest of `count` floats, and the position of the first element equal to it. One unit. */
-export function kthSmallest(
-  begin: i32, end: i32, scratch: usize, x: usize, count: i32, k: i32, value: usize, index: usize,
-): void {
-  const at = select(scratch, x, count, k);
-  store<f32>(value, load<f32>(at));
-  store<f32>(index, <f32>((at - x) >> 2));
+export function kthSmallest(begin: i32, end: i32, scratch: usize, x: usize, count: i32, k: i32, out: usize): void {
+  store<f32>(out, load<f32>(select(scratch, x, count, k)));
 }
 
 /** Zeros, but `g` where that element is. One unit. */
