@@ -2,7 +2,8 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { DType } from '../../tensor/storage.js';
 import { type View, viewSize } from '../../tensor/view.js';
 import type { RequiredKernels, UnaryOp } from '../backend.js';
-import { elementJob, floatBits, type Machine, operandWords } from './machine.js';
+import { elementJob, floatBits, type Machine } from './machine.js';
+import { operandWords } from './operand.js';
 
 const UNARY_OPS = [
   'neg',

@@ -1,7 +1,8 @@
 import { reducedShape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ReduceOp } from '../backend.js';
-import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
+import type { Machine } from './machine.js';
+import { type Axis, mergeAxes, operandWords } from './operand.js';
 
 /** Floats summed apart in a long sum, as in assembly/reduce.ts. */
 const PART = 16384;
