@@ -2,7 +2,8 @@ import { sizeOf } from '../../tensor/shape.js';
 import { type View, viewSize } from '../../tensor/view.js';
 import type { RequiredKernels, UnaryOp } from '../backend.js';
 import { binaryKernels, unaryKernels } from './binaries.generated.js';
-import { elementJob, floatBits, type Machine, operandWords } from './machine.js';
+import { elementJob, floatBits, type Machine } from './machine.js';
+import { operandWords } from './operand.js';
 
 /** Functions computed by polynomials, and roots. */
 const COSTLY: ReadonlySet<UnaryOp> = new Set(['exp', 'exp2', 'log', 'log2', 'sqrt', 'tanh', 'sigmoid']);

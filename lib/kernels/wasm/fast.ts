@@ -6,10 +6,11 @@ import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { reductionKernels } from './reduction.js';
 import { weightKernels } from './weights.js';
+import type { WinogradChoice } from './winograd.js';
 
 /** Which row is sped up by which kernels. */
-export function fastPaths(machine: Machine): FastPaths {
-  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine);
+export function fastPaths(machine: Machine, winograd: WinogradChoice): FastPaths {
+  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine, winograd);
   return {
     conv2d: {
       value: ([x, w], geometry) => conv2d(x, w, geometry),

@@ -57,7 +57,8 @@ export interface WasmBackend extends Backend {
  * @throws BackendError if the engine lacks WebAssembly SIMD, or relaxed SIMD is demanded and missing
  */
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
-  return backendOn(new Machine({ simd: chooseSimd(options.relaxedSimd ?? 'auto'), ...limits(options) }));
+  const machine = new Machine({ simd: chooseSimd(options.relaxedSimd ?? 'auto'), ...limits(options) });
+  return backendOn(machine, options.winograd);
 }
 
 /**
@@ -69,21 +70,17 @@ export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBa
   const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
   const machine = new Machine({ simd, module, ...limits(options) });
   await machine.ready;
-  return backendOn(machine);
+  return backendOn(machine, options.winograd);
 }
 
-function limits({ threads = 1, winograd = 'off', maximumBytes = 2 ** 32 }: WasmOptions): {
-  threads: number;
-  winograd: WinogradChoice;
-  maximumBytes: number;
-} {
+function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads: number; maximumBytes: number } {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new BackendError('wasm', `threads must be a positive integer; got ${threads}`);
   }
-  return { threads, winograd, maximumBytes };
+  return { threads, maximumBytes };
 }
 
-function backendOn(machine: Machine): WasmBackend {
+function backendOn(machine: Machine, winograd: WinogradChoice = 'off'): WasmBackend {
   const { reduce } = reductionKernels(machine);
   const { im2col, col2im } = poolingKernels(machine);
   const backend: WasmBackend = {
@@ -93,11 +90,12 @@ function backendOn(machine: Machine): WasmBackend {
     reduce,
     im2col,
     col2im,
-    fast: fastPaths(machine),
+    fast: fastPaths(machine, winograd),
+    ran: () => machine.ran(),
     close: () => machine.close(),
     describe: () => ({
       simd: machine.simd,
-      winograd: machine.winograd,
+      winograd,
       threads: machine.threads,
       sharedMemory: machine.shared,
       memoryBytes: machine.memory.buffer.byteLength,

@@ -2,14 +2,14 @@ import { BackendError } from '../../tensor/errors.js';
 import { isContiguous, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
+import type { Ran } from '../trace.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import { floats, type Kernels, layouts } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
-import { Grids } from './pairs.js';
-import type { Operand } from './plan.js';
+import { Grids } from './grids.js';
+import { type Operand, operandWords } from './operand.js';
 import type { AnyKernel } from './team.js';
 import { canThread, Threads } from './threads.js';
-import type { WinogradChoice } from './winograd.js';
 
 const PAGE = 65536;
 /** Words passed to kernels live here, below the first block. */
@@ -56,7 +56,6 @@ export interface MachineOptions {
   readonly module?: WebAssembly.Module;
   /** Threads, the calling one included. */
   readonly threads: number;
-  readonly winograd: WinogradChoice;
   /** Upper limit of linear memory in bytes, at most 4 GiB. */
   readonly maximumBytes: number;
 }
@@ -65,7 +64,6 @@ export interface MachineOptions {
 export class Machine {
   readonly simd: 'plain' | 'relaxed';
   readonly shared: boolean;
-  readonly winograd: WinogradChoice;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
   /** Tensors known to lie on grids. */
@@ -76,12 +74,13 @@ export class Machine {
   #floats: Float32Array<ArrayBufferLike>;
   #integers: Int32Array<ArrayBufferLike>;
   #nextWord = WORDS_START;
+  readonly #algorithms = new Set<string>();
+  #mostThreads = 1;
   /** The backend this machine works for; outputs are allocated on it. */
   device!: Device<Block>;
 
   constructor(options: MachineOptions) {
     this.simd = options.simd;
-    this.winograd = options.winograd;
     this.shared = hasSharedMemory();
     const pages = Math.min(65536, Math.floor(options.maximumBytes / PAGE));
     const initial = Math.min(pages, 256);
@@ -158,6 +157,11 @@ export class Machine {
     return contiguousView(Storage.alloc(this.device, sizeOf(shape), dtype), shape);
   }
 
+  /** Fills a whole result with zeros. */
+  zeros(out: View): void {
+    this.run('fill', { units: sizeOf(out.shape), align: 16, cost: 0.3 }, 0, this.address(out));
+  }
+
   /** Writes integers where kernels can read them; valid during the calls that follow at once. */
   words(values: readonly number[]): number {
     const address = this.#roomFor(values.length);
@@ -215,11 +219,26 @@ export class Machine {
       if (this.#team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
       else {
         const { units } = job;
+        this.#mostThreads = Math.max(this.#mostThreads, Math.min(threads, Math.ceil(units / pieceUnits)));
         this.#team.run({ kernel, arguments: args, units, pieceUnits, scratch, scratchBytes });
       }
     } finally {
       if (block !== null) this.allocator.release(block);
     }
+  }
+
+  /** Keeps the name of an algorithm that runs. */
+  note(algorithm: string): void {
+    this.#algorithms.add(algorithm);
+  }
+
+  /** Algorithms noted and the most threads that shared a job since the last call. */
+  ran(): Ran {
+    const algorithm = this.#algorithms.size > 0 ? [...this.#algorithms].join(' + ') : null;
+    const threads = this.#mostThreads;
+    this.#algorithms.clear();
+    this.#mostThreads = 1;
+    return { algorithm, threads };
   }
 
   /** Bands the rows of an image are split into so that `units` images can keep all threads busy. */
@@ -273,39 +292,4 @@ export function floatBits(value: number): number {
 /** Rounds up to a whole number of cache lines. */
 export function cacheLines(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-}
-
-/** A view as kernels read it: address, rank, extents, byte strides, with mergeable axes merged. */
-export function operandWords(machine: Machine, view: View): number[] {
-  if (isContiguous(view.shape, view.strides)) return [machine.address(view), 1, sizeOf(view.shape), 4];
-  const axes = mergeAxes(view.shape.map((extent, axis) => ({ extent, stride: view.strides[axis] })));
-  const scalar = axes.every(({ stride }) => stride === 0);
-  if (scalar) return [machine.address(view), 0];
-  return [
-    machine.address(view),
-    axes.length,
-    ...axes.map(({ extent }) => extent),
-    ...axes.map(({ stride }) => stride * 4),
-  ];
-}
-
-/** One axis of a loop nest; stride in elements. */
-export interface Axis {
-  readonly extent: number;
-  readonly stride: number;
-}
-
-/** The same elements in the same order by the fewest axes. */
-export function mergeAxes(axes: readonly Axis[]): Axis[] {
-  const merged: Axis[] = [];
-  for (const axis of axes) {
-    if (axis.extent === 1) continue;
-    const last = merged.at(-1);
-    if (last && last.stride === axis.stride * axis.extent) {
-      merged[merged.length - 1] = { extent: last.extent * axis.extent, stride: axis.stride };
-    } else {
-      merged.push(axis);
-    }
-  }
-  return merged;
 }

@@ -1,6 +1,7 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import { cacheLines, type PlanOf } from './machine.js';
+import type { Operand } from './operand.js';
 
 /** Bytes a vector may reach past the last pixel of a plane. */
 const OVERREACH = 32;
@@ -9,13 +10,6 @@ export const RATE = 17;
 
 /** A convolution plan while it is put together; `Plan` in assembly/window.ts says what each field is. */
 export type Plan = { -readonly [K in keyof PlanOf<'Plan'>]: number };
-
-/** A tensor in memory that need not be a view: packed values, say. Strides in elements. */
-export interface Operand {
-  readonly address: number;
-  readonly shape: Shape;
-  readonly strides: readonly number[];
-}
 
 /** A tensor `[N, C, H, W]` as convolution walks it: address, byte strides and extents, channels split into groups. */
 export interface ImageTensor {

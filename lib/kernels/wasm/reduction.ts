@@ -3,7 +3,8 @@ import type { View } from '../../tensor/view.js';
 import type { ReduceOp } from '../backend.js';
 import type { FastRows } from '../fast.js';
 import { PART } from './assembly/blocking.js';
-import { type Axis, type Machine, mergeAxes, operandWords } from './machine.js';
+import type { Machine } from './machine.js';
+import { type Axis, mergeAxes, operandWords } from './operand.js';
 
 /** An order statistic is one unit of work. */
 const ONE_SELECTION = { units: 1, cost: 0, scratch: () => 8192 };

@@ -1,10 +1,10 @@
-import { contiguousStrides, type Shape, sizeOf } from '../../tensor/shape.js';
+import { contiguousStrides } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
 import { COLUMNS, ROWS, THIN } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
+import type { Operand } from './operand.js';
 import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';
-import { suitsWinograd, winogradGradientWay, winogradWeightGradient } from './winograd.js';
 
 /** Bytes of images and gradients copied at once: some of the last-level cache. */
 const COPY_BYTES = 1 << 23;
@@ -13,30 +13,14 @@ const FEW_CHANNELS = 16;
 /** Vectors may reach so far past the last value of a copy. */
 const OVERREACH = 64;
 
-/** Gradient of `conv2d` to its weights, `[O, C/groups, kh, kw]`. */
-export function weightGradient(machine: Machine, g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View {
-  const result = machine.output(weightShape);
-  const size = sizeOf(weightShape);
-  if (size === 0) return result;
-  if (sizeOf(g.shape) === 0 || sizeOf(x.shape) === 0) {
-    machine.run('fill', { units: size, align: 16, cost: 0.3 }, 0, machine.address(result));
-    return result;
-  }
-  const [outputs, inputs, ...kernel] = weightShape;
-  const kind = { kernel, outHeight: g.shape[2], outWidth: g.shape[3], channels: inputs, rows: outputs };
-  const tiles = g.shape[0] * Math.ceil(g.shape[2] / 4) * Math.ceil(g.shape[3] / 4);
-  const way = winogradGradientWay(machine.winograd, inputs, outputs, tiles);
-  if (way && suitsWinograd(machine.winograd, kind, geometry)) {
-    winogradWeightGradient(machine, way, g, x, geometry.padding, result);
-  } else if (inputs === 1 && outputs / geometry.groups <= 2) {
-    depthwise(machine, g, x, result, geometry);
-  } else {
-    machine.dense([x, g], (from, gradient) => correlate(machine, { x, from, g, gradient, result, geometry }));
-  }
-  return result;
-}
-
-function depthwise(machine: Machine, g: View, x: View, result: View, geometry: ConvGeometry): void {
+/** Gradient of `conv2d` to weights of one or two filters a group of one channel, `[O, 1, kh, kw]`. */
+export function depthwiseWeightGradient(
+  machine: Machine,
+  g: View,
+  x: View,
+  geometry: ConvGeometry,
+  result: View,
+): void {
   const { groups, stride, padding } = geometry;
   const { plan, tapOffsets } = layOut({
     source: imageTensor(machine.operand(x), groups),
@@ -60,17 +44,11 @@ function depthwiseJob(plan: Plan) {
   return { units: plan.groups, pieces: 4, cost, scratch: () => scratch };
 }
 
-/** Contiguous operands with their addresses. */
-interface Operands {
-  readonly x: View;
-  readonly from: number;
-  readonly g: View;
-  readonly gradient: number;
-  readonly result: View;
-  readonly geometry: ConvGeometry;
-}
-
-function correlate(machine: Machine, { x, from, g, gradient, result, geometry }: Operands): void {
+/**
+ * Gradient of `conv2d` to any weights, `[O, C/groups, kh, kw]`, from contiguous images and gradients: both are copied,
+ * channels last, and each run of taps is a product of matrices summed over pixels.
+ */
+export function correlate(machine: Machine, x: Operand, g: Operand, geometry: ConvGeometry, result: View): void {
   const { groups, stride, padding, dilation } = geometry;
   const [images, , height, width] = x.shape;
   const [, , outHeight, outWidth] = g.shape;
@@ -107,7 +85,7 @@ function correlate(machine: Machine, { x, from, g, gradient, result, geometry }:
     sizes.reduce((sum, bytes) => sum + bytes, 0),
     (copy) => {
       const plan = {
-        ...{ x: from, channels, height, width, g: gradient, rows, outHeight, outWidth, groups },
+        ...{ x: x.address, channels, height, width, g: g.address, rows, outHeight, outWidth, groups },
         ...{ top: padding[0], left: padding[1], paddedHeight, paddedWidth },
         ...{ strideHeight: stride[0], strideWidth: stride[1] },
         ...{ copy, inPixel, imageBytes, gradient: copy + sizes[0], outPixel, table: copy + sizes[0] + sizes[1] },

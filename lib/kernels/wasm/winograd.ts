@@ -1,6 +1,5 @@
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
-import type { ConvGeometry } from '../geometry.js';
 import {
   CHUNK,
   CHUNK_BYTES,
@@ -14,7 +13,8 @@ import {
   WEIGHT_BYTES,
 } from './assembly/blocking.js';
 import { cacheLines, type Job, type Machine, type PlanOf } from './machine.js';
-import { type Operand, spread } from './plan.js';
+import type { Operand } from './operand.js';
+import { RATE, spread } from './plan.js';
 
 /**
  * Minimal filtering for 3 × 3 convolutions with stride 1: `f2` needs 2.25 times fewer multiplications and is as accurate as
@@ -22,6 +22,7 @@ import { type Operand, spread } from './plan.js';
  */
 export const WINOGRAD_CHOICES = ['off', 'f2', 'f4'] as const;
 export type WinogradChoice = (typeof WINOGRAD_CHOICES)[number];
+export type WinogradTile = Exclude<WinogradChoice, 'off'>;
 
 /** Tiles of a block: their patches stay in the second-level cache. */
 const BLOCK = 32;
@@ -29,42 +30,8 @@ const BLOCK = 32;
 const FEW_TILES = 64;
 /** Tiles of a block of a segment of the weight gradient. */
 const GRADIENT_BLOCK = 64;
-/** Fewest channels on either side for which transforms pay. */
-export const FEWEST_CHANNELS = 8;
-/** Least saving of multiplications, after tiles that stick out of the image. */
-const LEAST_SAVING = 1.4;
-/** Most bytes that transforms of all tiles may take. */
-const MOST_BYTES = 1 << 27;
-/** Bytes of sums that are not worth writing out, and of transforms that are not worth keeping. */
-const MANY_SUMS = 1 << 24;
-const MANY_TRANSFORMS = 1 << 24;
 /** Segments of tiles: more would be more sums to add up. */
 const MOST_SEGMENTS = 8;
-/** Estimated multiply-adds a nanosecond. */
-const RATE = 17;
-
-/** What decides how a convolution runs: its kernel, the extents of its result, channels read and written. */
-export interface ConvolutionKind {
-  readonly kernel: readonly number[];
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly channels: number;
-  readonly rows: number;
-}
-
-/** Whether a convolution of this kind gains by tiles of this edge. */
-export function suitsWinograd(
-  choice: WinogradChoice,
-  { kernel, outHeight, outWidth, channels, rows }: ConvolutionKind,
-  { stride, dilation, groups }: ConvGeometry,
-): boolean {
-  if (choice === 'off' || groups !== 1 || kernel[0] !== 3 || kernel[1] !== 3) return false;
-  if (stride[0] * stride[1] !== 1 || dilation[0] * dilation[1] !== 1) return false;
-  if (Math.min(channels, rows) < FEWEST_CHANNELS) return false;
-  const edge = choice === 'f4' ? 4 : 2;
-  const covered = Math.ceil(outHeight / edge) * Math.ceil(outWidth / edge) * edge * edge;
-  return ((choice === 'f4' ? 4 : 2.25) * outHeight * outWidth) / covered >= LEAST_SAVING;
-}
 
 /**
  * How a weight gradient goes about it: transforms of all tiles, then products of panels of output channels (many weights) or of
@@ -72,24 +39,8 @@ export function suitsWinograd(
  */
 export type GradientWay = 'panels' | 'frequencies' | 'segments';
 
-/** How the weight gradient of such a convolution gains, which has no `f2` form; null if it does not. */
-export function winogradGradientWay(
-  choice: WinogradChoice,
-  channels: number,
-  rows: number,
-  tiles: number,
-): GradientWay | null {
-  if (choice !== 'f4') return null;
-  const { patchTile, gradientTile, sumStep } = gradientStrides(channels, rows);
-  const transforms = 36 * tiles * (patchTile + gradientTile);
-  const sums = 36 * sumStep;
-  if (sums > MANY_SUMS) return transforms <= MOST_BYTES ? 'panels' : null;
-  if (transforms <= MANY_TRANSFORMS) return 'frequencies';
-  return 'segments';
-}
-
 /** Byte strides of a weight gradient's transforms and sums. */
-function gradientStrides(channels: number, rows: number) {
+export function gradientStrides(channels: number, rows: number) {
   const sumRow = Math.ceil(channels / 8) * 32;
   return {
     patchTile: spread(cacheLines(Math.ceil(channels / 8) * 32)),
@@ -144,14 +95,14 @@ export interface TileFilters {
  */
 export function winograd(
   machine: Machine,
-  choice: WinogradChoice,
+  tile: WinogradTile,
   x: Operand,
   filters: TileFilters,
   padding: readonly [number, number],
   out: View,
   scales = 0,
 ): void {
-  const edge = choice === 'f4' ? 4 : 2;
+  const edge = tile === 'f4' ? 4 : 2;
   const channels = x.shape[1];
   const rows = out.shape[1];
   const { across, down, tiles } = cut(out, edge);
