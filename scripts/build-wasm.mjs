@@ -1,8 +1,8 @@
 /**
  * Compiles lib/kernels/wasm/assembly into one TypeScript module that holds the binaries as base64 (plain and relaxed
- * SIMD), the signatures of all kernels, the fields of their plans and the kernels of elementwise ops, so that browsers and
- * bundlers need not fetch anything. Skips when neither the sources, this script nor the compiler have changed; prints
- * errors only.
+ * SIMD), the signatures of all kernels, the fields of their plans and the kernels of elementwise ops, so that browsers
+ * and bundlers need not fetch anything. Skips when neither the sources, this script nor the compiler have changed;
+ * prints errors only.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -84,8 +84,9 @@ function elementwiseOps() {
 }
 
 /**
- * A kernel for each elementwise function: `unary` or `binary` of elementwise.ts, compiled with a code that says which function
- * `unaryValue` or `binaryValue` stands for. Kernels of their own, because engines spill registers where loops share one.
+ * A kernel for each elementwise function: `unary` or `binary` of elementwise.ts, compiled with a code that says which
+ * function `unaryValue` or `binaryValue` stands for. Kernels of their own, because engines spill registers where loops
+ * share one.
  */
 function elementwiseKernels({ unary, binary }) {
   const kernels = (kind, ops, vectors, operands) => {
@@ -155,7 +156,7 @@ if (!current.startsWith(header)) {
       '/** Fields of the plans kernels read, a word each. */',
       `export const layouts = ${JSON.stringify(all)} as const;`,
       `export const floats: Readonly<Record<keyof typeof layouts, readonly string[]>> = ${JSON.stringify(floats)};`,
-      '/** The kernel of each elementwise op; the compiler checks that none of the contract is missing, and none is more. */',
+      '/** The kernel of each elementwise op: none of the contract is missing, and none is more. */',
       `export const unaryKernels = ${table(unary)} satisfies Record<UnaryOp, keyof Kernels>;`,
       `export const binaryKernels = ${table(binary)} satisfies Record<BinaryOp, keyof Kernels>;`,
       `export const plain =\n  '${plain.binary}';`,

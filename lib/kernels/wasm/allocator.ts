@@ -36,7 +36,8 @@ export class Allocator {
 
   /**
    * Manages addresses `base … end`; both multiples of the alignment.
-   * @param grow asked for a higher end of at least the one given, answers the new end, or null if there is no more memory
+   * @param grow asked for a higher end of at least the one given, answers the new end, or null if there is no more
+   *   memory
    */
   constructor(base: number, end: number, grow: (end: number) => number | null) {
     this.#base = base;

@@ -38,8 +38,8 @@ export function fitsPairs(x: Grid, w: Grid, terms: number): boolean {
 }
 
 /**
- * Whether F(4×4) is exact on pairs: its transforms fit into int16, its results into int32. In between sums may wrap around; that
- * cancels out.
+ * Whether F(4×4) is exact on pairs: its transforms fit into int16, its results into int32. In between sums may wrap
+ * around; that cancels out.
  */
 export function fitsWinogradPairs(x: Grid, w: Grid, terms: number): boolean {
   if (x.most * PATCH_GROWTH > MOST || w.most * FILTER_GROWTH > MOST) return false;

@@ -13,18 +13,20 @@ import type { WinogradChoice } from './winograd.js';
 
 export interface WasmOptions {
   /**
-   * Threads that share the work of a kernel, this one included; 1 unless given. Results do not depend on it. Where threads
-   * cannot share memory (pages that are not cross-origin isolated) there is one.
+   * Threads that share the work of a kernel, this one included; 1 unless given. Results do not depend on it. Where
+   * threads cannot share memory (pages that are not cross-origin isolated) there is one.
    */
   readonly threads?: number;
   /**
-   * Fused multiply-add where the engine has it (`auto`, the default), never (false), or by all means (true): that sets an
-   * experimental flag for the whole process on Node 20. It is faster and differs from the plain build in the last bits.
+   * Fused multiply-add where the engine has it (`auto`, the default), never (false), or by all means (true): that sets
+   * an experimental flag for the whole process on Node 20. It is faster and differs from the plain build in the last
+   * bits.
    */
   readonly relaxedSimd?: 'auto' | boolean;
   /**
-   * Minimal filtering for 3 × 3 convolutions with stride 1 where it pays: `off` (the default, wherever exactness counts),
-   * `f2` (forward and input gradient; as accurate as direct) or `f4` (all passes; errors of about 1e-5 of the output's rms).
+   * Minimal filtering for 3 × 3 convolutions with stride 1 where it pays: `off` (the default, wherever exactness
+   * counts), `f2` (forward and input gradient; as accurate as direct) or `f4` (all passes; errors of about 1e-5 of the
+   * output's rms).
    */
   readonly winograd?: WinogradChoice;
   /** Upper limit of linear memory in bytes; 4 GiB unless given. */

@@ -5,9 +5,9 @@ import type { Job, Machine } from './machine.js';
 import { RATE } from './plan.js';
 
 /**
- * Depthwise 3 × 3 convolutions that have kernels of their own (assembly/planes.ts): `narrow` ones of stride 1 on planes at
- * most four pixels wide, `halving` ones of stride 2 on planes of even extents; and `rows`, stride 1 on rows of whole vectors,
- * whose weight gradient has one.
+ * Depthwise 3 × 3 convolutions that have kernels of their own (assembly/planes.ts): `narrow` ones of stride 1 on planes
+ * at most four pixels wide, `halving` ones of stride 2 on planes of even extents; and `rows`, stride 1 on rows of whole
+ * vectors, whose weight gradient has one.
  */
 export type PlaneKind = 'narrow' | 'halving' | 'rows';
 

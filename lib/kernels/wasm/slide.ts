@@ -42,7 +42,9 @@ function slidePoints(machine: Machine, sliding: Sliding, filters: Filters): void
   });
 }
 
-/** Bands of rows an image is done in, so that all threads have work and a padded copy stays in the second-level cache. */
+/**
+ * Bands of rows an image is done in, so that all threads have work and a padded copy stays in the second-level cache.
+ */
 function bandsOf(machine: Machine, sliding: Sliding): number {
   const { source, out } = sliding;
   const { plan } = layOut(sliding);

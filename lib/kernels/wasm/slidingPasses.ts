@@ -5,7 +5,9 @@ import type { Operand } from './operand.js';
 import { type ImageTensor, imageTensor, kernelTaps } from './plan.js';
 import { slide } from './slide.js';
 
-/** `conv2d` by a sliding window; where operands are pairs of integers, `scales` is the address of each output channel's. */
+/**
+ * `conv2d` by a sliding window; where operands are pairs of integers, `scales` is the address of each output channel's.
+ */
 export function slideForward(machine: Machine, x: Operand, w: Operand, geometry: ConvGeometry, out: View, scales = 0) {
   const { stride, padding, groups } = geometry;
   const sliding = {
@@ -32,8 +34,8 @@ interface Phase {
 }
 
 /**
- * Pixel i receives g[(i + padding − r·dilation)/stride] for the taps r that divide evenly. Pixels of one remainder form a
- * phase: a stride-1 window over g whose taps are flipped.
+ * Pixel i receives g[(i + padding − r·dilation)/stride] for the taps r that divide evenly. Pixels of one remainder form
+ * a phase: a stride-1 window over g whose taps are flipped.
  */
 function phases(size: number, kernel: number, geometry: ConvGeometry, axis: 0 | 1): Phase[] {
   const stride = geometry.stride[axis];

@@ -7,11 +7,14 @@ import type { PlaneKind } from './planes.js';
 import { type GradientWay, gradientStrides, type WinogradChoice, type WinogradTile } from './winograd.js';
 
 /**
- * Which algorithm a convolution or a gradient of it runs by. Every such choice stands here, made of shapes, geometry, grids
- * of the operands and the filtering asked for; `algorithm` is its name for `explain`.
+ * Which algorithm a convolution or a gradient of it runs by. Every such choice stands here, made of shapes, geometry,
+ * grids of the operands and the filtering asked for; `algorithm` is its name for `explain`.
  */
 
-/** An algorithm of the forward pass or of the gradient to the images; that of a sliding window is chosen window by window. */
+/**
+ * An algorithm of the forward pass or of the gradient to the images; that of a sliding window is chosen window by
+ * window.
+ */
 export type Strategy =
   | { readonly kind: 'planes'; readonly planes: Exclude<PlaneKind, 'rows'>; readonly algorithm: string }
   | { readonly kind: 'winograd'; readonly tile: WinogradTile; readonly algorithm: string }

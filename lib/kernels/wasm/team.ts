@@ -1,7 +1,7 @@
 /**
  * How threads share a job: a few words of shared memory that say which kernel runs on what, and a counter from which
- * every thread draws the next piece. Pieces are ranges of units whose results are independent, so it does not matter who
- * computes which.
+ * every thread draws the next piece. Pieces are ranges of units whose results are independent, so it does not matter
+ * who computes which.
  */
 
 /** Places in the control words. Every job's tickets start anew at `base`, far above any ticket drawn before. */
@@ -54,7 +54,8 @@ export type AnyKernel = (...values: number[]) => void;
 export function work({ words, values }: Control, kernels: readonly AnyKernel[], thread: number): void {
   for (;;) {
     const ticket = Atomics.add(words, CONTROL.next, 1);
-    // In this order: a new number of pieces is visible only after its base, so an old ticket is never taken for a new one.
+    // In this order: a new number of pieces is visible only after its base, so an old ticket is never taken for a new
+    // one.
     const pieces = Atomics.load(words, CONTROL.pieces);
     const piece = (ticket - Atomics.load(words, CONTROL.base)) >>> 0;
     if (piece >= pieces) return;
@@ -73,9 +74,9 @@ export function work({ words, values }: Control, kernels: readonly AnyKernel[], 
 }
 
 /**
- * Milliseconds to look before going to sleep. A helper looks for new work for about the pause between kernels of a training
- * step; the main thread looks for the end of the last pieces for about as long as waking it would take. More would starve
- * the others where threads outnumber free processors.
+ * Milliseconds to look before going to sleep. A helper looks for new work for about the pause between kernels of a
+ * training step; the main thread looks for the end of the last pieces for about as long as waking it would take. More
+ * would starve the others where threads outnumber free processors.
  */
 export const SPIN = { helper: 0.3, main: 0.1 } as const;
 /** Looks at memory between looks at the clock. */

@@ -76,7 +76,8 @@ export class Threads {
     words[CONTROL.scratch] = job.scratch;
     words[CONTROL.scratchBytes] = job.scratchBytes;
     words[CONTROL.done] = 0;
-    // The counter comes last: who draws a ticket of this job finds all the rest in place. `work` reads in reverse order.
+    // The counter comes last: who draws a ticket of this job finds all the rest in place. `work` reads in reverse
+    // order.
     Atomics.store(words, CONTROL.pieces, 0);
     Atomics.store(words, CONTROL.base, this.#nextBase);
     Atomics.store(words, CONTROL.pieces, pieces);

@@ -2,7 +2,9 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { AccumulatorBound, FastRows } from '../fast.js';
 import type { Machine } from './machine.js';
 
-/** Accumulator-aware weights, their penalty and the gradients of both: one call a layer, a channel at a time in cache. */
+/**
+ * Accumulator-aware weights, their penalty and the gradients of both: one call a layer, a channel at a time in cache.
+ */
 export function weightKernels(machine: Machine) {
   const settings = (length: number, { limit, budget, centred }: AccumulatorBound) =>
     [length, limit, budget, centred ? 1 : 0] as const;

@@ -17,8 +17,8 @@ import type { Operand } from './operand.js';
 import { RATE, spread } from './plan.js';
 
 /**
- * Minimal filtering for 3 × 3 convolutions with stride 1: `f2` needs 2.25 times fewer multiplications and is as accurate as
- * direct convolution; `f4` needs 4 times fewer and errs by about 1e-5 of the output's root mean square.
+ * Minimal filtering for 3 × 3 convolutions with stride 1: `f2` needs 2.25 times fewer multiplications and is as
+ * accurate as direct convolution; `f4` needs 4 times fewer and errs by about 1e-5 of the output's root mean square.
  */
 export const WINOGRAD_CHOICES = ['off', 'f2', 'f4'] as const;
 export type WinogradChoice = (typeof WINOGRAD_CHOICES)[number];
@@ -34,8 +34,8 @@ const GRADIENT_BLOCK = 64;
 const MOST_SEGMENTS = 8;
 
 /**
- * How a weight gradient goes about it: transforms of all tiles, then products of panels of output channels (many weights) or of
- * frequencies; or segments of tiles, each thread transforming and multiplying its own (many tiles).
+ * How a weight gradient goes about it: transforms of all tiles, then products of panels of output channels (many
+ * weights) or of frequencies; or segments of tiles, each thread transforming and multiplying its own (many tiles).
  */
 export type GradientWay = 'panels' | 'frequencies' | 'segments';
 
@@ -90,8 +90,8 @@ export interface TileFilters {
 }
 
 /**
- * `out = x * filters`, zeros of `padding` (negative crops) before x, which is contiguous. Where x and filters are pairs of
- * integers, `scales` is the address of each output channel's.
+ * `out = x * filters`, zeros of `padding` (negative crops) before x, which is contiguous. Where x and filters are pairs
+ * of integers, `scales` is the address of each output channel's.
  */
 export function winograd(
   machine: Machine,

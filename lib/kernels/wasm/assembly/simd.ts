@@ -15,8 +15,8 @@ export function maddOf<T>(a: v128, b: v128, c: v128): v128 {
 }
 
 /**
- * Steps of a 4 × 4 transpose: of rows a … d, columns 0 … 3 are joinLow and joinHigh of (interleaveLow(a, b), interleaveLow(c, d)),
- * then of the same with interleaveHigh.
+ * Steps of a 4 × 4 transpose: of rows a … d, columns 0 … 3 are joinLow and joinHigh of (interleaveLow(a, b),
+ * interleaveLow(c, d)), then of the same with interleaveHigh.
  */
 @inline
 export function interleaveLow(a: v128, b: v128): v128 {
