@@ -1,5 +1,4 @@
 import t from 'tap';
-import { div, exp, matmul } from '../../../lib/autograd/ops.js';
 import { differentiate, evaluate } from '../../../lib/autograd/row.js';
 import { reductionRows } from '../../../lib/autograd/rows/reduction.js';
 import type { Backend } from '../../../lib/kernels/backend.js';
@@ -129,10 +128,10 @@ t.test('content cannot be used after it was freed, nor freed twice', (t) => {
 t.test('what cannot be done is refused, not approximated', async (t) => {
   const backend = await startBackend('gpu:webasm');
   t.throws(() => backend.alloc(2 ** 24 + 1, 'float32'), { name: 'BackendError', message: /too large/ });
-  const whole = tensor(Int32Array.of(1, 2, 3, 4), [2, 2], { device: backend });
-  t.throws(() => matmul(whole, whole), { name: 'DTypeError', message: /^matmul: int32/ });
-  t.throws(() => exp(whole), { name: 'DTypeError', message: /^exp: int32/ });
-  t.throws(() => div(whole, whole), { name: 'DTypeError', message: /^div: int32/ });
+  t.throws(() => tensor(Int32Array.of(1, 2, 3, 4), [2, 2], { device: backend }), {
+    name: 'DTypeError',
+    message: /gpu:webasm holds float32, not int32/,
+  });
 });
 
 t.test('exponentials are the nearest float32, or its neighbour where two are as near', async (t) => {
