@@ -10,10 +10,7 @@ export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
   readonly name: string;
   /** The value, computed with any operations (nothing inside is recorded). */
   readonly forward: (...inputs: Inputs) => Tensor;
-  /**
-   * Vector-Jacobian product: from the gradient to the output, one gradient per input, of that input's shape
-   * (`null`: none).
-   */
+  /** Vector-Jacobian product: from the output's gradient, one per input, of that input's shape (`null`: none). */
   readonly vjp: (gradient: Tensor, inputs: Inputs, output: Tensor) => readonly (Tensor | null)[];
 }
 

@@ -14,10 +14,7 @@ export type { JointVjp, Outputs, Saved, Vjp } from '../kernels/fast.js';
 export interface Row<A> {
   /** Appears in error messages. */
   readonly name: string;
-  /**
-   * Output shape (shapes, where there are several outputs), or ShapeError. `'broadcast'`: elementwise, operands stretch
-   * to a common shape. `'own'`: unchecked.
-   */
+  /** Output shape (shapes of several), or ShapeError. `'broadcast'`: the operands' common shape. `'own'`: unchecked. */
   readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape | readonly Shape[]);
   /** The definition. Rows with several outputs return them in their order. */
   readonly value: (inputs: readonly View[], attrs: A) => Outputs;
@@ -72,10 +69,7 @@ export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): rea
   return 'storage' in result ? [result] : result;
 }
 
-/**
- * The gradients to a row's inputs from that to its first output, off the tape; null where there is none, or none is
- * wanted.
- */
+/** The gradients to a row's inputs from that to its first output, off the tape; null where none is wanted or is. */
 export function differentiate<A>(
   row: Row<A>,
   g: View,

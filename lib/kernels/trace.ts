@@ -52,10 +52,7 @@ export function explain<Result>(work: () => Result): { readonly result: Result; 
   }
 }
 
-/**
- * Runs a backend's fast path, or the composition where there is none or it declines by returning null. The one place
- * where that is decided, and told.
- */
+/** Runs a backend's fast path, or the composition where it has none or returns null. Decided and told only here. */
 export function choose<Result extends Outputs | readonly (View | null)[] | true>(
   backend: Place,
   row: string,

@@ -98,8 +98,7 @@ function reciprocalDeviation(epsilon: number, variance: View): View {
 }
 
 /**
- * Gradients to x, γ and β from that to y. With x̂ = (x − mean)/√(variance + ε) and n values a channel:
- * `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(variance + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
+ * With x̂ = (x − mean)/√(v + ε), n values a channel: `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(v + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
  */
 function gradients(g: View, { attrs, input, output }: Saved<Epsilon>): [View, View, View] {
   const [x, weight] = [input(0), input(1)];
