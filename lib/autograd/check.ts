@@ -31,8 +31,7 @@ export interface GradReport {
 /**
  * Checks the gradients of `fn` at `inputs` against central differences along random directions, in float64.
  *
- * With random `u` (over the outputs) and `v` (over the inputs), ⟨u, J·v⟩ from differences must equal ⟨Jᵀ·u, v⟩ from
- * `backward`.
+ * With random `u` (over outputs) and `v` (over inputs), ⟨u, J·v⟩ by differences must be ⟨Jᵀ·u, v⟩ of `backward`.
  *
  * @param inputs float64 tensors on the reference backend, away from kinks
  * @throws TapeError naming both numbers if they disagree

@@ -58,10 +58,7 @@ export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options
   return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), w, bias);
 }
 
-/**
- * `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`.
- * @throws ShapeError unless the bias has one number a channel
- */
+/** `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`. @throws ShapeError unless there is one bias a channel */
 export function addBias(op: string, y: Tensor, w: Tensor, bias: Tensor | null): Tensor {
   if (bias === null) return y;
   if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {

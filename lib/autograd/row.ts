@@ -27,10 +27,7 @@ export interface Row<A> {
   readonly vjp?: readonly (Vjp<A> | null)[] | JointVjp<A>;
   /** The values the rules read: input indices and outputs. Nothing else stays alive for backward. */
   readonly saves?: readonly SavedKey[];
-  /**
-   * For straight-through rows, the function whose derivative the rules promise, as seen from the point `at`; given as a
-   * formula for documentation here and as code in the gradient checks.
-   */
+  /** Of a straight-through row: the function whose derivative is promised, as seen from the point `at`, for checks. */
   readonly surrogate?: string;
   /** Whether the row only moves numbers, and so takes int32 too: arithmetic on that is nobody's. */
   readonly moves?: true;
@@ -72,7 +69,7 @@ export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): rea
   return 'storage' in result ? [result] : result;
 }
 
-/** The gradients to a row's inputs from that to its first output, off the tape; null where none is wanted or is. */
+/** The gradients to a row's inputs from that to its first output, off the tape; null where none exists or is wanted. */
 export function differentiate<A>(
   row: Row<A>,
   g: View,

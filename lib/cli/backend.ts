@@ -15,9 +15,7 @@ export interface BackendFlags {
 /** More threads than that bring nothing at the sizes trained here. */
 const MOST_THREADS = 8;
 
-/**
- * Training tolerates the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else has them unasked.
- */
+/** Training bears the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else has them unasked. */
 export const TRAINING_WINOGRAD: WinogradChoice = 'f4';
 
 /** @param winograd the command's default, as for {@link useBackend} */

@@ -79,8 +79,7 @@ export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boole
  *
  * Batch k depends on (seed, epoch, k) alone, so a run resumed with `start` sees what the uninterrupted run saw.
  *
- * @throws DataError if the batch size, `start`, `limit` or `epoch` is not an integer in range, or the part not in the
- *   set
+ * @throws DataError if the batch size, `start`, `limit` or `epoch` is not an integer in range, or there is no such part
  *
  * @example
  * const epoch = batches(glyphs({ length: 100 }), { batchSize: 32, shuffle: true, epoch: 3 });

@@ -41,8 +41,7 @@ export function psnrPerImage(images: ArrayLike<number>, targets: ArrayLike<numbe
 }
 
 /**
- * How many rows have their largest score at the label; the first of equal scores counts, and a row with NaN is wrong.
- * Divide by n for top-1 accuracy, after summing over batches.
+ * Number of rows whose largest score is at the label (the first of equals; NaN is wrong); over n, top-1 accuracy.
  *
  * @param scores logits or probabilities, [n, classes]
  * @param labels [n]

@@ -28,9 +28,7 @@ export interface RequiredKernels {
   fill(shape: Shape, value: number, dtype: DType): View;
   /** A contiguous copy of any view. */
   copy(x: View): View;
-  /**
-   * Writes `x` into the elements of `into`, a view of equal shape into a storage the caller owns. Views do not overlap.
-   */
+  /** Writes `x` into the elements of `into`, a view of equal shape into the caller's storage. Views do not overlap. */
   copyInto(x: View, into: View): void;
   unary(op: UnaryOp, x: View): View;
   binary(op: BinaryOp, a: View, b: View): View;

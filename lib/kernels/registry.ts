@@ -55,9 +55,8 @@ export function backendNamed(name: string): Backend {
 }
 
 /**
- * As `backendNamed`, and also for backends that are loaded first: `reference`, `gpu:webgpu`, `gpu:webgl2`,
- * `gpu:webasm`, `gpu:cpu`. Nothing else runs in place of the one asked for. One that has failed (a lost device) is
- * started anew.
+ * As `backendNamed`, also for backends loaded first: `reference`, `gpu:webgpu`, `gpu:webgl2`, `gpu:webasm`, `gpu:cpu`.
+ * Nothing else runs in place of the one asked for. A failed one (a lost device) is restarted.
  *
  * @throws BackendError if there is none of that name, or it cannot run here, with the reason
  */

@@ -4,9 +4,7 @@ import { scope } from '../tensor/storage.js';
 import { type View, viewExpand, viewReshape, viewTranspose } from '../tensor/view.js';
 import type { Backend, BinaryOp, UnaryOp } from './backend.js';
 
-/**
- * Arithmetic on views, off the tape, as rows are written: broadcasting, numbers as operands, copies only when needed.
- */
+/** Arithmetic on views, off the tape, as rows are written: broadcasting, numbers as operands, copies only if needed. */
 
 /** A view, or a number that stands for a scalar of the other operand's dtype. */
 export type Operand = View | number;

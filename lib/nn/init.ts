@@ -15,10 +15,7 @@ export interface Fans {
   readonly fanOut: number;
 }
 
-/**
- * The fans of a weight `[out, in, …kernel]`.
- * @throws ShapeError for fewer than 2 axes
- */
+/** The fans of a weight `[out, in, …kernel]`. @throws ShapeError for fewer than 2 axes */
 export function fansOf(shape: Shape): Fans {
   if (shape.length < 2) throw new ShapeError('init', 'fans need a weight of at least 2 axes [out, in, …]', [shape]);
   const kernel = sizeOf(shape.slice(2));

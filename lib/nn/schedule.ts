@@ -2,8 +2,7 @@ import { A2QError } from '../tensor/errors.js';
 import type { Optimizer } from './optim/optimizer.js';
 
 /**
- * A learning rate as a function of time, counted from 0 in epochs or steps, and of the rate a group starts from. It
- * remembers nothing, so a resumed run needs only to know the time.
+ * A learning rate by time (from 0, in epochs or steps) and a group's base rate. It keeps no state, so runs can resume.
  */
 export type Schedule = (time: number, base: number) => number;
 
@@ -40,9 +39,7 @@ export function exponentialLR({ gamma }: { readonly gamma: number }): Schedule {
   return (time, base) => base * gamma ** time;
 }
 
-/**
- * Cosine from the base rate to `minimum` (default 0) at `period` (Loshchilov and Hutter 2017); rises again after it.
- */
+/** Cosine from the base rate to `minimum` (default 0) at `period` (Loshchilov and Hutter 2017); then rises again. */
 export function cosineAnnealingLR({
   period,
   minimum = 0,

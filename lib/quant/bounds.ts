@@ -63,9 +63,7 @@ export function minAccumulatorBits(kind: BoundKind, l1: number, input: IntegerFo
   return exactBits(kind, BigInt(l1), input);
 }
 
-/**
- * The smallest P that admits a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on bad N.
- */
+/** The smallest P that admits a weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on bad N. */
 export function smallestAccumulatorBits(kind: BoundKind, input: IntegerFormat): number {
   return minAccumulatorBits(kind, 1, input);
 }

@@ -62,9 +62,8 @@ export async function runUnquantized(
 }
 
 /**
- * Bias correction (Nagel et al. 2019): quantizing the weights of a layer shifts the mean of its outputs; the shift,
- * measured per channel on the same quantized inputs, is taken off the bias. Layers are corrected front to back, each
- * seeing inputs already corrected.
+ * Bias correction (Nagel et al. 2019): quantizing the weights of a layer shifts the mean of its outputs; the shift, per
+ * channel on the same quantized inputs, is taken off the bias. It goes front to back, on corrected inputs.
  *
  * @param batches called once per layer; must give the same batches each time
  * @param options.addBiases whether a layer without a bias gets one (default) or is left as it is

@@ -7,9 +7,7 @@ import type { IntegerFormat } from './integerRange.js';
 export interface QuantTensor extends IntegerFormat {
   /** Dequantized; the tensor training computes with. */
   readonly value: Tensor;
-  /**
-   * Step of the grid, differentiable: one number, or `[O, 1, …]` per output channel; may be worked out at each look.
-   */
+  /** Step of the grid, differentiable: one number, or `[O, 1, …]` per output channel; may be computed at each look. */
   readonly scale: Tensor;
   /** Symmetric range without the lowest value. */
   readonly narrow: boolean;

@@ -100,9 +100,7 @@ export class StatsWeightQuantizer extends WeightQuantizer {
   }
 }
 
-/**
- * Affine weights, learned scale per output channel: `s = 2^d / Q`, `q = clip(round(w/s), −Q, Q)`; `2^d` is the maximum.
- */
+/** Affine weights, learned scale per channel: `s = 2^d / Q`, `q = clip(round(w/s), −Q, Q)`; `2^d` is the maximum. */
 export class LearnedWeightQuantizer extends WeightQuantizer {
   /** log2 of the largest representable magnitude, `[O]`. */
   readonly d: Parameter;

@@ -1,6 +1,4 @@
-/**
- * Every error a user can meet, by name. Data first (`op`, `shapes`, …), so that programs need not read the sentence.
- */
+/** Every error a user can meet, by name. Data first (`op`, `shapes`, …), so programs need not read the sentence. */
 
 /** Common parent: `operation: what is wrong`. */
 export class A2QError extends Error {

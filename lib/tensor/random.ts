@@ -4,8 +4,7 @@ import { A2QError } from './errors.js';
 export type RandomState = readonly [number, number, number, number];
 
 /**
- * Seeded random numbers: xoshiro128** (Blackman and Vigna 2018) seeded by splitmix32. The stream depends on the seed
- * alone, so every backend and every machine draws the same numbers.
+ * xoshiro128** (Blackman and Vigna 2018) seeded by splitmix32. Equal seeds, equal numbers everywhere.
  *
  * @example
  * new Random(7).uniform() === new Random(7).uniform(); // true

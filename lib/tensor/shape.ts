@@ -98,8 +98,7 @@ export function reducedShape(shape: Shape, axes: readonly number[]): Shape {
 }
 
 /**
- * Strides for viewing the same memory under another shape, or null if no strides can express it (then a copy is due).
- * Runs of axes that lie gap-free in memory are merged and split anew.
+ * Strides for the same memory under another shape, merging and splitting runs; null if none exist and a copy is due.
  */
 export function reshapeStrides(shape: Shape, strides: readonly number[], to: Shape): number[] | null {
   if (sizeOf(shape) === 0) return contiguousStrides(to);

@@ -43,9 +43,7 @@ export function viewTranspose(view: View, axes: readonly number[]): View {
   };
 }
 
-/**
- * Extents of 1 and missing leading axes repeated to `shape`, with stride 0. @throws ShapeError if they do not broadcast
- */
+/** Extents of 1 and missing axes repeated to `shape`, with stride 0. @throws ShapeError if they cannot broadcast */
 export function viewExpand(view: View, shape: Shape): View {
   const strides = broadcastStrides('expand', view.shape, view.strides, shape);
   return { storage: view.storage, shape, strides, offset: view.offset };

@@ -85,10 +85,7 @@ export async function encodeTraining(
   });
 }
 
-/**
- * Reads a checkpoint of ours.
- * @throws DataError naming the file if it is corrupt or was written by another program
- */
+/** Reads a checkpoint of ours. @throws DataError naming the file if it is corrupt or was written by another program */
 export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoint {
   const file = decodeSafetensors(bytes, name);
   const text = file.metadata['a2q_config'];

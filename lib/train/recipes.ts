@@ -90,8 +90,7 @@ const RECIPES: Readonly<Partial<Record<ModelName, ModelRecipes>>> = {
 };
 
 /**
- * The recipe of METHOD's table for (model, data set); our own for what the papers did not train: large classifiers from
- * random weights, the small one, and models of users.
+ * The recipe of METHOD's table for (model, data set); our own for what the papers did not train, as users' models.
  *
  * @param model a name of `MODELS`; anything else is taken for a model of one's own
  * @param checkpoint whether training starts from a float checkpoint

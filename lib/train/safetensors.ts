@@ -4,9 +4,7 @@ import { sizeOf } from '../tensor/shape.js';
 import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.js';
 import { decoders } from './safetensorsDtypes.js';
 
-/**
- * Hugging Face's safetensors: the length of a JSON header (8 bytes, little-endian), the header, all numbers, gapless.
- */
+/** Hugging Face's safetensors: a JSON header's length (8 bytes, little-endian), the header, the numbers, gapless. */
 
 /** What a file holds: named tensors, and strings about them. */
 export interface TensorFile {
@@ -60,12 +58,11 @@ function littleEndian(data: TypedArray): Uint8Array {
 }
 
 /**
- * The contents of a file. Half-precision numbers become float32, small integers and booleans int32, as do 64-bit
- * integers that fit.
+ * The contents of a file. Half-precision numbers become float32, booleans and integers that fit int32.
  *
  * @param name of the file, for errors
- * @throws DataError naming the file if it is truncated, its header is no such JSON, or tensors overlap, leave gaps, lie
- *   outside the file, have an unknown dtype or do not fill their shape
+ * @throws DataError naming the file if it is truncated, its header is no such JSON, or tensors overlap, leave gaps,
+ *   pass the file's end, have an unknown dtype or not their shape's size
  */
 export function decodeSafetensors(bytes: Uint8Array, name: string): TensorFile {
   const fail = (problem: string): never => {

@@ -21,8 +21,7 @@ export function withoutQuantizers(names: readonly string[], state: StateDict): S
 }
 
 /**
- * Loads weights, biases and norms of the same model, float or quantized. The model's quantizers keep what they have:
- * they start anew, whatever the state holds for them.
+ * Loads weights, biases and norms of the same model, float or quantized. The model's quantizers start anew.
  *
  * @param state for a float model without entries of quantizers, see {@link withoutQuantizers}
  * @throws DataError listing what is missing, left over or misshapen; nothing changes then

@@ -95,9 +95,7 @@ function reciprocalDeviation(epsilon: number, variance: View): View {
   return v.div(1, v.unary('sqrt', v.add(variance, epsilon)));
 }
 
-/**
- * With x̂ = (x − mean)/√(v + ε), n values a channel: `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(v + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
- */
+/** With x̂ = (x − mean)/√(v + ε), n values each: `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(v + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`. */
 function gradients(g: View, { attrs, input, output }: Saved<Epsilon>): [View, View, View] {
   const [x, weight] = [input(0), input(1)];
   const axes = v.axesButChannel(x);

@@ -56,8 +56,7 @@ export interface DemoEvents {
 }
 
 /**
- * The demo: a float network on glyphs; from it QAT, A2Q and A2Q+ for every P, fine-tuned alike; each tested as training
- * sees it and on P-bit accumulators that wrap around.
+ * The demo: a float network on glyphs; from it QAT, A2Q and A2Q+ for every P, tested as trained and on P-bit registers.
  *
  * @throws the signal's reason if it is aborted
  */

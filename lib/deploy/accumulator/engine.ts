@@ -9,9 +9,7 @@ export interface AccumulateOptions {
   /** P, 1 to 32. */
   readonly accumulatorBits: number;
   readonly overflow: Overflow;
-  /**
-   * The order of an output's K products: a permutation of `0 … K − 1`, by default row-major over the channel's weights.
-   */
+  /** The order of an output's K products: a permutation of `0 … K − 1`, by default row-major over its weights. */
   readonly order?: ArrayLike<number>;
 }
 

@@ -3,8 +3,7 @@ import { type Register, settle } from './register.js';
 import { LANES, type SparseRows } from './weights.js';
 
 /**
- * The inner loops: rows of weights against a panel of four input vectors `[K, LANES]`, one accumulator per lane. A lane
- * without an input vector holds zeros, which overflow nothing.
+ * The inner loops: rows of weights against four input vectors `[K, LANES]`, one accumulator a lane; spare lanes hold 0.
  */
 
 /** What has been counted so far. */
@@ -29,8 +28,7 @@ export function accumulateRow(
 }
 
 /**
- * Registers of at most 30 bits. An accumulator is kept as `t = sum + 2^(P−1)`, so that it fits exactly when no bit of t
- * from P upward is set, and one test serves four lanes.
+ * Registers of at most 30 bits, kept as `t = sum + 2^(P−1)`: t fits if no bit from P upward is set; four lanes a test.
  */
 function sumNarrow(
   rows: SparseRows,

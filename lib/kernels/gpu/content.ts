@@ -1,8 +1,6 @@
 import { TapeError } from '../../tensor/errors.js';
 
-/**
- * Numbers on a device, written once, by a kernel or an upload. Blocks share them: the last holder to let go frees them.
- */
+/** Numbers on a device, written once, by a kernel or an upload. Blocks share them; the last holder frees them. */
 export class Content {
   /** What the executor made: a host array, a texture, or a buffer that is still to come. */
   readonly value: unknown;
@@ -31,9 +29,7 @@ export class Content {
   }
 }
 
-/**
- * The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; none until written.
- */
+/** The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; at first none. */
 export class Block {
   readonly length: number;
   #content: Content | null = null;

@@ -5,9 +5,7 @@ import type { Machine } from './machine.js';
 import { map, operand } from './map.js';
 import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
-/**
- * Elementwise kernels. NaN stays NaN and no constant is infinite, also on GPUs where `x != x` and 1/0 are not IEEE's.
- */
+/** Elementwise kernels. Some GPUs lack NaN in `x != x` and infinite literals: comparisons and constants do without. */
 
 /** `y` becomes `x` rounded to the nearest whole number, ties to even; keeps −0, infinities and NaN. */
 export function roundHalfEven(x: string, y: string): string {

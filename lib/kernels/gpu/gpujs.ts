@@ -53,10 +53,7 @@ export interface GpuJs {
   readonly CPUKernel: KernelClass;
 }
 
-/**
- * Loads gpu.js.
- * @throws BackendError if the package is not installed
- */
+/** Loads gpu.js. @throws BackendError if the package is not installed */
 export async function loadGpuJs(): Promise<GpuJs> {
   try {
     const loaded: object = await import('gpu.js');

@@ -4,9 +4,7 @@ import type { GpuMode } from './modes.js';
 /** Indices are float32 in kernels: whole numbers beyond this are not all there. */
 export const MAX_ELEMENTS = 2 ** 24;
 
-/**
- * Compiled kernels kept. In WebAssembly each reserves much address space; WebGL kernels own textures and always stay.
- */
+/** Compiled kernels kept. In WebAssembly each reserves much address space; WebGL kernels own textures and stay. */
 const SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
 
 /** With fewer kernels than that, what is full is full of something else. */

@@ -10,8 +10,7 @@ export interface Walk {
 
 /**
  * Views of one shape with axes of extent 1 dropped and neighbouring axes merged wherever every operand allows it, so
- * that fewer indices need a division and fewer sources are distinct. `fixed` axes may only merge among each other in
- * runs of the same kind (kept with kept, reduced with reduced).
+ * that fewer indices divide and fewer sources differ. `fixed` axes may only merge in runs of a kind (kept, reduced).
  */
 export function mergeAxes(shape: Shape, views: readonly Access[], kind: (axis: number) => number = () => 0) {
   const extents: number[] = [];

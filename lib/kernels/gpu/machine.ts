@@ -52,9 +52,7 @@ export class Machine {
     return this.#arrays;
   }
 
-  /**
-   * Runs a kernel that makes `length` numbers, `perThread` (1, or up to 4 as an array) each. Inputs stay with holders.
-   */
+  /** Runs a kernel that makes `length` numbers, `perThread` (1, or up to 4 as an array) each. Inputs stay held. */
   run(
     source: string,
     length: number,

@@ -3,10 +3,7 @@ import type { Machine } from './machine.js';
 import { map, operand } from './map.js';
 import { assign } from './moves.js';
 
-/**
- * Optimizer steps with PyTorch's formulas. Rates are scalars of the kernel, so that a schedule compiles nothing; state
- * is replaced, never written in place.
- */
+/** Optimizer steps with PyTorch's formulas. Rates are kernel scalars: schedules compile nothing. State is replaced. */
 export function optimizerKernels(machine: Machine) {
   const kernels = {
     sgd({ parameter, gradient, velocity }: SgdState, step: SgdStep): void {

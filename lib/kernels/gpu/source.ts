@@ -4,8 +4,7 @@ import type { Shape } from '../../tensor/shape.js';
  * Text for kernels. Shapes, strides and offsets are written into the source as integer literals, so a source names its
  * op and its shapes, and is its own key in the cache of compiled kernels. As text it also survives minification.
  *
- * Every number in a kernel is float32, and division by a constant may be a multiplication by its reciprocal: indices
- * are exact below 2²⁴ only if their quotients are corrected, which `divide` does.
+ * Kernels compute in float32, maybe dividing by reciprocals: `divide` corrects quotients, for indices exact below 2²⁴.
  */
 
 /** How a kernel argument is read: the element at coordinates `c` is at `offset + Σ c·strides`. */

@@ -24,8 +24,7 @@ function provided(): WebGpu | undefined {
 }
 
 /**
- * Finds an adapter: that of the page, else, in Node, of the optional package `webgpu`, which is then put where pages
- * have it (`navigator.gpu`), since gpu.js looks there.
+ * Finds an adapter: the page's, or in Node that of the package `webgpu`, put at `navigator.gpu`, where gpu.js looks.
  * @throws BackendError if there is no WebGPU here, or no adapter behind it
  */
 export async function findAdapter(): Promise<AdapterInfo> {

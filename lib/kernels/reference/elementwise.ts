@@ -1,9 +1,7 @@
 import ops from 'ndarray-ops';
 import type { HostArray } from './arrays.js';
 
-/**
- * Elementwise functions, on `ndarray-ops` where it has them. Computed in float64, rounded once, by the store to `out`.
- */
+/** Elementwise functions, on `ndarray-ops` where it has them. Computed in float64, rounded once, when stored. */
 
 type Unary = (out: HostArray, x: HostArray) => unknown;
 type Binary = (out: HostArray, a: HostArray, b: HostArray) => unknown;

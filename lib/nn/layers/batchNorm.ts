@@ -29,8 +29,7 @@ export interface ChannelAffine {
 /**
  * Batch normalisation (Ioffe and Szegedy 2015) per channel of `[N, C, H, W]` or `[N, C]`.
  *
- * In training it uses the batch's mean and biased variance and moves the running ones, of which the variance is
- * unbiased. In evaluation it uses the running ones, folded into a scale and a shift.
+ * Training uses the batch's mean and biased variance and moves the running (unbiased) ones, which evaluation uses.
  */
 export class BatchNorm2d extends Module {
   /** γ `[C]`, 1 at the start. */

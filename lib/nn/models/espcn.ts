@@ -14,9 +14,8 @@ export interface EspcnOptions {
 }
 
 /**
- * ESPCN for single-image super-resolution (Shi et al. 2016), in the nearest-neighbour form of the A2Q papers: three
- * convolutions at low resolution, each with batch norm and ReLU, a nearest resize ×r, a last convolution at high
- * resolution. `x [N, 3, H, W]` in [0, 1] → `[N, 3, r·H, r·W]`.
+ * ESPCN for super-resolution (Shi et al. 2016), in the nearest-neighbour form of the A2Q papers: three convolutions
+ * with batch norm and ReLU, nearest resize ×r, a last convolution. `x [N, 3, H, W]` in [0, 1] → `[N, 3, r·H, r·W]`.
  */
 export class Espcn extends Module {
   readonly input: Module;

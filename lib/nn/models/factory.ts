@@ -14,10 +14,7 @@ export interface LayerOptions {
   readonly bias?: boolean;
 }
 
-/**
- * Makes the layers of a model. Models are written once against this interface; whether they come out in floating point
- * or quantized, and by which method, is the factory's business.
- */
+/** Makes the layers of a model, which is written once: floating point or quantized is the factory's business. */
 export interface LayerFactory {
   /**
    * Puts values on the grid of a first or last layer: the entry of the network, or pooled features before the

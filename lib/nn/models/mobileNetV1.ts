@@ -51,8 +51,7 @@ class SeparableBlock extends Module {
 }
 
 /**
- * MobileNetV1 (Howard et al. 2017). For CIFAR the stem keeps the resolution, as in the A2Q papers.
- * `x [N, 3, H, W]`, normalised → logits `[N, classes]`.
+ * MobileNetV1 (Howard et al. 2017), stem of stride 1 as in the A2Q papers: `x [N, 3, H, W]` → logits `[N, classes]`.
  */
 export class MobileNetV1 extends Module {
   readonly input: Module;

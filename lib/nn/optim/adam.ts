@@ -61,8 +61,7 @@ export class Adam extends Optimizer {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov and Hutter 2019): θ is multiplied by `1 − η·λ` first; λ is 0.01 by
- * default.
+ * Adam, decoupled weight decay (Loshchilov and Hutter 2019): θ is multiplied by `1 − η·λ` first; λ is 0.01 by default.
  */
 export class AdamW extends Adam {
   constructor(parameters: readonly Parameter[] | readonly GroupOptions[], options: AdamOptions) {

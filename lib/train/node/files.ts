@@ -30,8 +30,7 @@ process.on('exit', () => {
 });
 
 /**
- * Writes a whole file or nothing: into a temporary file beside it, flushed to the disk, then renamed over it. Whatever
- * was there stays until that moment, and the temporary file goes if anything fails.
+ * Writes a whole file or nothing: to a temporary file beside it, flushed, then renamed; deleted if anything fails.
  *
  * @throws DataError naming the path: full disk, no permission, no such folder
  */
@@ -55,10 +54,7 @@ export async function writeAtomic(path: string, content: Uint8Array | string): P
   }
 }
 
-/**
- * Makes a folder with all above it and proves that files can be written there.
- * @throws DataError naming the path
- */
+/** Makes a folder with all above it and proves that files can be written there. @throws DataError naming the path */
 export async function makeWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));

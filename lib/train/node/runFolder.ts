@@ -93,8 +93,7 @@ export async function runCheckpointPath(folder: string, which: 'best' | 'last' =
 }
 
 /**
- * Weights, biases and norms of any safetensors file, or of the best checkpoint of a run's folder: what training can
- * start from. Of a checkpoint of ours the state of quantizers is left out.
+ * Weights, biases and norms of any safetensors file, or of the best checkpoint of a run's folder: without quantizers.
  * @throws DataError naming what is missing or damaged
  */
 export async function readWeights(fileOrFolder: string): Promise<NamedState> {

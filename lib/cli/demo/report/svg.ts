@@ -1,10 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { CONFIG } from './theme.js';
 
-/**
- * Draws a chart as SVG, without a browser.
- * @param label says what is to be seen, for those who do not see it
- */
+/** Draws a chart as SVG, without a browser. @param label says what is to be seen, for those who do not see it */
 export async function drawSvg(chart: TopLevelSpec, label: string): Promise<string> {
   // Loaded here, so that nothing else waits for a plotting library.
   const [vega, lite] = await Promise.all([import('vega'), import('vega-lite')]);

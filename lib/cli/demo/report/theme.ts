@@ -2,10 +2,7 @@ import type { Config } from 'vega-lite';
 import type { Method } from '../../../quant/methods.js';
 import { METHOD_LABELS } from '../rows.js';
 
-/**
- * Colours are custom properties of the page, so that one drawing serves light, dark and paper. The hues are those of
- * Okabe and Ito (2008), told apart by colour-blind readers too.
- */
+/** Colours are custom properties, so one drawing serves light, dark and paper. Hues after Okabe and Ito (2008). */
 export const INK = 'var(--ink)';
 export const MUTED = 'var(--muted)';
 export const GRID = 'var(--grid)';

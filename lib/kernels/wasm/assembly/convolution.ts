@@ -167,15 +167,7 @@ function isRun(list: usize): bool {
 }
 
 /** Addresses each pixel's window starts at and its output goes to; the last one is repeated up to a whole tile. */
-function listPixels(
-  p: Plan,
-  first: i32,
-  images: i32,
-  padded: usize,
-  from: usize,
-  to: usize,
-  group: i32,
-): void {
+function listPixels(p: Plan, first: i32, images: i32, padded: usize, from: usize, to: usize, group: i32): void {
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
   let pixel: usize = 0;
   for (let n = 0; n < images; n++) {

@@ -6,9 +6,7 @@ import { addTap } from './planes';
 import { madd, storeLanes, sumLanes } from './simd';
 import { padChannels, Plan } from './window';
 
-/**
- * Units are (image, channel): `rows` outputs (1 in input gradients); weights `[channel][row][tap]`. Scratch: a plane.
- */
+/** Units: (image, channel), `rows` outputs (1 in input gradients); weights `[channel][row][tap]`. Scratch: a plane. */
 export function depthwise(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
   const rowBytes = (<usize>(p.rowStep * p.step * p.phaseWidth)) << 2;
@@ -145,12 +143,7 @@ export function depthwiseWeightGradient(begin: i32, end: i32, scratch: usize, pl
         for (; tap + 3 <= p.taps; tap += 3) {
           const at = p.tapOffsets + ((<usize>tap) << 2);
           slideThree(
-            p,
-            gradient,
-            quads,
-            padded + load<usize>(at),
-            padded + load<usize>(at, 4),
-            padded + load<usize>(at, 8),
+            p, gradient, quads, padded + load<usize>(at), padded + load<usize>(at, 4), padded + load<usize>(at, 8),
             to + ((<usize>tap) << 4),
           );
         }

@@ -1,6 +1,4 @@
-/**
- * Every kernel the host may call. All share a convention: units `begin … end` of the work, then the thread's scratch.
- */
+/** Every kernel the host may call. All agree: units `begin … end` of the work, then the thread's scratch. */
 export { blendInto } from './blend';
 export { copy, copyInto, fill } from './views';
 export { where } from './elementwise';

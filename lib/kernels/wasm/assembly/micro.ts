@@ -83,8 +83,7 @@ function microOf<T>(
 }
 
 /**
- * c (5 × 8, rows `ldc` bytes apart) = or += aᵀ·b: row k of a are five adjacent values, of b eight; rows lie `lda` and
- * `ldb` bytes apart.
+ * c (5 × 8, rows `ldc` bytes apart) = or += aᵀ·b: five adjacent values make row k of a, eight of b, `lda`, `ldb` apart.
  */
 export function microStrided<T>(
   k: i32, a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, add: i32,
@@ -106,10 +105,7 @@ export function microTablePairs(
   microOf<i16>(true, k, a, lda, b, offsets, c, ldc, add);
 }
 
-/**
- * As `microTable`, for the first three values of rows of a and twelve columns: products with few outputs, of which five
- * rows would waste two.
- */
+/** As `microTable`, for three values of rows of a and twelve columns: with few outputs, five would waste two. */
 export function microTable3(
   k: i32, a: usize, lda: usize, b: usize, offsets: usize, c: usize, ldc: usize, add: i32,
 ): void {

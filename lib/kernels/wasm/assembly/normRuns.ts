@@ -116,9 +116,7 @@ function plainSums(g: usize, x: usize, count: i32, mean: f32, to: usize): void {
   addUp(to, sum, along);
 }
 
-function rectifiedSums(
-  g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
-): void {
+function rectifiedSums(g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize): void {
   const m = f32x4.splat(mean);
   const k = f32x4.splat(gain);
   const b = f32x4.splat(bias);

@@ -45,10 +45,7 @@ export function sgd(
   }
 }
 
-/**
- * Blocks `begin … end` of a step of Adam: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; `shrink` multiplies the parameter
- * first (AdamW), `decay` adds to the gradient (Adam).
- */
+/** Blocks of an Adam step: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; first θ is times `shrink`, g plus `decay`·θ. */
 export function adam(
   begin: i32, end: i32, scratch: usize, table: usize,
   beta1: f32, rest1: f32, beta2: f32, rest2: f32, size: f32, root: f32, epsilon: f32, decay: f32, shrink: f32,

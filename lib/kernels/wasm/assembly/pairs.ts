@@ -1,6 +1,4 @@
-/**
- * Products of small integers: two int16 channels in each word, multiplied and added in int32 by one exact instruction.
- */
+/** Small integers: two int16 channels in each word, multiplied and added in int32 by one exact instruction. */
 import { PANEL_BYTES } from './blocking';
 
 /** 1.5 · 2^23: added to a float of small magnitude, it rounds half to even and leaves the integer in the low bits. */
@@ -57,8 +55,7 @@ export function packPairs(
 }
 
 /**
- * Two planes `apart`, or one if that is 0. The last vector overlaps the one before; planes of less than four pixels go
- * one by one. True if a value is off the grid.
+ * Two planes `apart`, or one (0). The last vector overlaps; under four pixels go singly. True if a value is off grid.
  */
 function packPlanes(from: usize, apart: usize, plane: usize, scale: f32, inverse: f32, most: f32, to: usize): bool {
   const s = f32x4.splat(scale);

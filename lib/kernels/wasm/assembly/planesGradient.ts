@@ -1,6 +1,4 @@
-/**
- * Weight gradients of depthwise 3 × 3 convolutions, by blocks of channels. Scratch: a row, 32 bytes, a block's sums.
- */
+/** Weight gradients of depthwise 3 × 3 convolutions, by blocks of channels. Scratch: a row, 32 bytes, the sums. */
 import { CHANNELS, NINE_BYTES } from './blocking';
 import { Planes, storeSums, zeroRow } from './planes';
 import { halvingGradient } from './planesHalving';

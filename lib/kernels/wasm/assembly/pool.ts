@@ -69,8 +69,7 @@ function poolPlane(w: Pool, plane: usize, to: usize): void {
 }
 
 /**
- * A plane of windows without padding or dilation: rows of a window meet in vectors, in `scratch`, then columns one by
- * one. NaN wins, as `f32x4.max` has it.
+ * A plane of windows, no padding or dilation: rows meet in vectors, in `scratch`, then columns. NaN wins (`f32x4.max`).
  */
 function poolInside(w: Pool, plane: usize, to: usize, scratch: usize): void {
   const width = <usize>w.width << 2;

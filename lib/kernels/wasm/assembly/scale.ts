@@ -14,13 +14,7 @@ export function powerScale(begin: i32, end: i32, scratch: usize, x: usize, divis
 
 /** Elements `begin … end` of its gradient `g·2^x·ln2 / divisor`. */
 export function powerScaleGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  g: usize,
-  x: usize,
-  divisor: f32,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, g: usize, x: usize, divisor: f32, out: usize,
 ): void {
   const slope = f32x4.splat(0.6931471805599453);
   for (let i = begin; i < end; i += 4) {

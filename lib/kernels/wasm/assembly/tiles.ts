@@ -92,9 +92,7 @@ export function patchColumns4<T>(
 }
 
 /** Columns of patches of F(2×2): four rows to four lines. */
-export function patchColumns2(
-  r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize,
-): void {
+export function patchColumns2(r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize, to: usize, line: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     patchLine2(v128.load(r0 + i), v128.load(r1 + i), v128.load(r2 + i), v128.load(r3 + i), to + i, line);
   }

@@ -87,8 +87,7 @@ function rowAt(p: Picture, plane: usize, y: i32, zeros: usize): usize {
 }
 
 /**
- * Columns of one channel's tiles `first … first + count`, transformed into lines TRANSFORM_LINE apart. `zeros` is a
- * line of zeros, less than as many bytes.
+ * Columns of a channel's tiles from `first` on, as lines TRANSFORM_LINE apart. `zeros`: a line of fewer bytes, all 0.
  */
 export function transformColumns<T>(
   t: Tiling, p: Picture, kind: i32, channel: i32, first: i32, count: i32, zeros: usize, lines: usize,

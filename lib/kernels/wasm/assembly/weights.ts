@@ -50,17 +50,8 @@ function prepare(at: usize, w: usize, length: i32, d: f32, t: f32, budget: f32, 
 
 /** Channels `begin … end` of `s·clip(trunc(v/p), ±limit)`. Scratch: 64 bytes. */
 export function a2qWeights(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  w: usize,
-  d: usize,
-  t: usize,
-  length: i32,
-  limit: f32,
-  budget: f32,
-  isCentred: i32,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, w: usize, d: usize, t: usize, length: i32, limit: f32, budget: f32,
+  isCentred: i32, out: usize,
 ): void {
   for (let i = begin; i < end; i++) {
     const row = (<usize>i * length) << 2;
@@ -86,20 +77,8 @@ function quantizeRow(w: usize, length: i32, mean: f32, preScale: f32, limit: f32
 
 /** Gradients of `a2qWeights` to `w`, `d` and `t` for channels `begin … end`. Scratch: 128 bytes. */
 export function a2qWeightsGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  g: usize,
-  w: usize,
-  d: usize,
-  t: usize,
-  length: i32,
-  limit: f32,
-  budget: f32,
-  isCentred: i32,
-  out: usize,
-  dGradient: usize,
-  tGradient: usize,
+  begin: i32, end: i32, scratch: usize, g: usize, w: usize, d: usize, t: usize, length: i32, limit: f32, budget: f32,
+  isCentred: i32, out: usize, dGradient: usize, tGradient: usize,
 ): void {
   const sums = scratch + 64;
   for (let i = begin; i < end; i++) {
@@ -185,15 +164,7 @@ function sumRun(g: usize, w: usize, count: i32, mean: f32, preScale: f32, limit:
 
 /** `g·gain` where the clip passes, plus `sign(v)·toL1`, less `shift`. */
 function writeRow(
-  g: usize,
-  w: usize,
-  length: i32,
-  mean: f32,
-  bound: f32,
-  gain: f32,
-  toL1: f32,
-  shift: f32,
-  to: usize,
+  g: usize, w: usize, length: i32, mean: f32, bound: f32, gain: f32, toL1: f32, shift: f32, to: usize,
 ): void {
   const m = f32x4.splat(mean);
   const beyond = f32x4.splat(bound);
@@ -226,15 +197,7 @@ export function a2qPenalty(
 
 /** Its gradients to `d` and `t`, from the scalar at `g`. One unit. */
 export function a2qPenaltyGradient(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  g: usize,
-  d: usize,
-  t: usize,
-  count: i32,
-  budget: f32,
-  dGradient: usize,
+  begin: i32, end: i32, scratch: usize, g: usize, d: usize, t: usize, count: i32, budget: f32, dGradient: usize,
   tGradient: usize,
 ): void {
   const gain = <f64>load<f32>(g) * LN2;

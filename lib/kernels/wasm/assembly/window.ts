@@ -35,9 +35,7 @@ export class Plan {
   taps: i32 = 0;
   tapOffsets: usize = 0;
   offsets: usize = 0;
-  /**
-   * Where operands are pairs of integers: the scale of each output channel, in whole panels; 0 where they are floats.
-   */
+  /** Where operands are pairs of integers: the scale of each output channel, in whole panels; 0 for floats. */
   scales: usize = 0;
   /** Packed weights, their bytes per group, and output channels of a group. */
   weights: usize = 0;
@@ -70,13 +68,7 @@ function ceilDivide(a: i32, b: i32): i32 {
  * with zeros, so that vectors may reach past the last pixel. Unless it is `fresh`, an earlier copy has left the zeros.
  */
 export function padChannels(
-  p: Plan,
-  image: usize,
-  channels: i32,
-  firstRow: i32,
-  rows: i32,
-  to: usize,
-  fresh: bool,
+  p: Plan, image: usize, channels: i32, firstRow: i32, rows: i32, to: usize, fresh: bool,
 ): void {
   const rowBytes = <usize>(p.step * p.phaseWidth) << 2;
   const first = min(max(0, p.top - firstRow), rows);
@@ -154,18 +146,8 @@ export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize)
 
 /** Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one a unit. `taps`: byte offsets in a filter. */
 export function packWeights(
-  begin: i32,
-  end: i32,
-  scratch: usize,
-  w: usize,
-  groupStride: i32,
-  rowStride: i32,
-  channelStride: i32,
-  rows: i32,
-  channels: i32,
-  taps: i32,
-  tapList: usize,
-  out: usize,
+  begin: i32, end: i32, scratch: usize, w: usize, groupStride: i32, rowStride: i32, channelStride: i32, rows: i32,
+  channels: i32, taps: i32, tapList: usize, out: usize,
 ): void {
   const panels = (rows + ROWS - 1) / ROWS;
   const depth = channels * taps;

@@ -1,6 +1,4 @@
-/**
- * Winograd's filters, transformed, as panels. T is what is multiplied: f32, or i16 for pairs ("channels") of integers.
- */
+/** Winograd's filters, transformed, as panels. T is multiplied: f32, or i16 for pairs ("channels") of integers. */
 import { PANEL_BYTES, ROWS } from './blocking';
 import { fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 import { add, sub, times } from './tiles';

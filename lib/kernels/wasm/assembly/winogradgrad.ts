@@ -9,8 +9,7 @@ import { add, gradientRows4, patchRows4, sub, times } from './tiles';
 import { GRADIENT, listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
 /**
- * Transforms of all tiles, CHUNK a unit: even units patches, odd ones gradients, as `[frequency][tile][channel]`.
- * Scratch: CHUNK_BYTES.
+ * All tiles transformed, CHUNK a unit: patches if even, else gradients: `[frequency][tile][channel]`, by CHUNK_BYTES.
  */
 export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
@@ -55,8 +54,7 @@ function transformChunk(
 }
 
 /**
- * Segments `begin … end` of tiles, `Tiling.segment` each, with sums of their own. Scratch: CHUNK_BYTES, transformed
- * patches and gradients of a block.
+ * Segments of `Tiling.segment` tiles, each its sums. Scratch: CHUNK_BYTES, a block's transformed patches, gradients.
  */
 export function winogradSegments(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
