@@ -17,10 +17,7 @@ export interface CheckOptions<Inputs extends readonly Tensor[]> {
   readonly tolerance?: number;
   /** Number of random directions. Default 3. */
   readonly directions?: number;
-  /**
-   * For straight-through functions: the function whose derivative is promised, given the point. It is what the
-   * differences are taken of.
-   */
+  /** For straight-through functions: given the point, the function whose derivative is promised and checked. */
   readonly surrogate?: (at: Inputs) => (...inputs: Inputs) => Tensor;
 }
 

@@ -10,10 +10,7 @@ export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
   readonly name: string;
   /** The value, computed with any operations (nothing inside is recorded). */
   readonly forward: (...inputs: Inputs) => Tensor;
-  /**
-   * Vector-Jacobian product: from the gradient to the output, one gradient per input, of that input's shape
-   * (`null`: none).
-   */
+  /** Vector-Jacobian product: from the output's gradient, one per input, of that input's shape (`null`: none). */
   readonly vjp: (gradient: Tensor, inputs: Inputs, output: Tensor) => readonly (Tensor | null)[];
 }
 
@@ -40,15 +37,17 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
     const own = row<null>({
       name,
       shape: 'own',
-      value: (views) => noGrad(() => definition.forward(...tensors(views))),
+      value: (views) => {
+        const y: unknown = noGrad(() => definition.forward(...tensors(views)));
+        if (y instanceof Tensor) return y;
+        throw new TapeError(name, 'forward must return a tensor');
+      },
       saves: [...inputs.keys(), 'output'],
       vjp: (g, saved) => {
         const given = tensors(inputs.map((_, i) => saved.input(i)));
         const grads = definition.vjp(new Tensor(g), given, new Tensor(saved.output()));
-        if (grads.length !== inputs.length) {
-          throw new TapeError(name, `vjp returned ${grads.length} gradients for ${inputs.length} inputs`);
-        }
-        return grads;
+        if (Array.isArray(grads) && grads.every((grad) => grad === null || grad instanceof Tensor)) return grads;
+        throw new TapeError(name, 'vjp must return a list of tensors, null where there is no gradient');
       },
     });
     return apply(own, inputs, null);

@@ -114,12 +114,10 @@ export interface BatchNormResult {
 export type NormFollower = 'none' | 'relu' | { readonly scale: Tensor; readonly grid: QuantGrid };
 
 /**
- * Batch norm with the batch's own statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient goes through
- * them.
+ * Batch norm with the batch's statistics over all axes but 1 (Ioffe and Szegedy 2015); the gradient passes them too.
  *
  * @param x `[N, C, …]` @param weight γ `[C]` @param bias β `[C]`
- * @param follower what is applied to the result at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale,
- *   grid)`
+ * @param follower what is applied at once: the same numbers as `relu(y)` or `fakeQuantize(y, scale, grid)`
  */
 export function batchNorm(
   x: Tensor,

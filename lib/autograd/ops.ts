@@ -7,10 +7,7 @@ import { linearRows } from './rows/linear.js';
 import { reductionRows } from './rows/reduction.js';
 import { apply } from './tape.js';
 
-/**
- * The functions users call: elementwise ones stand beside their rows; the rest take arguments in a more convenient
- * form.
- */
+/** What users call: elementwise ones stand beside their rows; the rest take arguments in a more convenient form. */
 
 export * from './rows/elementwise.js';
 

@@ -18,9 +18,7 @@ export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor 
   return apply(quantizationRows.fakeQuantize, [x, scale], grid);
 }
 
-/**
- * `max(2^x, 1e-10) / divisor`: scales from their learned logarithms; shape of `x`, the floor passes the gradient on.
- */
+/** `max(2^x, 1e-10) / divisor`: scales from learned logarithms; shape of `x`, the floor passes the gradient on. */
 export function powerScale(x: Tensor, divisor: number): Tensor {
   return apply(quantizationRows.powerScale, [x], { divisor });
 }

@@ -33,10 +33,7 @@ interface SubPixelAxis {
   readonly falls: readonly (readonly number[])[];
 }
 
-/**
- * Sub-pixel φ of pixel a sees, under tap t, large pixel r·a + φ + t − (k − 1)/2, a copy of small pixel
- * a + ⌊(φ + t − …)/r⌋.
- */
+/** Sub-pixel φ of pixel a sees under tap t large pixel r·a + φ + t − (k − 1)/2, a copy of pixel a + ⌊(φ + t − …)/r⌋. */
 function subPixelAxis(kernel: number, factor: number): SubPixelAxis {
   const looks = Array.from({ length: factor }, (_, phase) =>
     Array.from({ length: kernel }, (_, tap) => Math.floor((phase + tap - (kernel - 1) / 2) / factor)),

@@ -1,6 +1,7 @@
 import type { FastAttrs, FastRow, FastRows, JointVjp, Outputs, Saved, Vjp } from '../kernels/fast.js';
 import { choose } from '../kernels/trace.js';
 import { backendOf } from '../kernels/value.js';
+import { TapeError } from '../tensor/errors.js';
 import type { Shape } from '../tensor/shape.js';
 import { scope } from '../tensor/storage.js';
 import type { View } from '../tensor/view.js';
@@ -15,8 +16,9 @@ export interface Row<A> {
   /** Appears in error messages. */
   readonly name: string;
   /**
-   * Output shape (shapes, where there are several outputs), or ShapeError. `'broadcast'`: elementwise, operands stretch
-   * to a common shape. `'own'`: unchecked.
+   * Output shape, or ShapeError; a list of shapes where there are several outputs, of which only the first has a
+   * history: the others are constants of the point. `'broadcast'`: elementwise, operands stretch to a common shape.
+   * `'own'`: unchecked.
    */
   readonly shape: 'broadcast' | 'own' | ((shapes: readonly Shape[], attrs: A) => Shape | readonly Shape[]);
   /** The definition. Rows with several outputs return them in their order. */
@@ -25,8 +27,6 @@ export interface Row<A> {
   readonly vjp?: readonly (Vjp<A> | null)[] | JointVjp<A>;
   /** The values the rules read: input indices and outputs. Nothing else stays alive for backward. */
   readonly saves?: readonly SavedKey[];
-  /** Number of outputs. Default 1. Only the first has a history; the others are constants of the point. */
-  readonly outputs?: number;
   /**
    * For straight-through rows, the function whose derivative the rules promise, as seen from the point `at`; given as a
    * formula for documentation here and as code in the gradient checks.
@@ -72,10 +72,7 @@ export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): rea
   return 'storage' in result ? [result] : result;
 }
 
-/**
- * The gradients to a row's inputs from that to its first output, off the tape; null where there is none, or none is
- * wanted.
- */
+/** The gradients to a row's inputs from that to its first output, off the tape; null where none is wanted or is. */
 export function differentiate<A>(
   row: Row<A>,
   g: View,
@@ -88,7 +85,10 @@ export function differentiate<A>(
   if (typeof vjp === 'function') {
     const joint = typeof fast === 'function' ? () => fast(g, saved) : null;
     const grads = choose(backend, name, 'gradient', [g], joint, () => scope(() => vjp(g, saved)));
-    return wanted.map((wants, i) => (wants ? (grads[i] ?? null) : null));
+    if (grads.length !== wanted.length) {
+      throw new TapeError(name, `vjp returned ${grads.length} gradients for ${wanted.length} inputs`);
+    }
+    return wanted.map((wants, i) => (wants ? grads[i] : null));
   }
   return wanted.map((wants, i) => {
     const rule = vjp?.[i];

@@ -16,10 +16,7 @@ function rowsOf<Functions extends Readonly<Record<string, { readonly row: Row<Re
   return Object.fromEntries(Object.entries(functions).map(([name, { row }]) => [name, row])) as Rows<Functions>;
 }
 
-/**
- * Every primitive of the framework; those of the method stand in `lib/quant/a2qWeights.ts`. What is not here is
- * composed from what is.
- */
+/** Every primitive but the method's (`lib/quant/a2qWeights.ts`). What is not here is composed from what is. */
 export const table = {
   ...rowsOf(elementwise),
   ...layoutRows,

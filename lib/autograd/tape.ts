@@ -70,16 +70,10 @@ export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): r
     expected = [shape];
   } else if (row.shape !== 'own') {
     const shapes = row.shape(inputShapes, attrs);
-    expected = row.outputs === undefined ? [shapes as Shape] : (shapes as readonly Shape[]);
+    expected = Array.isArray(shapes[0]) ? (shapes as readonly Shape[]) : [shapes as Shape];
   }
   const results = evaluate(row, views, attrs);
-  expected?.forEach((shape, i) => {
-    if (sameShape(results[i].shape, shape)) return;
-    throw new ShapeError(row.name, 'the kernel returned another shape than the row promises', [
-      results[i].shape,
-      shape,
-    ]);
-  });
+  if (expected) checkResults(row.name, results, expected);
   const outputs = results.map((view) => new Tensor(view));
   if (recording && row.vjp && inputs.some((x) => x.requiresGrad)) {
     const [output] = outputs;
@@ -89,7 +83,18 @@ export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): r
   return outputs;
 }
 
+function checkResults(name: string, results: readonly View[], expected: readonly Shape[]): void {
+  if (results.length !== expected.length) {
+    throw new TapeError(name, `the row promises ${expected.length} outputs; there are ${results.length}`);
+  }
+  expected.forEach((shape, i) => {
+    if (sameShape(results[i].shape, shape)) return;
+    throw new ShapeError(name, 'the kernel returned another shape than the row promises', [results[i].shape, shape]);
+  });
+}
+
 function checkOperands(name: string, inputs: readonly Tensor[], moves: boolean): void {
+  if (inputs.length === 0) throw new ShapeError(name, 'needs at least one tensor');
   const [first] = inputs;
   for (const x of inputs) {
     if (x.device !== first.device) {

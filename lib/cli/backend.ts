@@ -16,8 +16,7 @@ export interface BackendFlags {
 const MOST_THREADS = 8;
 
 /**
- * Training can do with the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else takes them
- * unasked.
+ * Training tolerates the errors of F(4×4), 1e-5 of an output's rms (docs/decisions.md); nothing else has them unasked.
  */
 export const TRAINING_WINOGRAD: WinogradChoice = 'f4';
 

@@ -1,7 +1,4 @@
-/**
- * Where a command's words go. With `--json` standard output carries one JSON document and nothing else; what is meant
- * for people goes to standard error then.
- */
+/** Where a command's words go. With `--json` standard output is one JSON document; the rest goes to standard error. */
 export class Output {
   constructor(readonly json: boolean) {}
 

@@ -3,8 +3,7 @@
  *
  * x3, the default: 255x255 crops, the input their antialiased bilinear reduction to 85x85. x2, after Brevitas's
  * example: 512x512 windows, black where the photograph ends, reduced to 256x256. Test windows are centred; training
- * windows lie anywhere and are mirrored along either axis, and are reduced after cropping, so that every epoch has new
- * ones.
+ * windows lie anywhere and are mirrored along either axis, and are reduced after cropping, so every epoch has new ones.
  */
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
@@ -84,8 +83,7 @@ function randomOffset(room: number, random: Random): number {
 }
 
 /**
- * What up-scaling without a network reaches: the mean PSNR over the plain samples, in dB. Up-scaled images are rounded
- * to bytes, as PIL gives them.
+ * Up-scaling without a network: its mean PSNR over the plain samples, in dB, images rounded to bytes as by PIL.
  *
  * On the 100 test images: x3 `bicubic` 24.83 and `nearest` 24.04 dB, x2 `bicubic` 28.53 dB.
  */

@@ -124,8 +124,7 @@ export function subset<D extends Dataset>(dataset: D, part: number | ArrayLike<n
 }
 
 /**
- * The generator of one sample in one epoch, or of anything else that has integer coordinates: a 128-bit state hashed
- * from `path`, so that siblings share no stream.
+ * The generator of a sample in an epoch, or of any integer coordinates: 128 bits of state, hashed from `path`.
  *
  * @param path for example (seed, epoch, index); each a safe integer
  */

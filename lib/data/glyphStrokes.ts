@@ -1,7 +1,4 @@
-/**
- * The ten glyphs as strokes: points in [−1, 1]², x to the right, y down, joined by straight lines. Arcs are given by
- * centre, radius and angles and become short chords.
- */
+/** The ten glyphs as strokes: points in [−1, 1]², x to the right, y down, joined by lines. Arcs become short chords. */
 
 /** x, y, x, y, … of one pen movement. */
 export type Stroke = Float64Array;

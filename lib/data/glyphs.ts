@@ -1,9 +1,8 @@
 /**
  * The built-in data set: ten glyphs drawn as pen strokes, no file needed, as many images as wanted.
  *
- * Every image has its own affine warp, pen, light and noise and is crossed by stray strokes, so no fixed set of pixels
- * tells the class: softmax regression on 10,000 images stays at 67 %, while a CNN of three convolutions reaches
- * 98.8 % in five epochs.
+ * Every image has its own affine warp, pen, light and noise and is crossed by stray strokes, so no fixed pixels tell
+ * the class: softmax regression on 10,000 images stays at 67 %, a CNN of three convolutions reaches 98.8 % in 5 epochs.
  */
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
@@ -52,8 +51,7 @@ export interface GlyphOptions {
 /**
  * Glyph images of shape [1, 16, 16]; sample i shows class i mod 10.
  *
- * A plain sample is a fixed image of (seed, split, index); with augmentation each epoch draws new ones, so the training
- * set has no end.
+ * A plain sample is fixed by (seed, split, index); with augmentation each epoch draws new images, without end.
  *
  * @throws DataError if the length is not a positive integer
  */

@@ -34,9 +34,8 @@ export interface ImageFolderOptions {
 /**
  * Images of any size as inputs of shape [3, size, size].
  *
- * A plain sample is resized by its shorter side and cropped at the centre; an augmented one is a random part of the
- * image (area in `cropArea`, aspect ratio in 3/4 … 4/3) resized to the square and mirrored every other time, as
- * torchvision's `RandomResizedCrop` does.
+ * A plain sample is resized by its shorter side and cropped at the centre; an augmented one is a random part (area in
+ * `cropArea`, aspect ratio in 3/4 … 4/3) resized and mirrored every other time, as `RandomResizedCrop` of torchvision.
  *
  * @throws DataError if a side is not a positive integer, `resizeTo` is below `size` or there is no image
  */

@@ -26,10 +26,7 @@ export function pixels(width: number, height: number, channels: number, data: Ui
   return { width, height, channels, data };
 }
 
-/**
- * The window of `width` x `height` whose corner is at (`left`, `top`); what lies outside the image is 0, so a window
- * larger than the image pads it.
- */
+/** The window of `width` x `height` whose corner is at (`left`, `top`), padded with 0 outside the image. */
 export function crop(image: Pixels, left: number, top: number, width: number, height: number): Pixels {
   const { channels } = image;
   const out = new Uint8Array(width * height * channels);

@@ -5,8 +5,7 @@ import type { ConvGeometry, Window } from './geometry.js';
 /**
  * What a backend may offer beyond the required kernels, because the composition is slow. Each fast path carries the
  * name of the row (or of the step in place) that it speeds up and takes what that takes; the row's composition is its
- * definition, and conformance holds the two together. Any call may be declined by returning null: then the composition
- * runs.
+ * definition, and conformance holds the two together. A call may be declined by returning null: the composition runs.
  */
 
 /** What a gradient rule may look at: only what its row declares to save. */
@@ -107,9 +106,7 @@ export interface SgdState {
   readonly velocity: View | null;
 }
 
-/**
- * A parameter, its gradient and what Adam remembers of it; all but the gradient are contiguous and updated in place.
- */
+/** A parameter, its gradient and what Adam remembers; all but the gradient are contiguous and updated in place. */
 export interface AdamState {
   readonly parameter: View;
   readonly gradient: View;

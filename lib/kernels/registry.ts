@@ -36,11 +36,9 @@ const starting = new Map<string, Promise<Backend>>();
 let current: { readonly backend: Backend; readonly description: BackendDescription } | null = null;
 
 /**
- * The backend of that name: `wasm` is started on first use, the others by `startBackend` beforehand. The same object
- * ever after.
+ * The backend of that name: `wasm` is started on first use, the others by `startBackend` beforehand. Always one object.
  *
- * @throws BackendError if there is none of that name, it cannot run here, or it has to be started by `startBackend`
- *   first
+ * @throws BackendError if there is none of that name, it cannot run here, or has to be started by `startBackend`
  */
 export function backendNamed(name: string): Backend {
   const known = working(name);

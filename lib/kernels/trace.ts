@@ -1,3 +1,4 @@
+import { TapeError } from '../tensor/errors.js';
 import type { Shape } from '../tensor/shape.js';
 import type { View } from '../tensor/view.js';
 import type { Outputs } from './fast.js';
@@ -36,8 +37,9 @@ let record: Call[] | null = null;
 
 /**
  * Runs `work` and tells what ran: every row with its fast path or composition, algorithm, threads and time. Calls of a
- * backward pass and of an optimizer are told too, if `work` makes them.
+ * backward pass and of an optimizer are told too, if `work` makes them. An `explain` inside keeps its own to itself.
  *
+ * @throws TapeError if `work` is asynchronous: what it calls later would go untold
  * @example
  * explain(() => relu(tensor([1, -2]))).calls[0].row; // 'relu'
  */
@@ -46,16 +48,15 @@ export function explain<Result>(work: () => Result): { readonly result: Result; 
   const calls: Call[] = [];
   record = calls;
   try {
-    return { result: work(), calls };
+    const result = work();
+    if (result instanceof Promise) throw new TapeError('explain', 'the callback must not be async');
+    return { result, calls };
   } finally {
     record = before;
   }
 }
 
-/**
- * Runs a backend's fast path, or the composition where there is none or it declines by returning null. The one place
- * where that is decided, and told.
- */
+/** Runs a backend's fast path, or the composition where it has none or returns null. Decided and told only here. */
 export function choose<Result extends Outputs | readonly (View | null)[] | true>(
   backend: Place,
   row: string,

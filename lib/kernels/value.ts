@@ -5,8 +5,7 @@ import { type View, viewExpand, viewReshape, viewTranspose } from '../tensor/vie
 import type { Backend, BinaryOp, UnaryOp } from './backend.js';
 
 /**
- * Arithmetic on views, off the tape: broadcasting, plain numbers as operands, reshapes that copy only when they must.
- * Rows are written in this vocabulary.
+ * Arithmetic on views, off the tape, as rows are written: broadcasting, numbers as operands, copies only when needed.
  */
 
 /** A view, or a number that stands for a scalar of the other operand's dtype. */

@@ -5,9 +5,8 @@ import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
- * Initial weights as PyTorch's `nn.init` defines them. Every function returns a fresh tensor of the given shape; give
- * it to `parameter.assign` to overwrite a layer's weights. Plain uniform and normal draws are `uniform` and `normal` of
- * `lib/tensor`.
+ * Initial weights as PyTorch's `nn.init` defines them. Each returns a fresh tensor of the given shape, for
+ * `parameter.assign`. Plain uniform and normal draws are `uniform` and `normal` of `lib/tensor`.
  */
 
 /** Numbers one output reads (`fanIn`), and outputs one input reaches (`fanOut`). */

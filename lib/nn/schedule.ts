@@ -41,8 +41,7 @@ export function exponentialLR({ gamma }: { readonly gamma: number }): Schedule {
 }
 
 /**
- * Half a cosine from the base rate at 0 down to `minimum` (default 0) at `period` (Loshchilov and Hutter 2017). Beyond
- * `period` it rises again, as PyTorch's does.
+ * Cosine from the base rate to `minimum` (default 0) at `period` (Loshchilov and Hutter 2017); rises again after it.
  */
 export function cosineAnnealingLR({
   period,

@@ -37,10 +37,7 @@ export interface WorstCase {
 export interface ChannelTest extends WorstCase {
   /** Whether P ≥ safeBits. */
   readonly safe: boolean;
-  /**
-   * Share of the accumulator the worst case fills: the larger of `max/(2^(P−1) − 1)` and `min/−2^(P−1)`; above 1
-   * overflows.
-   */
+  /** The worst case's share of the accumulator: the larger of `max/(2^(P−1) − 1)` and `min/−2^(P−1)`; >1 overflows. */
   readonly utilisation: number;
 }
 
@@ -67,8 +64,7 @@ export interface Witness {
  *
  * @param q `[K]` integer weights (any numeric array).
  * @param input [c, d], the integers the inputs can be.
- * @param bias integer loaded into the accumulator, counted as one more term that may come at any moment; 0 if a wider
- *   register adds it afterwards.
+ * @param bias integer counted as one more term, at any moment; 0 if a wider register adds it afterwards.
  * @throws QuantError if a weight or the bias is no integer, the range lacks 0 or exceeds int32, or the sums reach 2^53.
  */
 export function worstCase(q: ArrayLike<number>, input: InputBounds, bias = 0): WorstCase {
@@ -137,8 +133,7 @@ export function testAccumulator(
 }
 
 /**
- * The inputs that reach a channel's extremes: for `max`, d where q > 0 and c where q < 0; for `min` the reverse; 0
- * where the weight is 0.
+ * The inputs that reach a channel's extremes: for `max`, d where q > 0, c where q < 0; for `min` the reverse; else 0.
  *
  * @param q `[K]` integer weights.
  * @throws QuantError if the range lacks 0 or exceeds int32.

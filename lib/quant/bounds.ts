@@ -32,8 +32,7 @@ export function l1Budget(kind: BoundKind, accumulatorBits: number, input: Intege
 /**
  * `l1Budget` for training: refuses an accumulator that can hold no nonzero weight at all.
  *
- * A2Q+ splits T₊ evenly between the signs, so it needs T₊ ≥ 2; as T₊ jumps from below 1 (P = N) to exactly 2
- * (P = N + 1), the test is `T < 1` for both.
+ * A2Q+ splits T₊ between the signs and needs T₊ ≥ 2; T₊ is below 1 at P = N, 2 at N + 1: `T < 1` tests both kinds.
  * @throws QuantError if T < 1, with the smallest P that would do.
  */
 export function checkedL1Budget(op: string, kind: BoundKind, accumulatorBits: number, input: IntegerFormat): number {
@@ -46,17 +45,14 @@ export function checkedL1Budget(op: string, kind: BoundKind, accumulatorBits: nu
   );
 }
 
-/**
- * How much larger the budget of A2Q+ is: `T₊ / T = 2^(N+1−1s) / (2^N − 1)`, whatever P. @throws QuantError on bad N.
- */
+/** How much larger A2Q+'s budget is: `T₊ / T = 2^(N+1−1s) / (2^N − 1)`, whatever P. @throws QuantError on bad N. */
 export function budgetGain(input: IntegerFormat): number {
   checkInput('budgetGain', input);
   return 2 ** (magnitudeBits(input) + 1) / (2 ** input.bits - 1);
 }
 
 /**
- * The smallest P whose budget admits ‖q‖₁ = l1: A2Q the smallest with `2^(P−1) − 1 ≥ l1·2^(N−1s)`, A2Q+ with
- * `2^P − 2 ≥ l1·(2^N − 1)`; 1 for l1 = 0. May exceed 32.
+ * The smallest P that admits ‖q‖₁ = l1: A2Q `2^(P−1) − 1 ≥ l1·2^(N−1s)`, A2Q+ `2^P − 2 ≥ l1·(2^N − 1)`; 1 for l1 = 0.
  *
  * @param l1 norm of one channel's integer weights, a non-negative integer.
  * @throws QuantError if `l1` is not such an integer, or on bad N.
@@ -68,8 +64,7 @@ export function minAccumulatorBits(kind: BoundKind, l1: number, input: IntegerFo
 }
 
 /**
- * The smallest P whose budget holds a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on
- * bad N.
+ * The smallest P that admits a single weight of ±1: N + 2 − 1s for A2Q, N + 1 for A2Q+. @throws QuantError on bad N.
  */
 export function smallestAccumulatorBits(kind: BoundKind, input: IntegerFormat): number {
   return minAccumulatorBits(kind, 1, input);

@@ -12,18 +12,14 @@ export interface EpInitReport {
   readonly channels: number;
 }
 
-/**
- * Sets the parameters of every weight quantizer from the layer's weights, as they are now: after loading a float
- * checkpoint, before anything else.
- */
+/** Sets every weight quantizer's parameters from the weights as they are: right after loading a float checkpoint. */
 export function initializeQuantizers(model: Module): void {
   for (const [, layer] of quantLayers(model)) layer.weightQuant.initialize(layer.weight);
 }
 
 /**
  * Euclidean-projection initialisation (A2Q+, section 4.2): in every accumulator-aware layer the weights of each channel
- * become the nearest point of the l1 ball of radius s·T (projected as they are, not centred), and
- * `t = min(t, log2(s·T))`. Scales keep.
+ * become the nearest point of the l1 ball of radius s·T (not centred), and `t = min(t, log2(s·T))`. Scales keep.
  */
 export async function epInit(model: Module): Promise<EpInitReport[]> {
   const reports: EpInitReport[] = [];

@@ -21,10 +21,7 @@ export const BIAS_BITS = 32;
 export interface QuantLayerOptions {
   /** How its weights become integers, for example `a2qPlus({ bits: 4, accumulatorBits: 13 })`. */
   readonly weight: WeightQuantizerFactory;
-  /**
-   * The quantizer of its input: a factory for one the layer owns and applies, or the module upstream that has already
-   * put the values on their grid.
-   */
+  /** The quantizer of its input: a factory for one of its own, or the module upstream whose grid the values are on. */
   readonly input: ActivationFactory | ActivationQuantizer;
   /** Default true. */
   readonly bias?: boolean;

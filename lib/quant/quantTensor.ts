@@ -8,8 +8,7 @@ export interface QuantTensor extends IntegerFormat {
   /** Dequantized; the tensor training computes with. */
   readonly value: Tensor;
   /**
-   * Step of the grid, broadcastable against `value`: one number, or `[O, 1, …]` per output channel. Differentiable; it
-   * may be worked out anew at each look.
+   * Step of the grid, differentiable: one number, or `[O, 1, …]` per output channel; may be worked out at each look.
    */
   readonly scale: Tensor;
   /** Symmetric range without the lowest value. */

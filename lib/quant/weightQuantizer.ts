@@ -101,8 +101,7 @@ export class StatsWeightQuantizer extends WeightQuantizer {
 }
 
 /**
- * Affine weights with a learned scale per output channel: `s = 2^d / Q`, `q = clip(round(w/s), −Q, Q)`; `2^d` is the
- * largest magnitude representable.
+ * Affine weights, learned scale per output channel: `s = 2^d / Q`, `q = clip(round(w/s), −Q, Q)`; `2^d` is the maximum.
  */
 export class LearnedWeightQuantizer extends WeightQuantizer {
   /** log2 of the largest representable magnitude, `[O]`. */

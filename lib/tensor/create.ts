@@ -106,10 +106,7 @@ function draw(shape: Shape, next: () => number, options: TensorOptions): Tensor 
   return fromData(data, shape, dtype, options.device);
 }
 
-/**
- * A tensor over an `ndarray`. On a host-memory backend that can adopt arrays (reference) the numbers are shared,
- * strides and all; elsewhere they are copied.
- */
+/** A tensor over an `ndarray`: shared, strides and all, by a backend that adopts arrays (reference), else copied. */
 export function fromNdarray(array: NdArray<TypedArray>, options: { readonly device?: Device } = {}): Tensor {
   const dtype = dtypeOf(array.data);
   if (dtype === undefined) throw new DTypeError('fromNdarray', `cannot hold an ndarray of dtype ${array.dtype}`);

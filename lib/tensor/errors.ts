@@ -1,6 +1,5 @@
 /**
- * Every error a user can meet, by name. Data first (`op`, `shapes`, …), the sentence second, so that a program can
- * act on an error without reading English.
+ * Every error a user can meet, by name. Data first (`op`, `shapes`, …), so that programs need not read the sentence.
  */
 
 /** Common parent: `operation: what is wrong`. */

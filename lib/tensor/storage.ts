@@ -23,10 +23,7 @@ export function dtypeOf(array: unknown): DType | undefined {
   return undefined;
 }
 
-/**
- * The memory half of a backend: it hands out blocks and moves numbers in and out. What a handle is (a typed array, an
- * address, a GPU buffer) is the device's own affair.
- */
+/** The memory of a backend. What a handle is (a typed array, an address, a GPU buffer) is the device's own affair. */
 export interface Device<Handle = unknown> {
   /** What really runs, for example `reference`, `wasm`, `gpu:webgpu`. */
   readonly name: string;

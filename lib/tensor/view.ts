@@ -27,9 +27,7 @@ export function viewSize(view: View): number {
   return sizeOf(view.shape);
 }
 
-/**
- * The same elements, row-major, under another shape of equal size; null where no strides can express it without a copy.
- */
+/** The same elements, row-major, under another shape of equal size; null where no strides express it without a copy. */
 export function viewReshape(view: View, shape: Shape): View | null {
   const strides = reshapeStrides(view.shape, view.strides, shape);
   return strides && { storage: view.storage, shape, strides, offset: view.offset };

@@ -10,8 +10,7 @@ import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
- * optimizer's lie beside them under `optimizer/`, and everything else is JSON in the metadata. Equal states give equal
- * bytes.
+ * optimizer's lie beside them under `optimizer/`, and all else is JSON in the metadata. Equal states give equal bytes.
  */
 
 const OPTIMIZER_PREFIX = 'optimizer/';
@@ -103,8 +102,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
 }
 
 /**
- * The weights, biases and norms of any safetensors file: a checkpoint of ours says which modules are quantizers, a file
- * of others holds none.
+ * The weights, biases and norms of any safetensors file: our checkpoints tell which modules are quantizers.
  * @throws DataError naming the file if it is corrupt
  */
 export function decodeWeights(bytes: Uint8Array, name: string): StateDict {

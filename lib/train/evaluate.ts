@@ -29,8 +29,7 @@ export interface Evaluation {
 }
 
 /**
- * Loss and metric of a model over the plain samples of a dataset, in evaluation mode and without a tape; the model
- * returns to the mode it was in.
+ * Loss and metric of a model over a dataset's plain samples, in evaluation mode, off the tape; its mode is restored.
  *
  * @throws DataError if the dataset is not of the task's kind, or the batch size is not a positive integer
  */

@@ -90,10 +90,7 @@ export interface FitOptions {
   /** Where to go on; default the beginning. */
   readonly start?: Position;
   readonly onStep?: (report: StepReport) => void;
-  /**
-   * Awaited at the end of each epoch. Throwing the reason of the signal ends the run there, with the epoch's end still
-   * outstanding.
-   */
+  /** Awaited at the end of each epoch. Throwing the signal's reason stops there, the epoch's end outstanding. */
   readonly onEpoch?: (report: EpochReport, position: Position) => void | Promise<void>;
   /** Stops after the step under way. */
   readonly signal?: AbortSignal;
@@ -162,8 +159,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         seconds: milliseconds / 1000,
       };
       const next = { ...START, epoch: epoch + 1, step: position.step };
-      // Before the end of the epoch, so that a source makes the first batches of the next one while the model is
-      // tested.
+      // Before the end of the epoch, so that a source makes the next one's first batches while the model is tested.
       upcoming = open(next);
       try {
         await onEpoch?.(report, next);

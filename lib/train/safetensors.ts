@@ -5,8 +5,7 @@ import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.j
 import { decoders } from './safetensorsDtypes.js';
 
 /**
- * The safetensors format of Hugging Face: eight bytes with the length of a JSON header (little-endian), the header,
- * then the numbers of all tensors without gaps.
+ * Hugging Face's safetensors: the length of a JSON header (8 bytes, little-endian), the header, all numbers, gapless.
  */
 
 /** What a file holds: named tensors, and strings about them. */

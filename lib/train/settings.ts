@@ -85,8 +85,7 @@ function choiceOf({ setting }: Condition, settings: unknown): string {
 }
 
 /**
- * Every setting of a run: those given first, then those of the run that is gone on with, else of the recipe for model
- * and data, then defaults.
+ * Every setting of a run: given, of the run gone on with, else of the recipe for model and data, else the default.
  *
  * @param given values by path
  * @throws DataError if one is missing, or given where it has no meaning

@@ -29,9 +29,7 @@ export function classification(): Task {
   };
 }
 
-/**
- * Images against images of the same shape `[N, C, H, W]`, values in [0, 1]: mean squared error, PSNR per image in dB.
- */
+/** Images against images of one shape `[N, C, H, W]`, values in [0, 1]: mean squared error, PSNR per image in dB. */
 export function superResolution(): Task {
   return {
     kind: 'images',

@@ -53,6 +53,26 @@ t.test('defineFunction: rules that return too few, or misshapen gradients', asyn
   });
 });
 
+t.test('defineFunction: what is no tensor is refused by name', (t) => {
+  const make = (forward: unknown, vjp: unknown) =>
+    defineFunction<[Tensor]>({ name: 'own', forward: forward as () => Tensor, vjp: vjp as () => Tensor[] });
+  const x = f64([1, 2]).withGrad();
+  for (const y of [undefined, 3]) {
+    t.throws(() => make(() => y, null)(x), { name: 'TapeError', message: 'own: forward must return a tensor' });
+  }
+  for (const grads of [undefined, [undefined], [3]]) {
+    t.throws(() => backward(sum(make(square, () => grads)(x))), {
+      name: 'TapeError',
+      message: 'own: vjp must return a list of tensors, null where there is no gradient',
+    });
+  }
+  t.throws(() => (make(square, null) as () => Tensor)(), {
+    name: 'ShapeError',
+    message: 'own: needs at least one tensor',
+  });
+  t.end();
+});
+
 t.test('defineFunction: a gradient the rule did not make stays its owner’s', async (t) => {
   const constant = f64([7, 7]);
   const fixed = defineFunction({ name: 'fixed', forward: (x: Tensor) => square(x), vjp: () => [constant] });

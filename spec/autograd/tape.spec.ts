@@ -234,7 +234,6 @@ t.test('a rule runs only if its argument wants a gradient', async (t) => {
 /** x/‖x‖₁ and, as further outputs, ‖x‖₁ and its square. */
 const normalize = row({
   name: 'normalize',
-  outputs: 3,
   shape: ([x]) => [x, [], []],
   value: ([x]) => {
     const l1 = value.reshape(value.sum(value.unary('abs', x), [0]), []);
@@ -268,14 +267,23 @@ t.test('a row of several outputs: the first has a history, the others are consta
 
 t.test('each output is held to its shape, and rules to the outputs they declare', async (t) => {
   const x = f64([1, 2]).withGrad();
-  const short = row({ name: 'short', outputs: 2, shape: ([s]) => [s, [3]], value: ([v]) => [v, v] });
+  const short = row({ name: 'short', shape: ([s]) => [s, [3]], value: ([v]) => [v, v] });
   t.throws(() => applyAll(short, [x], {}), {
     name: 'ShapeError',
     message: 'short: the kernel returned another shape than the row promises; got [2] and [3]',
   });
+  for (const [name, count] of [
+    ['single', 1],
+    ['triple', 3],
+  ] as const) {
+    const other = row({ name, shape: ([s]) => [s, s], value: ([v]) => Array.from({ length: count }, () => v) });
+    t.throws(() => applyAll(other, [x], {}), {
+      name: 'TapeError',
+      message: `${name}: the row promises 2 outputs; there are ${count}`,
+    });
+  }
   const curious = row({
     name: 'curious',
-    outputs: 2,
     shape: ([s]) => [s, s],
     value: ([v]) => [value.mul(v, 2), value.mul(v, 3)],
     saves: ['output'],
@@ -285,6 +293,17 @@ t.test('each output is held to its shape, and rules to the outputs they declare'
     name: 'TapeError',
     message: 'curious: the gradient rule reads output1 without declaring it in saves',
   });
+});
+
+t.test('what no row can work with is refused by name', (t) => {
+  const constant = row({ name: 'constant', shape: 'broadcast', value: () => f64(1) });
+  t.throws(() => apply(constant, [], {}), { name: 'ShapeError', message: 'constant: needs at least one tensor' });
+  const halfRule = row({ name: 'halfRule', shape: 'broadcast', value: ([a, b]) => value.mul(a, b), vjp: (g) => [g] });
+  t.throws(() => backward(apply(halfRule, [f64(1).withGrad(), f64(2).withGrad()], {})), {
+    name: 'TapeError',
+    message: 'halfRule: vjp returned 1 gradients for 2 inputs',
+  });
+  t.end();
 });
 
 t.test('deep chains need no stack', async (t) => {

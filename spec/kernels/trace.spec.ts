@@ -145,6 +145,14 @@ t.test('nothing is recorded outside; explain nests', (t) => {
   t.end();
 });
 
+t.test('explain takes no asynchronous work: what it calls later would go untold', (t) => {
+  t.throws(() => explain(async () => relu(tensor([1]))), {
+    name: 'TapeError',
+    message: 'explain: the callback must not be async',
+  });
+  t.end();
+});
+
 t.test('an error inside leaves nothing behind', (t) => {
   setBackend(createReferenceBackend());
   const x = tensor([1, -2]);

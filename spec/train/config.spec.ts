@@ -50,7 +50,7 @@ t.test('files of version 1 load', async (t) => {
     dataset: { name: 'bsd300', factor: 3 },
     shape: { kind: 'images', inputShape: [3, 85, 85], signed: false, factor: 3 },
     optimizer: { type: 'adam', learningRate: 1e-3, weightDecay: 1e-5 },
-    start: { heInit: true, epInit: false, calibrationSamples: 0, biasCorrection: false },
+    start: { heInit: true, epInit: false, reestimationSamples: 0, calibrationSamples: 0, biasCorrection: false },
   };
   t.strictSame(parseConfig({ ...old, freezeNorms: null }, 'x'), today);
   const sgd = { type: 'sgd', learningRate: 1e-3, momentum: 0.5, weightDecay: 0 };

@@ -13,7 +13,6 @@ import { checkScale, quantizationRows } from './quantization.js';
 export const normalizationRows = {
   /** `y = γ·(x − mean)/√(variance + ε) + β` per channel (axis 1), or `max(y, 0)`; inputs x, γ, β. */
   batchNorm: fastRow('batchNorm', {
-    outputs: 3,
     shape: ([x, weight, bias]) => shapes('batchNorm', x, weight, bias),
     value: ([x, weight, bias], { epsilon, activation }) => {
       const stats = channelStats(x);
@@ -29,7 +28,6 @@ export const normalizationRows = {
   }),
   /** `fakeQuantize(y, s)` of that y; inputs x, γ, β, s. Straight through as there. */
   batchNormQuantize: fastRow('batchNormQuantize', {
-    outputs: 3,
     shape: ([x, weight, bias, scale]) => {
       checkScale('batchNormQuantize', x, scale);
       return shapes('batchNormQuantize', x, weight, bias);
@@ -98,8 +96,7 @@ function reciprocalDeviation(epsilon: number, variance: View): View {
 }
 
 /**
- * Gradients to x, γ and β from that to y. With x̂ = (x − mean)/√(variance + ε) and n values a channel:
- * `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(variance + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
+ * With x̂ = (x − mean)/√(v + ε), n values a channel: `γ: Σ g·x̂`, `β: Σ g`, `x: γ/√(v + ε)·(g − Σg/n − x̂·Σ(g·x̂)/n)`.
  */
 function gradients(g: View, { attrs, input, output }: Saved<Epsilon>): [View, View, View] {
   const [x, weight] = [input(0), input(1)];

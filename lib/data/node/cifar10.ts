@@ -17,8 +17,7 @@ import { listFolder, readBytes } from './files.js';
 const FOLDER = 'cifar-10-batches-bin';
 
 /**
- * CIFAR-10 from `cifar-10-batches-bin/` of the data folder: for training the `data_batch_*.bin` that are there, for
- * testing `test_batch.bin`.
+ * CIFAR-10 from `cifar-10-batches-bin/`: for training the `data_batch_*.bin` that are there, else `test_batch.bin`.
  *
  * @throws DataError if the folder or every batch file is missing, or one is truncated or has a wrong label
  */

@@ -6,8 +6,7 @@ import { folderExists } from './files.js';
 export const DATA_DIR_VARIABLE = 'A2Q_DATA_DIR';
 
 /**
- * The folder that holds `bsd300/`, `cifar-10-batches-bin/` and the like: the argument of `--data-dir`, else the
- * environment variable A2Q_DATA_DIR.
+ * The folder that holds `bsd300/`, `cifar-10-batches-bin/` …: `--data-dir`, else the environment's A2Q_DATA_DIR.
  *
  * @returns an absolute path to an existing folder
  * @throws DataError naming the flag and the variable if neither is set, or the one whose folder does not exist

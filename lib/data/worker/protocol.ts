@@ -21,10 +21,7 @@ export type Reply =
   | { readonly kind: 'batch'; readonly batch: Batch | null }
   | { readonly kind: 'error'; readonly error: PackedError };
 
-/**
- * An error on its way between threads. Those of ours are taken apart, since cloning would keep neither class nor
- * fields.
- */
+/** An error on its way between threads. Ours are taken apart: cloning would keep neither class nor fields. */
 export type PackedError =
   | { readonly kind: ErrorClass; readonly text: string; readonly fields: { readonly op: string } }
   | { readonly kind: 'other'; readonly error: unknown };

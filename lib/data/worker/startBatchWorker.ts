@@ -19,8 +19,7 @@ export interface OpenOptions {
  * Opens a dataset in a worker, which makes its batches ahead of time. The worker belongs to the source: `close` ends
  * it, and it never keeps a process alive that waits for nothing from it.
  *
- * Where there are no workers, training takes the dataset itself and makes each batch when it is asked for; `madeIn`
- * tells.
+ * Where there are no workers, training takes the dataset itself and makes each batch when asked for; `madeIn` tells.
  *
  * @param worker just started, on a script that calls `serveBatches`
  * @param description handed to the script's `open`; anything that can be cloned

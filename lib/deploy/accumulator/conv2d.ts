@@ -14,8 +14,7 @@ import { LANES } from './weights.js';
  * A 2-d convolution on P-bit accumulators, in integers, every partial sum checked.
  *
  * @param x `[N, C, H, W]` integer inputs; padding is the integer 0.
- * @param w `[O, C/groups, kh, kw]` integer weights; one output channel is one accumulator, K = C/groups·kh·kw its
- *   terms. No bias: that is for a wider register.
+ * @param w `[O, C/groups, kh, kw]` integers; an accumulator per output channel, of K = C/groups·kh·kw terms, no bias
  * @returns `y [N, O, oh, ow]` and the overflow counts.
  * @throws ShapeError if the shapes do not fit; QuantError on a bad P, mode or order, or a sum beyond int32.
  */

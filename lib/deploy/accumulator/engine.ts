@@ -10,8 +10,7 @@ export interface AccumulateOptions {
   readonly accumulatorBits: number;
   readonly overflow: Overflow;
   /**
-   * The order in which the K products of an output are added: a permutation of `0 … K − 1`, by default ascending
-   * (row-major over the weights of one output channel).
+   * The order of an output's K products: a permutation of `0 … K − 1`, by default row-major over the channel's weights.
    */
   readonly order?: ArrayLike<number>;
 }

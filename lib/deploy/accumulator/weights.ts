@@ -8,10 +8,7 @@ export const LANES = 4;
 /** How a row is to be summed: in int32 arithmetic, or in doubles where that could pass its limits. */
 export type RowPath = 'narrow' | 'wide';
 
-/**
- * The nonzero weights of every row, in the order they are accumulated. Zero weights are left out: they leave the
- * register as it is.
- */
+/** The nonzero weights of every row, in the order they are accumulated. Zeros are left out: they change no register. */
 export interface SparseRows {
   /** Row r holds entries `starts[r] … starts[r + 1] − 1`; `[rows + 1]`. */
   readonly starts: Int32Array;

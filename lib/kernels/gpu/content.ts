@@ -1,8 +1,7 @@
 import { TapeError } from '../../tensor/errors.js';
 
 /**
- * Numbers on a device, written once by a kernel or an upload and never changed. Blocks share them by counting holders;
- * the last one to let go frees them.
+ * Numbers on a device, written once, by a kernel or an upload. Blocks share them: the last holder to let go frees them.
  */
 export class Content {
   /** What the executor made: a host array, a texture, or a buffer that is still to come. */
@@ -33,8 +32,7 @@ export class Content {
 }
 
 /**
- * The handle of a storage: a place whose content is replaced as a whole, since kernels cannot write in place. A fresh
- * block has no content until something is written.
+ * The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; none until written.
  */
 export class Block {
   readonly length: number;

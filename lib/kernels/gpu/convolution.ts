@@ -14,9 +14,8 @@ import { plainWeightGradient, tiledWeightGradient } from './weightGradient.js';
 import { channelIn, groupOf, inputPosition, outputPosition, within } from './windows.js';
 
 /**
- * Direct convolution for any stride, padding, dilation and number of groups (depthwise included), and its gradients.
- * Sums go channel by channel or row by row into a total, so that long ones do not drift. A convolution of single pixels
- * is a product of matrices.
+ * Direct convolution, any stride, padding, dilation and number of groups (depthwise included), and its gradients. Sums
+ * go channel by channel or row by row into a total, so that long ones do not drift. 1 × 1 ones are matrix products.
  */
 export function convolutionKernels(machine: Machine, tuner: Tuner) {
   const zeros = (shape: Shape) => machine.result(machine.filled(sizeOf(shape), 0), shape);
@@ -139,10 +138,7 @@ function plainBackward(machine: Machine, correlation: Correlation, weights: Oper
   return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
 }
 
-/**
- * Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` tells which is
- * which.
- */
+/** Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` names them. */
 function byGroup(weights: Operand, outputsPerGroup: number, [result, source]: readonly [number, number]): Operand {
   const { strides } = weights;
   return {

@@ -58,9 +58,7 @@ function meetings({ geometry, kernel, backward }: Correlation, axis: 0 | 1, coun
   return found.sort((a, b) => (backward ? b.position - a.position : a.position - b.position));
 }
 
-/**
- * The frame that holds every position the tiles meet along an axis, and how far apart the tiles' first positions are.
- */
+/** The frame that holds every position the tiles meet along an axis, and how far apart tiles' first positions are. */
 function span(correlation: Correlation, axis: 0 | 1, count: number, tiles: number, found: readonly Meeting[]) {
   const stride = correlation.geometry.stride[axis];
   const advance = correlation.backward ? count / stride : count * stride;

@@ -6,8 +6,7 @@ import { map, operand } from './map.js';
 import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
 /**
- * Elementwise kernels. Comparisons are written so that NaN stays NaN where `x != x` is false (some GPUs), and no
- * constant is infinite, since such literals are finite there.
+ * Elementwise kernels. NaN stays NaN and no constant is infinite, also on GPUs where `x != x` and 1/0 are not IEEE's.
  */
 
 /** `y` becomes `x` rounded to the nearest whole number, ties to even; keeps −0, infinities and NaN. */

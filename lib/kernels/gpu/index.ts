@@ -38,10 +38,7 @@ export interface GpuDescription {
   readonly variant: VariantChoice;
   /** What measurements have led to so far. */
   readonly choices: readonly Choice[];
-  /**
-   * The adapter of WebGPU or WebGL2, and whether it computes on the CPU; absent in other modes, and where it is not
-   * told.
-   */
+  /** The adapter of WebGPU or WebGL2, and whether it computes on the CPU; absent in other modes, or if untold. */
   readonly adapter?: AdapterInfo;
   readonly software?: boolean;
 }

@@ -5,8 +5,7 @@ import type { GpuMode } from './modes.js';
 export const MAX_ELEMENTS = 2 ** 24;
 
 /**
- * Compiled kernels kept. In WebAssembly each holds a memory with a large reservation of address space; WebGL kernels
- * own the textures they made and are never dropped.
+ * Compiled kernels kept. In WebAssembly each reserves much address space; WebGL kernels own textures and always stay.
  */
 const SIZE: Readonly<Record<GpuMode, number>> = { webgpu: 4096, webgl2: Infinity, webasm: 256, cpu: 4096 };
 

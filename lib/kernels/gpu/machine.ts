@@ -53,8 +53,7 @@ export class Machine {
   }
 
   /**
-   * Runs a kernel that makes `length` numbers, `perThread` in each thread (1, or up to 4 as an array). The inputs stay
-   * with their holders.
+   * Runs a kernel that makes `length` numbers, `perThread` (1, or up to 4 as an array) each. Inputs stay with holders.
    */
   run(
     source: string,
@@ -173,10 +172,7 @@ export class Machine {
     return this.#guard(() => this.#kernels.get(source, length, inputs));
   }
 
-  /**
-   * Pages get address space for fewer WebAssembly memories than Node: what is full keeps half as many kernels from then
-   * on.
-   */
+  /** Pages get address space for fewer WebAssembly memories than Node: a full cache keeps half as many from then on. */
   #makingRoom<T>(call: () => T): T {
     try {
       return call();

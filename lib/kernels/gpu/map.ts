@@ -33,10 +33,7 @@ export function whole(content: Content, shape: Shape): Operand {
   return { content, strides, offset: 0 };
 }
 
-/**
- * One result per element of `shape`. `body` gets the names of the operands' elements and of the scalars, and gives
- * statements that end in a return.
- */
+/** One result per element of `shape`. `body`: from names of elements and scalars to statements that end in a return. */
 export function map(
   machine: Machine,
   shape: Shape,

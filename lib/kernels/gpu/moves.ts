@@ -22,9 +22,7 @@ function isWhole(view: View): boolean {
   return view.offset === 0 && isContiguousView(view) && sizeOf(view.shape) === (view.storage.handle as Block).length;
 }
 
-/**
- * The elements of a view, row-major: shared where the view is its whole storage, else gathered. The caller holds it.
- */
+/** Elements of a view, row-major: shared where the view is its whole storage, or gathered. The caller holds it. */
 export function compact(machine: Machine, x: View): Content {
   if (isWhole(x)) return machine.contentOf(x).hold();
   return map(machine, x.shape, [operand(machine, x)], ([value]) => `return ${value};`);

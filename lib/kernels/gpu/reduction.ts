@@ -7,10 +7,7 @@ import type { Machine } from './machine.js';
 import { type Operand, operand, whole } from './map.js';
 import { type Access, address, coordinates, input, kernelSource } from './source.js';
 
-/**
- * Most numbers one thread combines. Longer reductions go in stages, each on the results of the one before: sums do not
- * drift, and few long rows still keep many threads busy.
- */
+/** Most numbers one thread combines. Longer reductions go in stages: sums do not drift, long rows use many threads. */
 const STAGE = 256;
 
 /** What goes into a reduction: statements that declare `v` from the operands' elements. */
@@ -27,10 +24,7 @@ export interface Reduction {
 
 const itself: Term = ([x]) => `const v = ${x};`;
 
-/**
- * Combines `term` of the operands over `axes` of `shape`; the result lies row-major in the shape of what is kept. At
- * least one element per result.
- */
+/** Combines `term` of the operands over `axes` of `shape`; the result is row-major, of at least one element each. */
 export function reduceTerms(
   machine: Machine,
   op: ReduceOp,

@@ -13,8 +13,7 @@ interface GlContext {
 const OUT_OF_MEMORY = 0x0505;
 
 /**
- * Results are textures of one WebGL context; calls and deletions are ordered by the context itself. A lost context
- * computes nothing and says nothing, so it is asked.
+ * Results are textures of one WebGL context, which orders calls and deletions. A lost one says nothing, so it is asked.
  */
 export function inTextures(): Executor {
   let failure: BackendError | null = null;

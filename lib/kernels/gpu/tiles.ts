@@ -12,8 +12,7 @@ export function tileCounts([height, width]: readonly number[], { rows, columns }
 }
 
 /**
- * Results that lie tile by tile (`[…, tiles down, tiles across, rows, columns]`) as `shape` `[…, height, width]`,
- * row-major, without what hangs over. Takes the content over.
+ * Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped. Takes the content over.
  */
 export function untile(machine: Machine, content: Content, shape: Shape, tile: Tile): Content {
   const { rows, columns } = tile;
@@ -47,10 +46,7 @@ export interface Frame {
   readonly channelsLast?: boolean;
 }
 
-/**
- * Images `[N, C, H, W]` in a frame, to be read along `[N, C, height, width]`; the images themselves where the frame
- * adds nothing. The caller releases the content.
- */
+/** Images `[N, C, H, W]` framed, `[N, C, height, width]`; themselves if that adds nothing. The caller releases them. */
 export function framed(machine: Machine, from: Operand, shape: Shape, frame: Frame): Operand {
   const [images, channels, height, width] = shape;
   const { before, extents, channelsLast = false } = frame;

@@ -14,9 +14,7 @@ export interface TimedResult {
   readonly milliseconds: number;
 }
 
-/**
- * Runs the variants turn by turn, a few times, with nothing else on the device. What they made belongs to the caller.
- */
+/** Runs the variants turn by turn, a few times, nothing else on the device. What they made belongs to the caller. */
 export async function timeVariants(machine: Machine, variants: readonly (() => Content)[]): Promise<TimedResult[]> {
   const { ready, pass, end } = machine.reserve();
   const timed = async (variant: () => Content): Promise<TimedResult> => {

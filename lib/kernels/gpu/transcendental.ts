@@ -6,9 +6,7 @@ import { literal } from './source.js';
  * rounding, and no two agree. Zero, infinity and NaN are handled apart, since their literals and comparisons differ.
  */
 
-/**
- * Taylor coefficients of (eʳ − 1 − r − r²/2)/r³, up to r⁸ of eʳ; what is left out is below 2·10⁻¹⁰ for |r| ≤ ½·ln 2.
- */
+/** Taylor coefficients of (eʳ − 1 − r − r²/2)/r³, up to r⁸ of eʳ; what is left is below 2·10⁻¹⁰ for |r| ≤ ½·ln 2. */
 const COEFFICIENTS = [1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6];
 
 /** Multiplies by the polynomial's variable and adds, from the highest coefficient down. */
@@ -65,9 +63,7 @@ ${assemble('n')}if (!(${x} == ${x})) { y = ${x}; }
 `;
 }
 
-/**
- * Statements that declare `y` = tanh x: the odd polynomial of Cephes' `tanhf` near 0, `1 − 2/(e²ˣ + 1)` elsewhere.
- */
+/** Statements that declare `y` = tanh x: the odd polynomial of Cephes' `tanhf` near 0, `1 − 2/(e²ˣ + 1)` elsewhere. */
 export function hyperbolicTangent(x: string): string {
   const near = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
   return `const twice = 2 * Math.abs(${x});

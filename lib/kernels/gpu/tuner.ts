@@ -28,10 +28,7 @@ export interface VariantTimer {
 /** Multiplications of an op that is not worth more than one kernel: what is called once costs more than it does. */
 const TRIFLE = 2 ** 16;
 
-/**
- * Above this many multiplications the plain kernel has nowhere been the fastest, and takes long to time where it is
- * slow.
- */
+/** Above this many multiplications the plain kernel has nowhere been the fastest, and is slow to time. */
 const PLAIN_AT_MOST = 2 ** 22;
 
 /** The plain variant and those of the others that suit. */

@@ -21,9 +21,7 @@ if (clipped > ${literal(limit)}) { clipped = ${literal(limit)}; }
 `;
 }
 
-/**
- * Accumulator-aware weights (A2Q, A2Q+), one row a channel: a few sums over rows, then one kernel over all elements.
- */
+/** Accumulator-aware weights (A2Q, A2Q+), a row a channel: a few sums over rows, then one kernel over all elements. */
 export function weightKernels(machine: Machine) {
   /** A number per row, read along rows. */
   const perRow = (content: Content): Operand => ({ content, strides: [1, 0], offset: 0 });

@@ -23,10 +23,7 @@ export function within(position: string, extent: number): string {
   return `${position} >= 0 && ${position} < ${extent}`;
 }
 
-/**
- * Statements that run `body` if the input position `from` is at `tap` of some window along `axis`; its output position
- * is then called `to`.
- */
+/** Statements that run `body` if input position `from` is at `tap` of a window along `axis`, the one of output `to`. */
 export function outputPosition(
   window: Omit<Window, 'kernel'>,
   axis: 0 | 1,

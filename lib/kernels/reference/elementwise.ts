@@ -2,8 +2,7 @@ import ops from 'ndarray-ops';
 import type { HostArray } from './arrays.js';
 
 /**
- * Elementwise functions, on `ndarray-ops` where it has them. All are computed in float64 and rounded once, by the store
- * into `out`.
+ * Elementwise functions, on `ndarray-ops` where it has them. Computed in float64, rounded once, by the store to `out`.
  */
 
 type Unary = (out: HostArray, x: HostArray) => unknown;

@@ -14,8 +14,7 @@ import { col2im, im2col } from './windows.js';
  * The definition of every required kernel: slow, plain, on host memory, on the packages `ndarray` and `ndarray-ops`.
  *
  * All dtypes; results keep the dtype of the operands. Sums and products of sums accumulate in float64 and are rounded
- * once, when stored. int32 wraps modulo 2³², and division on it drops the fraction. NaN in gives NaN out, except in
- * comparisons, which it fails.
+ * once, when stored. int32 wraps modulo 2³², and division truncates. NaN in gives NaN out, but fails comparisons.
  */
 class ReferenceBackend implements Backend, Device<TypedArray> {
   readonly name = 'reference';

@@ -35,10 +35,7 @@ export interface Join extends Module {
   forward(a: Tensor, b: Tensor): Tensor;
 }
 
-/**
- * The sum of two branches that start at `x`: the same numbers as `join.forward(chain(x, ...main), chain(x,
- * ...shortcut))`.
- */
+/** The sum of two branches from `x`: the same numbers as `join.forward(chain(x, ...main), chain(x, ...shortcut))`. */
 export function residual(x: Tensor, main: readonly Module[], shortcut: readonly Module[], join: Join): Tensor {
   return add(chain(x, ...main, join.branch), chain(x, ...shortcut, join.branch));
 }

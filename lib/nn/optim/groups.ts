@@ -2,8 +2,7 @@ import type { Parameter } from '../parameter.js';
 import type { GroupOptions } from './optimizer.js';
 
 /**
- * Two groups: parameters the weight decay of the optimizer applies to, and those with none. A group that would be empty
- * is left out.
+ * Two groups: parameters the optimizer's weight decay applies to, and those with none. Empty groups are left out.
  *
  * @param named usually `model.namedParameters()`
  * @param decays whether a parameter decays

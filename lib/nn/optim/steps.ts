@@ -2,10 +2,7 @@ import type { AdamState, AdamStep, SgdState, SgdStep } from '../../kernels/fast.
 import { choose } from '../../kernels/trace.js';
 import { add, backendOf, compose, div, mul, sub, unary } from '../../kernels/value.js';
 
-/**
- * Optimizer steps in place, with PyTorch's formulas and order of operations; a backend may do many parameters in one
- * call.
- */
+/** Optimizer steps in place, with PyTorch's formulas and order of operations; a backend may do many at once. */
 
 /** One step of SGD for parameters on one backend. */
 export function sgd(states: readonly SgdState[], step: SgdStep): void {

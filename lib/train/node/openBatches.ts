@@ -5,9 +5,7 @@ import { type DataSource, openData, type Split } from './datasets.js';
 import type { HalfOfData } from './dataWorker.js';
 
 export interface OpenBatchesOptions extends OpenOptions {
-  /**
-   * Read the data in a worker, which makes batches ahead of time (default); otherwise in this thread, when asked for.
-   */
+  /** Read the data in a worker, which makes batches ahead of time (default); otherwise in this thread, if asked for. */
   readonly prefetch?: boolean;
 }
 

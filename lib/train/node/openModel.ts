@@ -14,8 +14,7 @@ export type BuildModel = (make: LayerFactory, shape: DataShape) => Module;
  * A fresh model of a configuration: one of ours by name, or one that a file of the user exports.
  *
  * @param folder the folder that `module` is relative to: the run's
- * @throws DataError if the file is missing, cannot be loaded, exports no function or its function makes no Module;
- *   and as `buildModel`
+ * @throws DataError if the file is missing, cannot be loaded, exports no function that makes a Module; as `buildModel`
  */
 export async function openModel(config: ModelConfig, folder: string): Promise<Module> {
   if (config.module === undefined) return buildModel(config);

@@ -13,9 +13,7 @@ export const THIN = 3;
 /** Bytes of a tile: ROWS × 8 floats, more than THIN × 12. */
 export const TILE_BYTES = 160;
 
-/**
- * Depth, rows and columns of the packed blocks of a product: B stays in the second-level cache, panels in the first.
- */
+/** Depth, rows and columns of a product's packed blocks: B stays in second-level cache, panels in the first. */
 export const KC = 512;
 export const MC = 120;
 export const NC = 512;
@@ -31,9 +29,7 @@ export const CHUNK = 16;
 export const TRANSFORM_LINE = 2112;
 /** Bytes that transforming a chunk takes: offsets of tiles, zeros, and six lines of four channels. */
 export const CHUNK_BYTES = 52864;
-/**
- * Input channels whose products are added up at once where there are few tiles; output channels of a weight gradient's.
- */
+/** Input channels whose products are added at once where tiles are few; output channels of a weight gradient's. */
 export const DEPTH = 64;
 /** Bytes that transforming filters takes: taps, work, results of ROWS outputs. */
 export const FILTER_BYTES = 3312;

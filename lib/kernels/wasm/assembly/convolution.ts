@@ -96,10 +96,7 @@ function gatheredBlock(p: Plan, block: i32, group: i32, scratch: usize, fresh: b
   multiplyPixels(p, group, 0, p.rows, pixels, from, to, packed, scratch);
 }
 
-/**
- * 1 × 1 windows without padding: a unit is PIXELS pixels of all images in order, of one group and one band of output
- * channels, read where they lie.
- */
+/** 1 × 1 windows without padding: a unit is PIXELS pixels of all images in order, of one group and band of outputs. */
 export function pointwise(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);
   const perImage = p.outHeight * p.outWidth;

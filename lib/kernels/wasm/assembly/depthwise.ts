@@ -7,8 +7,7 @@ import { madd, storeLanes, sumLanes } from './simd';
 import { padChannels, Plan } from './window';
 
 /**
- * Units are (image, channel): `rows` outputs from one input channel; weights `[channel][row][tap]`. Scratch: one padded
- * plane. Serves the input gradient too, with one row.
+ * Units are (image, channel): `rows` outputs (1 in input gradients); weights `[channel][row][tap]`. Scratch: a plane.
  */
 export function depthwise(begin: i32, end: i32, scratch: usize, plan: usize): void {
   const p = changetype<Plan>(plan);

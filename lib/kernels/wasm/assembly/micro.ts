@@ -1,7 +1,6 @@
 /**
  * The inner loops everything heavy runs in: 5 × 8 outputs in ten vector accumulators (see blocking.ts). Each loop stays
- * alone and rolled, and is kept from being inlined (exported, or called from several places), because the compilers in
- * use spill otherwise.
+ * alone, rolled and not inlined (exported, or called from several places), because compilers spill otherwise.
  */
 import { madd, maddOf } from './simd';
 

@@ -92,8 +92,7 @@ function addUp(to: usize, a: v128, b: v128): void {
 
 /**
  * Adds the sums of one run of whole vectors to the doubles at `to`: Σ u and Σ u·(x − mean), u the gradient to the
- * normalised values, which is written to `out` where something follows the norm; and what the run adds to the gradient
- * of the scale.
+ * normalised values, written to `out` where something follows the norm; and what the run adds to the scale's gradient.
  */
 export function addRun(
   n: Norm, g: usize, x: usize, count: i32, mean: f32, gain: f32, bias: f32, out: usize, to: usize,
@@ -139,8 +138,7 @@ function rectifiedSums(
 
 /**
  * The scale gets `Σ g·(q − y/s)` inside the grid, `Σ g·q` outside. With a ReLU first the lower end, which is not above
- * 0, has no effect, without one there is no floor: either way two constants less than in general, so that registers
- * suffice.
+ * 0, has no effect, without one there is no floor: either way two constants less, so registers suffice.
  */
 @inline
 function quantizedRun(

@@ -27,9 +27,7 @@ function imageBytes(n: Norm): usize {
   return (<usize>n.channels * n.pixels) << 2;
 }
 
-/**
- * The first run of channel `c` of a tensor: in place, or gathered into `buffer`, which ends 16 bytes after the channel.
- */
+/** The first run of channel `c` of a tensor: in place, or gathered into `buffer`, which ends 16 bytes after it. */
 function open(n: Norm, tensor: usize, c: i32, buffer: usize): usize {
   const bytes = <usize>n.pixels << 2;
   const stride = imageBytes(n);
@@ -71,10 +69,7 @@ function gainOf(n: Norm, at: usize): f32 {
   return load<f32>(n.weight + at) * (<f32>1 / sqrt<f32>(load<f32>(n.variance + at) + n.epsilon));
 }
 
-/**
- * Channels `begin … end`: mean, biased variance, and the activated norm. Scratch: a channel, where channels are
- * gathered.
- */
+/** Channels `begin … end`: mean, biased variance, and the activated norm. Scratch: a channel, if gathered. */
 export function normActivate(begin: i32, end: i32, scratch: usize, norm: usize): void {
   const n = changetype<Norm>(norm);
   const stride = imageBytes(n);

@@ -1,6 +1,5 @@
 /**
- * Products of small integers: two channels side by side in each word, as int16, whose products are added up in int32 by
- * one instruction, exactly.
+ * Products of small integers: two int16 channels in each word, multiplied and added in int32 by one exact instruction.
  */
 import { PANEL_BYTES } from './blocking';
 

@@ -3,8 +3,7 @@ import { PANEL_BYTES, ROWS } from './blocking';
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
 
 /**
- * A panel of up to ROWS rows, zero in those that are missing: element (row, k) is at `from + row·rowStride + k·stride`;
- * depths of the panel lie `toStride` bytes apart.
+ * A panel of ROWS rows, 0 if missing: (row, k) is at `from + row·rowStride + k·stride`; depths lie `toStride` apart.
  */
 export function packPanel(
   from: usize, rowStride: usize, stride: usize, rows: i32, depth: i32, to: usize, toStride: usize,

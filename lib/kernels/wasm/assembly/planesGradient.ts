@@ -1,6 +1,5 @@
 /**
- * Gradients of depthwise 3 × 3 convolutions to their weights, for blocks `begin … end` of channels. Scratch: a row, 32
- * bytes, and the sums of a block.
+ * Weight gradients of depthwise 3 × 3 convolutions, by blocks of channels. Scratch: a row, 32 bytes, a block's sums.
  */
 import { CHANNELS, NINE_BYTES } from './blocking';
 import { Planes, storeSums, zeroRow } from './planes';

@@ -1,7 +1,4 @@
-/**
- * The k-th smallest element on order-preserving integer keys: by radix selection, or near the top by a heap of the
- * largest.
- */
+/** The k-th smallest element on order-preserving integer keys: by radix selection, or near the top by a heap. */
 
 /** Key whose unsigned order is the order of floats; −0 counts as 0 and NaN as the largest. */
 @inline

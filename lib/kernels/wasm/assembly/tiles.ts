@@ -205,9 +205,7 @@ function toFloat<T>(v: v128, scale: v128): v128 {
   else return f32x4.mul(f32x4.convert_i32x4_s(v), scale);
 }
 
-/**
- * A of F(4×4) on one line of six vectors: four pixels of each of four tiles, to four places; of int32 times `scale`.
- */
+/** A of F(4×4) on one line of six vectors: four pixels of each of four tiles, in four places; of int32 by `scale`. */
 @inline
 export function resultRow4<T>(line: usize, scale: v128, a: usize, b: usize, c: usize, d: usize): void {
   const m1 = v128.load(line, 16);

@@ -67,8 +67,7 @@ function ceilDivide(a: i32, b: i32): i32 {
 
 /**
  * Rows `firstRow … firstRow + rows` of the padded copy of `channels` channels whose first is at `image`. Planes end
- * with zeros, so that vectors may reach past the last pixel. Where the copy is not `fresh`, an earlier one of the same
- * rows has left the zeros in place.
+ * with zeros, so that vectors may reach past the last pixel. Unless it is `fresh`, an earlier copy has left the zeros.
  */
 export function padChannels(
   p: Plan,
@@ -153,10 +152,7 @@ export function windowOffsets(begin: i32, end: i32, scratch: usize, plan: usize)
   }
 }
 
-/**
- * Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one panel a unit. `taps` lists the byte offset of each
- * tap within a filter.
- */
+/** Weights as panels `[group][⌈rows/ROWS⌉][channel][tap][ROWS]`, one a unit. `taps`: byte offsets in a filter. */
 export function packWeights(
   begin: i32,
   end: i32,

@@ -1,7 +1,6 @@
 /**
- * 3 × 3 convolution with stride 1 by Winograd's minimal filtering: forward, and input gradient with flipped filters. T
- * is what is multiplied: f32, or i16 for pairs of integers, where "channel" means a pair and everything is exact but
- * the last scaling.
+ * 3 × 3 convolution with stride 1 by Winograd: forward, and input gradient with flipped filters. T is what is
+ * multiplied: f32, or i16 for pairs of integers, where "channel" means a pair and all but the last scaling is exact.
  */
 import { DEPTH, FILTER_BYTES, LINES_BYTES, PANEL_BYTES, ROWS, TILE_BLOCK, TRANSFORM_LINE } from './blocking';
 import { microStrided } from './micro';
@@ -76,10 +75,7 @@ function multiplyFew<T>(begin: i32, end: i32, scratch: usize, t: Tiling): void {
   }
 }
 
-/**
- * Bytes of a panel's products of one frequency; an odd number of vectors, so that frequencies do not compete in the
- * cache.
- */
+/** Bytes of a panel's products of one frequency; an odd number of vectors, so that they do not compete in the cache. */
 @inline
 function productStep(t: Tiling): usize {
   return (<usize>(ROWS * t.block) << 2) + 16;

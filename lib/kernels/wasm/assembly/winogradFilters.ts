@@ -1,6 +1,5 @@
 /**
- * Filters of Winograd's minimal filtering, transformed and laid out as panels. T is what is multiplied: f32, or i16 for
- * pairs of integers, where "channel" means a pair.
+ * Winograd's filters, transformed, as panels. T is what is multiplied: f32, or i16 for pairs ("channels") of integers.
  */
 import { PANEL_BYTES, ROWS } from './blocking';
 import { fillWords, interleaveHigh, interleaveLow, joinHigh, joinLow } from './simd';
@@ -123,10 +122,7 @@ function storeFilters(from: usize, lanes: i32, to: usize): void {
   store<u32>(to, load<u32>(last, 12), 76);
 }
 
-/**
- * G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. T = i16: 24·G, which takes integers to
- * integers.
- */
+/** G of F(4×4): three vectors `by` bytes apart to six vectors `step` bytes apart. T = i16: 24·G, an integer matrix. */
 @inline
 function filterLine4<T>(from: usize, by: usize, to: usize, step: usize): void {
   const unit: f32 = isFloat<T>() ? 1 : 24;
@@ -158,10 +154,7 @@ function filterLine2(from: usize, by: usize, to: usize, step: usize): void {
   v128.store(to + 3 * step, w2);
 }
 
-/**
- * G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` is 4 or 2; `work` takes 18 vectors. T = i16: times
- * 24².
- */
+/** G·w·Gᵀ of four filters in lanes, nine vectors at `from`; `edge` 4 or 2; `work`: 18 vectors. T = i16: times 24². */
 function transformFilters<T>(edge: i32, from: usize, work: usize, to: usize): void {
   if (edge == 4) {
     for (let s: usize = 0; s < 48; s += 16) filterLine4<T>(from + s, 48, work + s, 48);

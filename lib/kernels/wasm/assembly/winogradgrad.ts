@@ -108,9 +108,7 @@ function addProducts(t: Tiling, count: i32, patches: usize, gradients: usize, su
   }
 }
 
-/**
- * Weight gradients `[row][channel][3][3]` of rows `begin … end`, from the sums of all segments. Scratch: WEIGHT_BYTES.
- */
+/** Weight gradients `[row][channel][3][3]` of rows `begin … end`, from all segments' sums. Scratch: WEIGHT_BYTES. */
 export function winogradWeights(begin: i32, end: i32, scratch: usize, tiling: usize, out: usize): void {
   const t = changetype<Tiling>(tiling);
   const channels = changetype<Picture>(t.input).channels;
