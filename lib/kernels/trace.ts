@@ -76,9 +76,10 @@ export function choose<Result extends Outputs | readonly (View | null)[] | true>
     const path = quick === null ? 'composition' : 'fast';
     const result = quick ?? composition();
     const milliseconds = performance.now() - start;
-    const ran = backend.ran?.() ?? { algorithm: null, threads: 1 };
+    const { algorithm, threads: own } = backend.ran?.() ?? { algorithm: null, threads: 1 };
+    const threads = Math.max(own, ...calls.map((call) => call.threads));
     const shapes = operands.map(({ shape }) => shape);
-    outer.push({ row, part, path, backend: backend.name, shapes, milliseconds, calls, ...ran });
+    outer.push({ row, part, path, backend: backend.name, shapes, milliseconds, calls, algorithm, threads });
     return result;
   } finally {
     record = outer;

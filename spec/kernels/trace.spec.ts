@@ -109,6 +109,27 @@ t.test('what a composition calls in turn stands inside of it', async (t) => {
   arraysEqual(t, await result.data(), [-2, 2], 'which ran');
 });
 
+t.test('the threads of a composition are the most of any call in it', (t) => {
+  let threads = 1;
+  const fakeQuantize: FastPaths['fakeQuantize'] = {
+    value([x]) {
+      threads = 2;
+      return value.mul(x, 2);
+    },
+  };
+  const ran = () => {
+    const told = { algorithm: null, threads };
+    threads = 1;
+    return told;
+  };
+  setBackend(Object.assign(withFast({ fakeQuantize }), { ran }));
+  const operands = [tensor([[1], [3]]), tensor([1]), tensor([0]), tensor([0.5])];
+  const { calls } = explain(() => apply(table.batchNormQuantize, operands, { epsilon: 0, grid: { low: -8, high: 7 } }));
+  t.equal(calls[0].calls[0].threads, 2);
+  t.equal(calls[0].threads, 2);
+  t.end();
+});
+
 t.test('nothing is recorded outside; explain nests', (t) => {
   setBackend(createReferenceBackend());
   const x = tensor([1, -2]);

@@ -1,4 +1,3 @@
-import type { Shape } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import { cacheLines, type PlanOf } from './machine.js';
 import type { Operand } from './operand.js';
@@ -47,10 +46,7 @@ export interface Tap {
 }
 
 /** Rows, columns and filter offsets of all taps of a kernel. */
-export function kernelTaps(
-  w: { readonly shape: Shape; readonly strides: readonly number[] },
-  geometry: ConvGeometry,
-): Tap[] {
+function kernelTaps(w: Pick<Operand, 'shape' | 'strides'>, geometry: ConvGeometry): Tap[] {
   const taps: Tap[] = [];
   for (let r = 0; r < w.shape[2]; r++) {
     for (let s = 0; s < w.shape[3]; s++) {
@@ -77,6 +73,20 @@ export interface Sliding {
   readonly step: number;
   /** Address of the scales of pairs of integers; 0 where source and weights are floats. */
   readonly scales?: number;
+}
+
+/** The window `conv2d` slides over x, whose results are those of `out`. */
+export function forwardWindow(
+  x: Operand,
+  w: Pick<Operand, 'shape' | 'strides'>,
+  out: Operand,
+  geometry: ConvGeometry,
+  scales = 0,
+): Sliding {
+  const { groups, padding, stride } = geometry;
+  const [source, target] = [imageTensor(x, groups), imageTensor(out, groups)];
+  const [[top, left], [rowStep, step]] = [padding, stride];
+  return { source, out: target, taps: kernelTaps(w, geometry), top, left, rowStep, step, scales };
 }
 
 /** A plan without buffers, and the byte offset of each tap in a padded plane. */

@@ -2,27 +2,21 @@ import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { Machine } from './machine.js';
 import type { Operand } from './operand.js';
-import { type ImageTensor, imageTensor, kernelTaps } from './plan.js';
+import { forwardWindow, type ImageTensor, imageTensor } from './plan.js';
 import { slide } from './slide.js';
 
 /**
  * `conv2d` by a sliding window; where operands are pairs of integers, `scales` is the address of each output channel's.
  */
 export function slideForward(machine: Machine, x: Operand, w: Operand, geometry: ConvGeometry, out: View, scales = 0) {
-  const { stride, padding, groups } = geometry;
-  const sliding = {
-    source: imageTensor(x, groups),
-    out: imageTensor(machine.operand(out), groups),
-    taps: kernelTaps(w, geometry),
-    top: padding[0],
-    left: padding[1],
-    rowStep: stride[0],
-    step: stride[1],
-    scales,
-  };
   const [outer, inner] = w.strides;
-  const filters = { address: w.address, group: (w.shape[0] / groups) * outer * 4, row: outer * 4, channel: inner * 4 };
-  slide(machine, sliding, filters);
+  const filters = {
+    address: w.address,
+    group: (w.shape[0] / geometry.groups) * outer * 4,
+    row: outer * 4,
+    channel: inner * 4,
+  };
+  slide(machine, forwardWindow(x, w, machine.operand(out), geometry, scales), filters);
 }
 
 /** One stride phase along an axis: which pixels it covers and how far back each tap looks in the output gradient. */

@@ -1,10 +1,9 @@
-import { contiguousStrides } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
 import { COLUMNS, ROWS, THIN } from './assembly/blocking.js';
 import { cacheLines, type Machine } from './machine.js';
 import type { Operand } from './operand.js';
-import { imageTensor, isAdjacent3x3, kernelTaps, layOut, type Plan, RATE, spread } from './plan.js';
+import { forwardWindow, isAdjacent3x3, layOut, type Plan, RATE, spread } from './plan.js';
 
 /** Bytes of images and gradients copied at once: some of the last-level cache. */
 const COPY_BYTES = 1 << 23;
@@ -21,16 +20,7 @@ export function depthwiseWeightGradient(
   geometry: ConvGeometry,
   result: View,
 ): void {
-  const { groups, stride, padding } = geometry;
-  const { plan, tapOffsets } = layOut({
-    source: imageTensor(machine.operand(x), groups),
-    out: imageTensor(machine.operand(g), groups),
-    taps: kernelTaps({ shape: result.shape, strides: contiguousStrides(result.shape) }, geometry),
-    top: padding[0],
-    left: padding[1],
-    rowStep: stride[0],
-    step: stride[1],
-  });
+  const { plan, tapOffsets } = layOut(forwardWindow(machine.operand(x), result, machine.operand(g), geometry));
   plan.weights = machine.address(result);
   plan.tapOffsets = machine.words(tapOffsets);
   plan.gathered = isAdjacent3x3(plan, tapOffsets) ? 1 : 0;
