@@ -20,7 +20,7 @@ t.test('recipes and defaults fill in what was not given', async (t) => {
     actBits: 4,
     accumulatorBits: 12,
     collectStatsSteps: 300,
-    start: { heInit: false, epInit: true, calibrationSamples: 0, biasCorrection: true },
+    start: { heInit: false, epInit: true, reestimationSamples: 0, calibrationSamples: 0, biasCorrection: true },
     optimizer: { type: 'adam', learningRate: 1e-3, weightDecay: 1e-5 },
     schedule: { kind: 'cosine' },
     epochs: 3,
