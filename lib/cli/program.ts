@@ -6,13 +6,9 @@ import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { infoCommand } from './commands/info.js';
 import { trainCommand } from './commands/train.js';
+import { demoCommand } from './demo/command.js';
 import { EXIT, UsageError } from './usage.js';
 import { packageVersion } from './version.js';
-
-/** The module of `a2q demo`. */
-interface DemoModule {
-  demoCommand(): Command;
-}
 
 /** The whole command line. */
 export async function makeProgram(): Promise<Command> {
@@ -22,7 +18,7 @@ export async function makeProgram(): Promise<Command> {
     .exitOverride()
     .showHelpAfterError('(--help shows every option)');
   const commands = [
-    ...(await demoCommands()),
+    demoCommand(),
     infoCommand(),
     boundsCommand(),
     trainCommand(),
@@ -32,19 +28,6 @@ export async function makeProgram(): Promise<Command> {
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
-}
-
-/** `a2q demo`, where it has been built. */
-async function demoCommands(): Promise<Command[]> {
-  const path = './demo/command.js';
-  try {
-    const { demoCommand } = (await import(path)) as DemoModule;
-    return [demoCommand()];
-  } catch (error) {
-    const absent = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-    if (absent && error.message.includes('command.js')) return [];
-    throw error;
-  }
 }
 
 /**

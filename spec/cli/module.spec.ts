@@ -67,12 +67,14 @@ t.test('files that make no model', async (t) => {
     'object.mjs': 'export function build() { return { forward() {} }; }',
     'nothing.mjs': 'export default () => undefined;',
     'broken.mjs': 'import "./absent.mjs";',
+    'failing.mjs': 'export default () => { throw new RangeError("on purpose"); };',
   });
   const cases: (readonly [string, RegExp])[] = [
     ['absent.mjs', /module: there is no file .*absent\.mjs/],
     ['none.mjs', /none\.mjs exports no function, neither as default nor as build/],
     ['object.mjs', /function of .*object\.mjs returned an object of class Object, not a Module/],
     ['nothing.mjs', /function of .*nothing\.mjs returned undefined, not a Module/],
+    ['failing.mjs', /module: the function of .*failing\.mjs failed: RangeError: on purpose/],
     ['broken.mjs', /cannot load .*broken\.mjs: .*absent\.mjs/],
   ];
   const line = (file: string) => [...words(`train ${FLAGS} --method float --module`), join(folder, file)];

@@ -1,9 +1,11 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import type { ExportFormat } from '../../deploy/exchange/format.js';
-import { integerLayers } from '../../deploy/exchange/integerLayers.js';
+import { type IntegerLayer, integerLayers } from '../../deploy/exchange/integerLayers.js';
+import { DataError } from '../../tensor/errors.js';
+import { writeAtomic } from '../../train/node/files.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { Output } from '../output.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
@@ -39,10 +41,22 @@ async function exportRun(flags: Flags): Promise<void> {
   const layers = await integerLayers(model);
   model.dispose();
   const name = basename(flags.out, extname(flags.out));
-  await writeFile(flags.out, format.encode(layers, name));
+  await writeAtomic(flags.out, encode(format, layers, name));
   const weights = layers.reduce((sum, layer) => sum + layer.weights.length, 0);
   out.say(`${flags.out}: ${weights} integer weights of ${layers.length} layers`);
   out.result({ file: flags.out, format: flags.format, layers: layers.length, weights });
+}
+
+/** What a format makes of the layers. @throws DataError if it fails, as one of a user's may, or makes no file */
+function encode(format: ExportFormat, layers: readonly IntegerLayer[], name: string): Uint8Array | string {
+  let file: unknown;
+  try {
+    file = format.encode(layers, name);
+  } catch (cause) {
+    throw new DataError('export', `the format cannot encode these layers: ${String(cause)}`, { cause });
+  }
+  if (typeof file === 'string' || file instanceof Uint8Array) return file;
+  throw new DataError('export', 'encode must return a string or a Uint8Array');
 }
 
 async function builtIn(): Promise<string[]> {

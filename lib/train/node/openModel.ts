@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { DataShape, ModelEntry } from '../../nn/models/entry.js';
 import type { LayerFactory } from '../../nn/models/factory.js';
 import { Module } from '../../nn/module.js';
-import { DataError } from '../../tensor/errors.js';
+import { A2QError, DataError } from '../../tensor/errors.js';
 import { buildModel, type ModelConfig } from '../models.js';
 import { fileExists } from './files.js';
 
@@ -14,7 +14,8 @@ export type BuildModel = (make: LayerFactory, shape: DataShape) => Module;
  * A fresh model of a configuration: one of ours by name, or one that a file of the user exports.
  *
  * @param folder the folder that `module` is relative to: the run's
- * @throws DataError if the file is missing, cannot be loaded, exports no function that makes a Module; as `buildModel`
+ * @throws DataError if the file is missing, cannot be loaded, exports no function, or its function fails or makes no
+ *   Module; and as `buildModel`
  */
 export async function openModel(config: ModelConfig, folder: string): Promise<Module> {
   if (config.module === undefined) return buildModel(config);
@@ -40,7 +41,13 @@ async function loadBuild(path: string): Promise<BuildModel> {
 
 function checked(build: BuildModel, path: string): BuildModel {
   return (make, shape) => {
-    const model: unknown = build(make, shape);
+    let model: unknown;
+    try {
+      model = build(make, shape);
+    } catch (cause) {
+      if (cause instanceof A2QError) throw cause;
+      throw new DataError('module', `the function of ${path} failed: ${String(cause)}`, { cause });
+    }
     if (model instanceof Module) return model;
     const what = model instanceof Object ? `an object of class ${model.constructor.name}` : String(model);
     throw new DataError('module', `the function of ${path} returned ${what}, not a Module of this a2q.js`);
