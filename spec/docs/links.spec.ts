@@ -19,6 +19,15 @@ t.test('every link of the pages leads somewhere, those to symbols to the line', 
   t.ok((method.match(/\]\([^)]*\.ts#L\d+\)/g) ?? []).length >= 10, 'equations are linked to lines');
 });
 
+t.test('the tour is a dozen files and 1,500 lines at most', async (t) => {
+  const page = readFileSync(join(root, 'docs/tour.md'), 'utf8');
+  const files = new Set(Array.from(page.matchAll(/\]\(\.\.\/(lib\/[^)#]+)#L\d+\)/g), ([, file]) => file));
+  const lines = [...files].map((file) => readFileSync(join(root, file), 'utf8').split('\n').length - 1);
+  t.ok(files.size >= 10 && files.size <= 12, `${files.size} files`);
+  const total = lines.reduce((sum, count) => sum + count, 0);
+  t.ok(total <= 1500, `${total} lines`);
+});
+
 /** Two lines of words, then a function, a class with a member and a table with a row. */
 const SOURCE = `// trunc is named here,
 const words = 'trunc';
