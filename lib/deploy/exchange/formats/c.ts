@@ -4,7 +4,6 @@ import type { IntegerLayer } from '../integerLayers.js';
 /** A header of constant arrays: weights as integers row-major, scales as floats, P as a macro. */
 const c: ExportFormat = {
   about: 'a C header: constant arrays of integers and scales, accumulator widths as macros',
-  extension: '.h',
   encode: (layers, name) => {
     const guard = `${identifier(name).toUpperCase()}_H`;
     const parts = ['#include <stdint.h>', ...layers.map(layerText)];
