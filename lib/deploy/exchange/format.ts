@@ -4,8 +4,6 @@ import type { IntegerLayer } from './integerLayers.js';
 export interface ExportFormat {
   /** One line for `--help`. */
   readonly about: string;
-  /** With its dot. */
-  readonly extension: string;
   /** The whole file. @param name of the network, for formats that want one */
   encode(layers: readonly IntegerLayer[], name: string): Uint8Array | string;
 }
