@@ -35,8 +35,7 @@ interface Place {
 let record: Call[] | null = null;
 
 /**
- * Runs `work` and tells what ran: every row with its fast path or composition, algorithm, threads and time. Calls of a
- * backward pass and of an optimizer are told too, if `work` makes them.
+ * Runs `work` and tells what ran: rows, fast path or composition, algorithm, threads, time; backward and optimizer too.
  *
  * @example
  * explain(() => relu(tensor([1, -2]))).calls[0].row; // 'relu'
