@@ -1,15 +1,8 @@
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { sizeOf } from '../tensor/shape.js';
-import {
-  type Batch,
-  type BatchOf,
-  checkIndex,
-  type Dataset,
-  type DatasetFacts,
-  sampleRandom,
-  subset,
-} from './dataset.js';
+import type { Batch, BatchOf, Dataset, DatasetFacts } from './dataset.js';
+import { checkIndex, sampleRandom, subset } from './dataset.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
 const ORDER_STREAM = -1;

@@ -28,10 +28,7 @@ export interface MethodEntry {
 
 const learned: WeightChoice = ({ bits }) => affineLearned({ bits });
 
-/**
- * Every method there is. Policies, command-line choices, checks of configurations and the preparation of a model read
- * this table and nothing else; a method of your own is one more entry.
- */
+/** Every method: policies, command line, configurations and preparation read only this. Add yours as an entry. */
 export const METHODS = {
   float: {
     label: 'float',

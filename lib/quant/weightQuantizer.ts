@@ -89,8 +89,7 @@ export function parameterFrom(compute: () => Tensor): Parameter {
 }
 
 /**
- * Affine weights with the scale taken from the weights: `s = max|w| / Q` per output channel, `q = round(w/s)` with ties
- * to even. No parameter; the gradient also flows through `s` to the largest weight.
+ * No parameter: `s = max|w| / Q` per output channel, `q = round(w/s)`, ties to even; s passes gradients to the maximum.
  */
 export class StatsWeightQuantizer extends WeightQuantizer {
   override quantize(w: Tensor): QuantTensor {

@@ -1,13 +1,7 @@
 import { join } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
-import {
-  CIFAR10_CLASSES,
-  CIFAR10_JPEG_STATISTICS,
-  type Cifar10Options,
-  type Cifar10ParseOptions,
-  cifar10,
-  parseCifar10,
-} from '../cifar10.js';
+import type { Cifar10Options, Cifar10ParseOptions } from '../cifar10.js';
+import { CIFAR10_CLASSES, CIFAR10_JPEG_STATISTICS, cifar10, parseCifar10 } from '../cifar10.js';
 import type { LabelledDataset } from '../dataset.js';
 import { dataFolder } from './dataDir.js';
 import type { DatasetEntry } from './entry.js';

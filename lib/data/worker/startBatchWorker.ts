@@ -16,8 +16,7 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a dataset in a worker, which makes its batches ahead of time. The worker belongs to the source: `close` ends
- * it, and it never keeps a process alive that waits for nothing from it.
+ * Opens a dataset in a worker that makes batches ahead of time. `close` ends it; idle, it keeps no process alive.
  *
  * Where there are no workers, training takes the dataset itself and makes each batch when asked for; `madeIn` tells.
  *

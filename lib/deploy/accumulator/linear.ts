@@ -1,12 +1,6 @@
 import { ShapeError } from '../../tensor/errors.js';
-import {
-  type Accumulated,
-  type AccumulateOptions,
-  accumulate,
-  checkIntegers,
-  type IntegerArray,
-  inputExtremes,
-} from './engine.js';
+import type { Accumulated, AccumulateOptions, IntegerArray } from './engine.js';
+import { accumulate, checkIntegers, inputExtremes } from './engine.js';
 import { LANES } from './weights.js';
 
 /**

@@ -1,10 +1,7 @@
 import { BackendError } from '../../tensor/errors.js';
 import type { GpuMode } from './modes.js';
 
-/**
- * The part of gpu.js 2.24 that is used, with types of our own: its typings lack settings and results. The package is
- * large and not tree-shakeable, so it is only ever loaded by `loadGpuJs`.
- */
+/** The part of gpu.js 2.24 that is used, typed here (its typings lack settings); only `loadGpuJs` loads it. */
 
 /** Numbers that stay on a device between kernels: a WebGPU buffer (read asynchronously) or a WebGL texture. */
 export interface DeviceArray {

@@ -6,8 +6,7 @@ import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
 
 /**
- * Batch norm in training: statistics and affine maps per channel (axis 1), and their gradient. Counts are scalars of
- * the kernel: a division by a literal may become a product with its rounded reciprocal.
+ * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: literals may be inverted, rounded.
  */
 export function normalizationKernels(machine: Machine) {
   /** `Σ term` over all axes but 1, `[C]`. */

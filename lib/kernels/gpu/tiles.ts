@@ -11,7 +11,7 @@ export function tileCounts([height, width]: readonly number[], { rows, columns }
   return [Math.ceil(height / rows), Math.ceil(width / columns)];
 }
 
-/** Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped. Takes it over. */
+/** Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped; takes `content`. */
 export function untile(machine: Machine, content: Content, shape: Shape, tile: Tile): Content {
   const { rows, columns } = tile;
   const [height, width] = shape.slice(-2);

@@ -8,10 +8,7 @@ import { address, coordinates, input, kernelSource, loop, shifted, times } from 
 import { framed } from './tiles.js';
 import { channelIn, groupOf, inputPosition, within } from './windows.js';
 
-/**
- * The gradient of a convolution to its weights, in two steps: sums over some images each, then over those parts. A sum
- * goes row by row into a total of the image, and image by image into the sum of its part.
- */
+/** The gradient of a convolution to its weights: sums over some images each, row by row, then over those parts. */
 export interface WeightGradient {
   /** Of the weights, `[O, C/groups, kh, kw]`. */
   readonly shape: Shape;

@@ -17,8 +17,7 @@ export interface LayerOptions {
 /** Makes the layers of a model, which is written once: floating point or quantized is the factory's business. */
 export interface LayerFactory {
   /**
-   * Puts values on the grid of a first or last layer: the entry of the network, or pooled features before the
-   * classifier. `signed`: whether they can be negative (false also applies a ReLU).
+   * Puts values on a first or last layer's grid. `signed`: whether they can be negative (false also applies a ReLU).
    */
   input(options: { readonly signed: boolean }): Module;
   conv2d(inChannels: number, outChannels: number, kernel: Pair, options: LayerOptions & ConvOptions): Module;

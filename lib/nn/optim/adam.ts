@@ -1,13 +1,7 @@
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
-import {
-  atLeastZero,
-  type GroupOptions,
-  Optimizer,
-  type OptimizerOptions,
-  type Update,
-  type UpdateSettings,
-} from './optimizer.js';
+import type { GroupOptions, OptimizerOptions, Update, UpdateSettings } from './optimizer.js';
+import { atLeastZero, Optimizer } from './optimizer.js';
 import { adam } from './steps.js';
 
 /** Settings of Adam and AdamW; PyTorch's defaults. */
@@ -18,10 +12,7 @@ export interface AdamOptions extends OptimizerOptions {
   readonly epsilon?: number;
 }
 
-/**
- * Adam (Kingma and Ba 2015): steps along the running mean of the gradient over the root of that of its square, both
- * corrected for their start at zero. Weight decay adds `λ·θ` to the gradient.
- */
+/** Adam (Kingma and Ba 2015): bias-corrected mean of g over the root of that of g². Weight decay adds `λ·θ` to g. */
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;

@@ -1,13 +1,7 @@
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
-import {
-  atLeastZero,
-  type GroupOptions,
-  Optimizer,
-  type OptimizerOptions,
-  type Update,
-  type UpdateSettings,
-} from './optimizer.js';
+import type { GroupOptions, OptimizerOptions, Update, UpdateSettings } from './optimizer.js';
+import { atLeastZero, Optimizer } from './optimizer.js';
 import { sgd } from './steps.js';
 
 /** Settings of stochastic gradient descent; PyTorch's defaults, all 0 or off. */

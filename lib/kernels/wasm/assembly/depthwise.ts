@@ -1,7 +1,4 @@
-/**
- * Depthwise convolution (one input channel a group): forward, input gradient and weight gradient. `$r` and `$c` stand
- * for rows and columns of a 3 × 3 window (`unrolled` in scripts/build-wasm.mjs).
- */
+/** Depthwise convolution and its gradients. `$r`, `$c`: rows and columns of a 3 × 3 window (scripts/build-wasm.mjs). */
 import { addTap } from './planes';
 import { madd, storeLanes, sumLanes } from './simd';
 import { padChannels, Plan } from './window';

@@ -1,6 +1,5 @@
 /**
- * Elementary functions of four floats, evaluated in float64 pairs, so that the result is the correctly rounded float
- * in all but about one case in a thousand. Powers of two are exact under exp2 and log2.
+ * Elementary functions in float64 pairs: correctly rounded but for 1 case in 1000; exp2, log2 exact on powers of two.
  */
 import { highDoubles, lowDoubles } from './simd';
 

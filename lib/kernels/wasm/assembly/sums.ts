@@ -1,6 +1,5 @@
 /**
- * Sums over adjacent floats: float32 partial sums in sixteen lanes for `RUN` floats, float64 from there on. A lane adds
- * 32 numbers, so the error is at most 2e-6 of Σ|terms|, and about 1e-7 of it on ordinary data.
+ * Sums of adjacent floats: float32 in 16 lanes for `RUN`, then float64; error at most 2e-6 of Σ|terms|, usually 1e-7.
  */
 import { firstLanes, sumLanes } from './simd';
 

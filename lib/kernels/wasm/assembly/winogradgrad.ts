@@ -1,6 +1,5 @@
 /**
- * Gradient of a 3 × 3 convolution with stride 1 to its weights, by the adjoint of F(4×4): for every frequency one
- * product of transformed output gradients and transformed patches along the tiles.
+ * Weight gradient of a 3 × 3 convolution of stride 1, by the adjoint of F(4×4): one product a frequency, along tiles.
  */
 import { CHUNK, CHUNK_BYTES, DEPTH, PANEL_BYTES, PIXELS, ROWS, TRANSFORM_LINE, WEIGHT_BYTES } from './blocking';
 import { microStrided } from './micro';
@@ -8,9 +7,7 @@ import { fillWords } from './simd';
 import { add, gradientRows4, patchRows4, sub, times } from './tiles';
 import { GRADIENT, listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
-/**
- * All tiles transformed, CHUNK a unit: patches if even, else gradients: `[frequency][tile][channel]`, by CHUNK_BYTES.
- */
+/** All tiles transformed, CHUNK a unit: even patches, odd gradients: `[frequency][tile][channel]`, by CHUNK_BYTES. */
 export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   for (let unit = begin; unit < end; unit++) {
@@ -53,9 +50,7 @@ function transformChunk(
   }
 }
 
-/**
- * Segments of `Tiling.segment` tiles, each its sums. Scratch: CHUNK_BYTES, a block's transformed patches, gradients.
- */
+/** Segments of `Tiling.segment` tiles, with sums. Scratch: CHUNK_BYTES, a block's transformed patches, gradients. */
 export function winogradSegments(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   const patches = scratch + CHUNK_BYTES;
