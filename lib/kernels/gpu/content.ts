@@ -1,7 +1,7 @@
 import { TapeError } from '../../tensor/errors.js';
 
 /**
- * Numbers on a device, written once, by a kernel or an upload. Blocks share them: the last holder to let go frees them.
+ * Numbers on a device, written once by a kernel or an upload. Handles share them: the last holder to let go frees them.
  */
 export class Content {
   /** What the executor made: a host array, a texture, or a buffer that is still to come. */
@@ -34,7 +34,7 @@ export class Content {
 /**
  * The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; none until written.
  */
-export class Block {
+export class Handle {
   readonly length: number;
   #content: Content | null = null;
 
@@ -46,7 +46,7 @@ export class Block {
     return this.#content;
   }
 
-  /** Puts `content` in place of what was there; the block becomes its holder. */
+  /** Puts `content` in place of what was there; the handle becomes its holder. */
   replace(content: Content): void {
     this.#content?.release();
     this.#content = content;
