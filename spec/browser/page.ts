@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { Backend } from '../../lib/kernels/backend.js';
-import type { Block } from '../../lib/kernels/gpu/content.js';
+import type { Handle } from '../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, type GpuMode, VARIANTS } from '../../lib/kernels/gpu/index.js';
 import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import type { View } from '../../lib/tensor/view.js';
@@ -112,7 +112,7 @@ async function loseContext(): Promise<string[]> {
   const read = (backend: Backend, { storage }: View) => backend.read(storage.handle, storage.length, 'float32');
   const { backend, x } = await start();
   const squares = backend.unary('square', x);
-  const texture = (x.storage.handle as Block).content?.value as { context: WebGL2RenderingContext };
+  const texture = (x.storage.handle as Handle).content?.value as { context: WebGL2RenderingContext };
   texture.context.getExtension('WEBGL_lose_context')?.loseContext();
   await read(backend, squares).then((numbers) => says.push(`${numbers[0]}`), tell);
   try {

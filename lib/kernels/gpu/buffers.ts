@@ -24,7 +24,7 @@ interface Pending {
   freed: boolean;
 }
 
-/** Who is told of each device's failure: its errors have one handler only, and several machines may share it. */
+/** Who is told of each device's failure: its errors have one handler only, and several runtimes may share it. */
 const listeners = new WeakMap<GpuDevice, Set<(failure: BackendError) => void>>();
 
 function listen(device: GpuDevice, onFailure: (failure: BackendError) => void): void {

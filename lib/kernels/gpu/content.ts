@@ -1,6 +1,12 @@
 import { TapeError } from '../../tensor/errors.js';
 
+<<<<<<< HEAD
 /** Numbers on a device, written once, by a kernel or an upload. Blocks share them; the last holder frees them. */
+=======
+/**
+ * Numbers on a device, written once by a kernel or an upload. Handles share them: the last holder to let go frees them.
+ */
+>>>>>>> wasmhost
 export class Content {
   /** What the executor made: a host array, a texture, or a buffer that is still to come. */
   readonly value: unknown;
@@ -29,8 +35,15 @@ export class Content {
   }
 }
 
+<<<<<<< HEAD
 /** The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; at first none. */
 export class Block {
+=======
+/**
+ * The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; none until written.
+ */
+export class Handle {
+>>>>>>> wasmhost
   readonly length: number;
   #content: Content | null = null;
 
@@ -42,7 +55,7 @@ export class Block {
     return this.#content;
   }
 
-  /** Puts `content` in place of what was there; the block becomes its holder. */
+  /** Puts `content` in place of what was there; the handle becomes its holder. */
   replace(content: Content): void {
     this.#content?.release();
     this.#content = content;

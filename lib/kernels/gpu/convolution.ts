@@ -3,10 +3,10 @@ import type { View } from '../../tensor/view.js';
 import { type ConvGeometry, windowExtents } from '../geometry.js';
 import type { Content } from './content.js';
 import { type Correlation, correlate } from './correlation.js';
-import type { Machine } from './machine.js';
 import { type Operand, operand, whole } from './map.js';
 import { multiply } from './product.js';
 import { reduceTerms } from './reduction.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, input, kernelSource, loop } from './source.js';
 import { available, type Tuner } from './tuner.js';
 import { TILES } from './variants.js';
@@ -17,16 +17,16 @@ import { channelIn, groupOf, inputPosition, outputPosition, within } from './win
  * Direct convolution, any stride, padding, dilation and number of groups (depthwise included), and its gradients. Sums
  * go channel by channel or row by row into a total, so that long ones do not drift. 1 × 1 ones are matrix products.
  */
-export function convolutionKernels(machine: Machine, tuner: Tuner) {
-  const zeros = (shape: Shape) => machine.result(machine.filled(sizeOf(shape), 0), shape);
+export function convolutionKernels(runtime: Runtime, tuner: Tuner) {
+  const zeros = (shape: Shape) => runtime.result(runtime.filled(sizeOf(shape), 0), shape);
 
   /** Runs one of the variants of a convolution or of its input gradient. */
   const walk = (op: string, correlation: Correlation, plain: () => Content, work: number): View => {
-    machine.checkLength(sizeOf(correlation.shape));
-    const tiled = TILES.map((tile) => ({ variant: tile.variant, run: correlate(machine, correlation, tile) }));
+    runtime.checkLength(sizeOf(correlation.shape));
+    const tiled = TILES.map((tile) => ({ variant: tile.variant, run: correlate(runtime, correlation, tile) }));
     const inputs = [correlation.source.content, correlation.weights.content];
     const content = tuner.run(op, work, inputs, available({ variant: 'plain', run: plain }, ...tiled));
-    return machine.result(content, correlation.shape);
+    return runtime.result(content, correlation.shape);
   };
 
   return {
@@ -35,12 +35,12 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       const [outputs, perGroup, kh, kw] = w.shape;
       const shape = [images, outputs, ...windowExtents({ ...geometry, kernel: [kh, kw] }, height, width)];
       if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) return zeros(shape);
-      const [source, weights] = [operand(machine, x), operand(machine, w)];
+      const [source, weights] = [operand(runtime, x), operand(runtime, w)];
       const pixels = pointwise(geometry, w.shape) ? pixelsOf(source, x.shape) : null;
       if (pixels) {
         const matrix = { ...weights, strides: [0, weights.strides[0], weights.strides[1]] };
-        return machine.result(
-          multiply(machine, tuner, [images, outputs, perGroup, height * width], matrix, pixels),
+        return runtime.result(
+          multiply(runtime, tuner, [images, outputs, perGroup, height * width], matrix, pixels),
           shape,
         );
       }
@@ -51,19 +51,19 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       };
       const op = `conv2d ${described(x.shape, w.shape, geometry)}`;
       const work = sizeOf(shape) * perGroup * kh * kw;
-      return walk(op, correlation, () => plainForward(machine, correlation, weights), work);
+      return walk(op, correlation, () => plainForward(runtime, correlation, weights), work);
     },
 
     conv2dInputGrad(g: View, w: View, inputShape: Shape, geometry: ConvGeometry): View {
       const [images, , height, width] = inputShape;
       const [outputs, perGroup, kh, kw] = w.shape;
       if (sizeOf(g.shape) === 0 || sizeOf(w.shape) === 0 || sizeOf(inputShape) === 0) return zeros(inputShape);
-      const [source, weights] = [operand(machine, g), operand(machine, w)];
+      const [source, weights] = [operand(runtime, g), operand(runtime, w)];
       const pixels = pointwise(geometry, w.shape) ? pixelsOf(source, g.shape) : null;
       if (pixels) {
         const matrix = { ...weights, strides: [0, weights.strides[1], weights.strides[0]] };
         const extents = [images, perGroup, outputs, height * width] as const;
-        return machine.result(multiply(machine, tuner, extents, matrix, pixels), inputShape);
+        return runtime.result(multiply(runtime, tuner, extents, matrix, pixels), inputShape);
       }
       const channels = [perGroup, outputs / geometry.groups] as const;
       const correlation: Correlation = {
@@ -72,37 +72,37 @@ export function convolutionKernels(machine: Machine, tuner: Tuner) {
       };
       const op = `conv2dInputGrad ${described(inputShape, w.shape, geometry)}`;
       const work = sizeOf(g.shape) * perGroup * kh * kw;
-      return walk(op, correlation, () => plainBackward(machine, correlation, weights), work);
+      return walk(op, correlation, () => plainBackward(runtime, correlation, weights), work);
     },
 
     conv2dWeightGrad(g: View, x: View, weightShape: Shape, geometry: ConvGeometry): View {
       if (sizeOf(g.shape) === 0 || sizeOf(x.shape) === 0 || sizeOf(weightShape) === 0) return zeros(weightShape);
-      const [gradient, image] = [operand(machine, g), operand(machine, x)];
+      const [gradient, image] = [operand(runtime, g), operand(runtime, x)];
       const [outputs, perGroup, kh, kw] = weightShape;
       const pixels = pointwise(geometry, weightShape) ? pixelsOf(image, x.shape) : null;
       const slopes = pixels ? pixelsOf(gradient, g.shape) : null;
       if (pixels && slopes) {
         const [images, , height, width] = x.shape;
         const turned = { ...pixels, strides: [pixels.strides[0], pixels.strides[2], pixels.strides[1]] };
-        const products = multiply(machine, tuner, [images, outputs, height * width, perGroup], slopes, turned);
-        return machine.result(sumOfImages(machine, products, [images, outputs, perGroup]), weightShape);
+        const products = multiply(runtime, tuner, [images, outputs, height * width, perGroup], slopes, turned);
+        return runtime.result(sumOfImages(runtime, products, [images, outputs, perGroup]), weightShape);
       }
-      machine.checkLength(sizeOf(weightShape));
+      runtime.checkLength(sizeOf(weightShape));
       const problem = { shape: weightShape, gradientShape: g.shape, gradient, imageShape: x.shape, image, geometry };
       const variants = available(
-        { variant: 'plain', run: () => plainWeightGradient(machine, problem) },
-        { variant: 'row', run: tiledWeightGradient(machine, problem, false) },
-        { variant: 'channels', run: tiledWeightGradient(machine, problem, true) },
+        { variant: 'plain', run: () => plainWeightGradient(runtime, problem) },
+        { variant: 'row', run: tiledWeightGradient(runtime, problem, false) },
+        { variant: 'channels', run: tiledWeightGradient(runtime, problem, true) },
       );
       const op = `conv2dWeightGrad ${described(x.shape, weightShape, geometry)}`;
       const work = sizeOf(g.shape) * perGroup * kh * kw;
-      return machine.result(tuner.run(op, work, [gradient.content, image.content], variants), weightShape);
+      return runtime.result(tuner.run(op, work, [gradient.content, image.content], variants), weightShape);
     },
   };
 }
 
 /** One dot product a thread. */
-function plainForward(machine: Machine, correlation: Correlation, weights: Operand): Content {
+function plainForward(runtime: Runtime, correlation: Correlation, weights: Operand): Content {
   const { source, sourceShape, shape, kernel, geometry, channels } = correlation;
   const [, , height, width] = sourceShape;
   const { code, at } = coordinates('i', shape, 'c');
@@ -117,11 +117,11 @@ function plainForward(machine: Machine, correlation: Correlation, weights: Opera
   const inImage = `const y = ${inputPosition(geometry, 0, oy, 'ky')};\nif (${within('y', height)}) {\n${row}\n}`;
   const sum = loop('k', channels[1], `let part = 0;\n${loop('ky', kernel[0], inImage)}\ns = s + part;`);
   const body = `${code}${split}let s = 0;\n${sum}\nreturn s;`;
-  return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
+  return runtime.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
 }
 
 /** One dot product a thread, of the outputs that a pixel takes part in. */
-function plainBackward(machine: Machine, correlation: Correlation, weights: Operand): Content {
+function plainBackward(runtime: Runtime, correlation: Correlation, weights: Operand): Content {
   const { source, sourceShape, shape, kernel, geometry, channels } = correlation;
   const [, , oh, ow] = sourceShape;
   const { code, at } = coordinates('i', shape, 'c');
@@ -135,7 +135,7 @@ function plainBackward(machine: Machine, correlation: Correlation, weights: Oper
   const taps = loop('ky', kernel[0], outputPosition(geometry, 0, oh, y, 'ky', 'oy', row));
   const sum = loop('k', channels[1], `let part = 0;\n${taps}\ns = s + part;`);
   const body = `${code}${split}let s = 0;\n${sum}\nreturn s;`;
-  return machine.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
+  return runtime.run(kernelSource(2, 0, body), sizeOf(shape), [source.content, weights.content]);
 }
 
 /** Weights `[O, C/groups, kh, kw]` read along `[group, result channel, source channel, ky, kx]`; `axes` names them. */
@@ -159,9 +159,9 @@ function pixelsOf(images: Operand, [, , height, width]: Shape): Operand | null {
 }
 
 /** The sum over the first axis. Takes the content over. */
-function sumOfImages(machine: Machine, content: Content, shape: Shape): Content {
+function sumOfImages(runtime: Runtime, content: Content, shape: Shape): Content {
   if (shape[0] === 1) return content;
-  const sum = reduceTerms(machine, 'sum', shape, [whole(content, shape)], [0]);
+  const sum = reduceTerms(runtime, 'sum', shape, [whole(content, shape)], [0]);
   content.release();
   return sum;
 }

@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import type { Operand } from './map.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, input, kernelSource, loop, shifted, times } from './source.js';
 import { framed, tileCounts, untile } from './tiles.js';
 import type { Tile } from './variants.js';
@@ -72,7 +72,7 @@ function span(correlation: Correlation, axis: 0 | 1, count: number, tiles: numbe
 }
 
 /** The result, or null if this tile does not suit the geometry or the framed image would be too large. */
-export function correlate(machine: Machine, correlation: Correlation, tile: Tile): (() => Content) | null {
+export function correlate(runtime: Runtime, correlation: Correlation, tile: Tile): (() => Content) | null {
   const { kernel, shape, sourceShape, source } = correlation;
   if (kernel[0] * kernel[1] > MOST_TAPS) return null;
   const vertical = meetings(correlation, 0, tile.rows);
@@ -87,10 +87,10 @@ export function correlate(machine: Machine, correlation: Correlation, tile: Tile
   const extents = [down.extent, across.extent] as const;
   const perThread = tile.rows * tile.columns;
   const length = shape[0] * shape[1] * counts[0] * counts[1] * perThread;
-  if (!machine.fits(length) || !machine.fits(sizeOf(sourceShape.slice(0, 2)) * extents[0] * extents[1])) return null;
+  if (!runtime.fits(length) || !runtime.fits(sizeOf(sourceShape.slice(0, 2)) * extents[0] * extents[1])) return null;
 
   return () => {
-    const from = framed(machine, source, sourceShape, { before, extents });
+    const from = framed(runtime, source, sourceShape, { before, extents });
     const { code, at } = coordinates('i', [shape[0], shape[1], ...counts], 'c');
     const first = [down, across].map(({ advance }, axis) =>
       at[2 + axis] === '0' ? '0' : `(${times(at[2 + axis], advance)})`,
@@ -110,9 +110,9 @@ const q = ${address(weights, [split.group, split.within, 'k', '0', '0'])};
     const body = `${code}${split.code}${zeros}${loop('k', channels[1], `${bases}${start}${walk}${end}`)}
 return [${names.map((n) => `s${n}`).join(', ')}];`;
     const inputs = [from.content, weights.content];
-    const tiled = machine.run(kernelSource(2, 0, body), length, inputs, [], perThread);
+    const tiled = runtime.run(kernelSource(2, 0, body), length, inputs, [], perThread);
     from.content.release();
-    return untile(machine, tiled, shape, tile);
+    return untile(runtime, tiled, shape, tile);
   };
 }
 

@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { BinaryOp, UnaryOp } from '../backend.js';
-import type { Machine } from './machine.js';
 import { map, operand } from './map.js';
+import type { Runtime } from './runtime.js';
 import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
 /** Elementwise kernels. Some GPUs lack NaN in `x != x` and infinite literals: comparisons and constants do without. */
@@ -57,21 +57,21 @@ const BINARY: Readonly<Record<BinaryOp, (a: string, b: string) => string>> = {
 export const choice = ([condition, x, y]: readonly string[]) =>
   `let z = ${y};\nif (!(${condition} == 0)) { z = ${x}; }\nreturn z;`;
 
-export function elementwiseKernels(machine: Machine) {
-  const read = (view: View) => operand(machine, view);
+export function elementwiseKernels(runtime: Runtime) {
+  const read = (view: View) => operand(runtime, view);
   return {
-    fill: (shape: Shape, value: number) => machine.result(machine.filled(sizeOf(shape), value), shape),
+    fill: (shape: Shape, value: number) => runtime.result(runtime.filled(sizeOf(shape), value), shape),
     unary: (op: UnaryOp, x: View) =>
-      machine.result(
-        map(machine, x.shape, [read(x)], ([value]) => UNARY[op](value)),
+      runtime.result(
+        map(runtime, x.shape, [read(x)], ([value]) => UNARY[op](value)),
         x.shape,
       ),
     binary: (op: BinaryOp, a: View, b: View) =>
-      machine.result(
-        map(machine, a.shape, [read(a), read(b)], ([x, y]) => BINARY[op](x, y)),
+      runtime.result(
+        map(runtime, a.shape, [read(a), read(b)], ([x, y]) => BINARY[op](x, y)),
         a.shape,
       ),
     where: (condition: View, a: View, b: View) =>
-      machine.result(map(machine, a.shape, [read(condition), read(a), read(b)], choice), a.shape),
+      runtime.result(map(runtime, a.shape, [read(condition), read(a), read(b)], choice), a.shape),
   };
 }

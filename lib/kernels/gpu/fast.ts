@@ -3,20 +3,20 @@ import type { View } from '../../tensor/view.js';
 import type { AccumulatorBound, FastPaths, Saved } from '../fast.js';
 import { add, compose, div, greater, lessEqual, maximum, minimum, mul, reshape, sub, unary, where } from '../value.js';
 import { convolutionKernels } from './convolution.js';
-import type { Machine } from './machine.js';
 import { normalizationKernels } from './normalization.js';
 import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { quantizationKernels } from './quantization.js';
+import type { Runtime } from './runtime.js';
 import { selectionKernels } from './selection.js';
 import type { Tuner } from './tuner.js';
 import { weightKernels } from './weights.js';
 
 /** Which row is sped up by which kernels. */
-export function fastPaths(machine: Machine, tuner: Tuner): FastPaths {
-  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine, tuner);
-  const { maxPool2d, maxPool2dGrad } = poolingKernels(machine);
-  const { fakeQuantize, fakeQuantizeGrad } = quantizationKernels(machine);
+export function fastPaths(runtime: Runtime, tuner: Tuner): FastPaths {
+  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(runtime, tuner);
+  const { maxPool2d, maxPool2dGrad } = poolingKernels(runtime);
+  const { fakeQuantize, fakeQuantizeGrad } = quantizationKernels(runtime);
   return {
     conv2d: {
       value: ([x, w], geometry) => conv2d(x, w, geometry),
@@ -33,17 +33,17 @@ export function fastPaths(machine: Machine, tuner: Tuner): FastPaths {
       value: ([x, scale], grid) => fakeQuantize(x, scale, grid),
       vjp: (g, s) => fakeQuantizeGrad(g, s.input(0), s.input(1), s.attrs),
     },
-    ...batchNorms(machine),
-    ...selectionKernels(machine),
-    ...boundWeights(machine),
-    ...optimizerKernels(machine),
+    ...batchNorms(runtime),
+    ...selectionKernels(runtime),
+    ...boundWeights(runtime),
+    ...optimizerKernels(runtime),
   };
 }
 
 /** Batch norm from kernels over channels and what follows it. */
-function batchNorms(machine: Machine): Pick<FastPaths, 'batchNorm' | 'batchNormQuantize'> {
-  const { channelStats, channelAffine, batchNormGrad } = normalizationKernels(machine);
-  const { fakeQuantize, fakeQuantizeGrad } = quantizationKernels(machine);
+function batchNorms(runtime: Runtime): Pick<FastPaths, 'batchNorm' | 'batchNormQuantize'> {
+  const { channelStats, channelAffine, batchNormGrad } = normalizationKernels(runtime);
+  const { fakeQuantize, fakeQuantizeGrad } = quantizationKernels(runtime);
   const reciprocal = (variance: View, epsilon: number) => div(1, unary('sqrt', add(variance, epsilon)));
   const normalized = ([x, weight, bias]: readonly View[], epsilon: number, [mean, variance]: readonly View[]) =>
     channelAffine(x, mean, mul(weight, reciprocal(variance, epsilon)), bias);
@@ -74,8 +74,8 @@ function batchNorms(machine: Machine): Pick<FastPaths, 'batchNorm' | 'batchNormQ
 }
 
 /** Accumulator-aware weights from kernels over rows: the letters are those of `a2qWeights.ts` in lib/quant. */
-function boundWeights(machine: Machine): Pick<FastPaths, 'a2qWeights'> {
-  const kernels = weightKernels(machine);
+function boundWeights(runtime: Runtime): Pick<FastPaths, 'a2qWeights'> {
+  const kernels = weightKernels(runtime);
   const rowsOf = (w: View) => reshape(w, [w.shape[0], sizeOf(w.shape.slice(1))]);
   const power = (x: View) => reshape(maximum(unary('exp2', x), 1e-10), [sizeOf(x.shape), 1]);
   const scaleAndNorm = (d: View, t: View, { budget }: AccumulatorBound) => {

@@ -1,15 +1,15 @@
 import { BackendError } from '../../tensor/errors.js';
 import type { Device } from '../../tensor/storage.js';
 import type { Backend } from '../backend.js';
-import { Block, type Content } from './content.js';
+import { type Content, Handle } from './content.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
 import { type GpuJs, type KernelClass, loadGpuJs } from './gpujs.js';
-import { Machine } from './machine.js';
 import { GPU_MODES, type GpuMode } from './modes.js';
 import { moveKernels } from './moves.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
+import { Runtime } from './runtime.js';
 import { differ, finish, timeVariants } from './timeVariants.js';
 import { type Choice, Tuner } from './tuner.js';
 import { VARIANTS, type VariantChoice } from './variants.js';
@@ -64,39 +64,39 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
   }
   const gpuJs = await loadGpuJs();
   const { kernelClass, adapter: found } = await available(gpuJs, mode);
-  const machine = new Machine(mode, new gpuJs.GPU({ mode }), kernelClass);
+  const runtime = new Runtime(mode, new gpuJs.GPU({ mode }), kernelClass);
   const timer = {
-    time: (variants: readonly (() => Content)[]) => timeVariants(machine, variants),
-    differ: (a: Content, b: Content) => differ(machine, a, b),
+    time: (variants: readonly (() => Content)[]) => timeVariants(runtime, variants),
+    differ: (a: Content, b: Content) => differ(runtime, a, b),
   };
   const tuner = new Tuner(timer, variant);
   const backend: GpuBackend = {
-    ...memoryOf(machine),
-    ...moveKernels(machine),
-    ...elementwiseKernels(machine),
-    ...reductionKernels(machine),
-    ...windowKernels(machine),
-    ...productKernels(machine, tuner),
-    fast: fastPaths(machine, tuner),
+    ...memoryOf(runtime),
+    ...moveKernels(runtime),
+    ...elementwiseKernels(runtime),
+    ...reductionKernels(runtime),
+    ...windowKernels(runtime),
+    ...productKernels(runtime, tuner),
+    fast: fastPaths(runtime, tuner),
     describe: () => ({
       mode,
-      kernels: machine.kernelCount,
-      arrays: machine.arrayCount,
+      kernels: runtime.kernelCount,
+      arrays: runtime.arrayCount,
       variant,
       choices: tuner.choices,
       ...(adapter ? { adapter, software: isSoftware(adapter) } : {}),
     }),
     async finished() {
       await tuner.settled();
-      await finish(machine);
+      await finish(runtime);
     },
     get failure() {
-      return machine.failure;
+      return runtime.failure;
     },
   };
-  machine.device = backend as Device<Block>;
-  await probe(machine);
-  const adapter = found ?? machine.adapter;
+  runtime.device = backend as Device<Handle>;
+  await probe(runtime);
+  const adapter = found ?? runtime.adapter;
   return backend;
 }
 
@@ -133,30 +133,30 @@ function runsStrings(): boolean {
 }
 
 /** Runs one kernel end to end: a mode that compiles but does not compute is no mode. */
-async function probe(machine: Machine): Promise<void> {
-  const five = machine.upload(Float32Array.of(1, 2, 3, 4, 5));
-  const squares = machine.run('function (a) { return a[this.thread.x] * a[this.thread.x]; }', 5, [five]);
-  const got = await machine.read(squares, 5);
+async function probe(runtime: Runtime): Promise<void> {
+  const five = runtime.upload(Float32Array.of(1, 2, 3, 4, 5));
+  const squares = runtime.run('function (a) { return a[this.thread.x] * a[this.thread.x]; }', 5, [five]);
+  const got = await runtime.read(squares, 5);
   if (got.join() !== '1,4,9,16,25')
-    throw new BackendError(machine.name, `squares of 1 to 5 come back as ${got.join(', ')}`);
+    throw new BackendError(runtime.name, `squares of 1 to 5 come back as ${got.join(', ')}`);
   five.release();
   squares.release();
 }
 
-function memoryOf(machine: Machine): Device<Block> {
+function memoryOf(runtime: Runtime): Device<Handle> {
   return {
-    name: machine.name,
+    name: runtime.name,
     dtypes: ['float32'],
     alloc(length) {
-      machine.checkLength(length);
-      return new Block(length);
+      runtime.checkLength(length);
+      return new Handle(length);
     },
-    upload(block, data) {
-      block.replace(machine.upload(data as Float32Array));
+    upload(handle, data) {
+      handle.replace(runtime.upload(data as Float32Array));
     },
-    async read(block, length) {
-      return block.content === null ? new Float32Array(length) : machine.read(block.content, length);
+    async read(handle, length) {
+      return handle.content === null ? new Float32Array(length) : runtime.read(handle.content, length);
     },
-    free: (block) => block.free(),
+    free: (handle) => handle.free(),
   };
 }

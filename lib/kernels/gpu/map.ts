@@ -3,7 +3,7 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { Content } from './content.js';
 import { mergeAxes } from './layout.js';
-import type { Machine } from './machine.js';
+import type { Runtime } from './runtime.js';
 import { type Access, address, coordinates, input, kernelSource, scalar } from './source.js';
 
 /** Numbers on the device and how they are read along some shape. */
@@ -12,18 +12,18 @@ export interface Operand extends Access {
 }
 
 /** A view as an operand. */
-export function operand(machine: Machine, view: View): Operand {
-  return { content: machine.contentOf(view), strides: view.strides, offset: view.offset };
+export function operand(runtime: Runtime, view: View): Operand {
+  return { content: runtime.contentOf(view), strides: view.strides, offset: view.offset };
 }
 
 /** A 1-element view, read the same everywhere. */
-export function constant(machine: Machine, view: View, shape: Shape): Operand {
-  return { ...operand(machine, view), strides: shape.map(() => 0) };
+export function constant(runtime: Runtime, view: View, shape: Shape): Operand {
+  return { ...operand(runtime, view), strides: shape.map(() => 0) };
 }
 
 /** A vector `[C]` read along axis 1 of `shape`. */
-export function alongChannels(machine: Machine, view: View, shape: Shape): Operand {
-  const { content, strides, offset } = operand(machine, view);
+export function alongChannels(runtime: Runtime, view: View, shape: Shape): Operand {
+  const { content, strides, offset } = operand(runtime, view);
   return { content, strides: shape.map((_, axis) => (axis === 1 ? strides[0] : 0)), offset };
 }
 
@@ -35,14 +35,14 @@ export function whole(content: Content, shape: Shape): Operand {
 
 /** One result per element of `shape`. `body`: from names of elements and scalars to statements that end in a return. */
 export function map(
-  machine: Machine,
+  runtime: Runtime,
   shape: Shape,
   operands: readonly Operand[],
   body: (values: readonly string[], scalars: readonly string[]) => string,
   scalars: readonly number[] = [],
 ): Content {
   const length = sizeOf(shape);
-  machine.checkLength(length);
+  runtime.checkLength(length);
   const { shape: extents, accesses } = mergeAxes(shape, operands);
   const { code, at } = coordinates('i', extents, 'c');
   // The thread's own index is an integer; `i` is the same as a float.
@@ -51,7 +51,7 @@ export function map(
   const loads = accesses.map((access, n) => `const ${values[n]} = ${input(n)}[${address(access, places)}];`);
   const names = scalars.map((_, n) => scalar(n));
   const source = kernelSource(operands.length, scalars.length, `${code}${loads.join('\n')}\n${body(values, names)}`);
-  return machine.run(
+  return runtime.run(
     source,
     length,
     operands.map(({ content }) => content),

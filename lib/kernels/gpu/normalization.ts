@@ -1,54 +1,54 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
+import type { Runtime } from './runtime.js';
 
 /**
  * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: literals may be inverted, rounded.
  */
-export function normalizationKernels(machine: Machine) {
+export function normalizationKernels(runtime: Runtime) {
   /** `Σ term` over all axes but 1, `[C]`. */
   const perChannel = (x: View, operands: readonly Operand[], term: Term): Content => {
     const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-    if (sizeOf(x.shape) === 0) return machine.filled(x.shape[1], 0);
-    return reduceTerms(machine, 'sum', x.shape, operands, axes, { term });
+    if (sizeOf(x.shape) === 0) return runtime.filled(x.shape[1], 0);
+    return reduceTerms(runtime, 'sum', x.shape, operands, axes, { term });
   };
   const dividedBy = (sum: Content, count: number, channels: number): Content => {
-    const mean = map(machine, [channels], [whole(sum, [channels])], ([s], [n]) => `return ${s} / ${n};`, [count]);
+    const mean = map(runtime, [channels], [whole(sum, [channels])], ([s], [n]) => `return ${s} / ${n};`, [count]);
     sum.release();
     return mean;
   };
-  const vectors = (x: View, views: readonly View[]) => views.map((view) => alongChannels(machine, view, x.shape));
+  const vectors = (x: View, views: readonly View[]) => views.map((view) => alongChannels(runtime, view, x.shape));
 
   return {
     /** Two passes: the variance is the mean square of what the mean leaves, so that large means cost no digits. */
     channelStats(x: View): [mean: View, variance: View] {
       const channels = x.shape[1];
       const count = sizeOf(x.shape) / channels;
-      const from = operand(machine, x);
+      const from = operand(runtime, x);
       const sum = perChannel(x, [from], ([v]) => `const v = ${v};`);
-      const mean = machine.result(dividedBy(sum, count, channels), [channels]);
+      const mean = runtime.result(dividedBy(sum, count, channels), [channels]);
       const squares = perChannel(
         x,
         [from, ...vectors(x, [mean])],
         ([value, m]) => `const centred = ${value} - ${m};\nconst v = centred * centred;`,
       );
-      return [mean, machine.result(dividedBy(squares, count, channels), [channels])];
+      return [mean, runtime.result(dividedBy(squares, count, channels), [channels])];
     },
 
     channelAffine(x: View, mean: View, scale: View, shift: View): View {
-      const operands = [operand(machine, x), ...vectors(x, [mean, scale, shift])];
+      const operands = [operand(runtime, x), ...vectors(x, [mean, scale, shift])];
       const body = ([v, m, s, b]: readonly string[]) => `return (${v} - ${m}) * ${s} + ${b};`;
-      return machine.result(map(machine, x.shape, operands, body), x.shape);
+      return runtime.result(map(runtime, x.shape, operands, body), x.shape);
     },
 
     batchNormGrad(g: View, x: View, mean: View, rstd: View, weight: View): [View, View, View] {
       const channels = x.shape[1];
       const count = sizeOf(x.shape) / channels;
-      const [gradient, from] = [operand(machine, g), operand(machine, x)];
-      const slope = machine.result(
+      const [gradient, from] = [operand(runtime, g), operand(runtime, x)];
+      const slope = runtime.result(
         perChannel(
           x,
           [gradient, from, ...vectors(x, [mean, rstd])],
@@ -56,7 +56,7 @@ export function normalizationKernels(machine: Machine) {
         ),
         weight.shape,
       );
-      const bias = machine.result(
+      const bias = runtime.result(
         perChannel(x, [gradient], ([d]) => `const v = ${d};`),
         weight.shape,
       );
@@ -67,7 +67,7 @@ export function normalizationKernels(machine: Machine) {
 const centred = ${d} - ${b} / ${n} - normalized * (${s} / ${n});
 return centred * (${w} * ${r});`;
       const operands = [gradient, from, ...vectors(x, [mean, rstd, weight, slope, bias])];
-      return [machine.result(map(machine, x.shape, operands, body, [count]), x.shape), slope, bias];
+      return [runtime.result(map(runtime, x.shape, operands, body, [count]), x.shape), slope, bias];
     },
   };
 }

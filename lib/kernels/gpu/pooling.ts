@@ -1,20 +1,20 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import { type Window, windowExtents } from '../geometry.js';
-import type { Machine } from './machine.js';
 import { operand, whole } from './map.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, input, kernelSource } from './source.js';
 import { inputPosition, outputPosition, within } from './windows.js';
 
 /** Maximum pooling. Its gradient first finds the winning tap of every window, then each pixel collects what it won. */
-export function poolingKernels(machine: Machine) {
+export function poolingKernels(runtime: Runtime) {
   return {
     maxPool2d(x: View, window: Window): View {
       const [images, channels, height, width] = x.shape;
       const [kh, kw] = window.kernel;
       const shape = [images, channels, ...windowExtents(window, height, width)];
-      machine.checkLength(sizeOf(shape));
-      const from = operand(machine, x);
+      runtime.checkLength(sizeOf(shape));
+      const from = operand(runtime, x);
       const { code, at } = coordinates('i', shape, 'c');
       const [image, channel, oy, ox] = at;
       // `found` tells the first pixel inside the image, which any number may be.
@@ -38,18 +38,18 @@ found = 1;
 }
 return m;`,
       );
-      return machine.result(machine.run(source, sizeOf(shape), [from.content]), shape);
+      return runtime.result(runtime.run(source, sizeOf(shape), [from.content]), shape);
     },
 
     maxPool2dGrad(g: View, x: View, y: View, window: Window): View {
       const [images, channels, height, width] = x.shape;
       const [kh, kw] = window.kernel;
       const [, , oh, ow] = g.shape;
-      if (sizeOf(g.shape) === 0) return machine.result(machine.filled(sizeOf(x.shape), 0), x.shape);
-      const [gradient, from, maxima] = [g, x, y].map((view) => operand(machine, view));
+      if (sizeOf(g.shape) === 0) return runtime.result(runtime.filled(sizeOf(x.shape), 0), x.shape);
+      const [gradient, from, maxima] = [g, x, y].map((view) => operand(runtime, view));
       const outside = coordinates('i', g.shape, 'c');
       const [image, channel, oy, ox] = outside.at;
-      const winners = machine.run(
+      const winners = runtime.run(
         kernelSource(
           2,
           0,
@@ -82,9 +82,9 @@ s = s + ${input(0)}[${address(gradient, place)}];
       const down = outputPosition(window, 0, oh, inside.at[2], 'ky', 'oy', row);
       const rows = `for (let ky = 0; ky < ${kh}; ky++) {\n${down}\n}`;
       const source = kernelSource(2, 0, `${inside.code}let s = 0;\n${rows}\nreturn s;`);
-      const result = machine.run(source, sizeOf(x.shape), [gradient.content, winners]);
+      const result = runtime.run(source, sizeOf(x.shape), [gradient.content, winners]);
       winners.release();
-      return machine.result(result, [images, channels, height, width]);
+      return runtime.result(result, [images, channels, height, width]);
     },
   };
 }

@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { RequiredKernels } from '../backend.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import { type Operand, operand } from './map.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, input, kernelSource, loop, shifted, times } from './source.js';
 import { tileCounts, untile } from './tiles.js';
 import { available, type Tuner } from './tuner.js';
@@ -36,36 +36,36 @@ ${rest > 0 ? tail : ''}`;
 }
 
 /** Batched matrix products. */
-export function productKernels(machine: Machine, tuner: Tuner) {
+export function productKernels(runtime: Runtime, tuner: Tuner) {
   return {
     matmul(a, b) {
       const [batch, rows, depth] = a.shape;
       const columns = b.shape[2];
       const shape = [batch, rows, columns];
-      if (sizeOf(shape) === 0 || depth === 0) return machine.result(machine.filled(sizeOf(shape), 0), shape);
+      if (sizeOf(shape) === 0 || depth === 0) return runtime.result(runtime.filled(sizeOf(shape), 0), shape);
       const extents = [batch, rows, depth, columns] as const;
-      return machine.result(multiply(machine, tuner, extents, operand(machine, a), operand(machine, b)), shape);
+      return runtime.result(multiply(runtime, tuner, extents, operand(runtime, a), operand(runtime, b)), shape);
     },
   } satisfies Partial<RequiredKernels>;
 }
 
 /** `left [batch, rows, depth] · right [batch, depth, columns]`, none of them 0. */
 export function multiply(
-  machine: Machine,
+  runtime: Runtime,
   tuner: Tuner,
   [batch, rows, depth, columns]: readonly [number, number, number, number],
   left: Operand,
   right: Operand,
 ): Content {
   const shape = [batch, rows, columns];
-  machine.checkLength(sizeOf(shape));
+  runtime.checkLength(sizeOf(shape));
   const candidate = (tile: Tile) => ({
     variant: tile.variant,
-    run: machine.fits(batch * sizeOf(tileCounts([rows, columns], tile)) * tile.rows * tile.columns)
-      ? () => untile(machine, tiledProduct(machine, shape, depth, left, right, tile), shape, tile)
+    run: runtime.fits(batch * sizeOf(tileCounts([rows, columns], tile)) * tile.rows * tile.columns)
+      ? () => untile(runtime, tiledProduct(runtime, shape, depth, left, right, tile), shape, tile)
       : null,
   });
-  const plain = { variant: 'plain', run: () => tiledProduct(machine, shape, depth, left, right, SINGLE) } as const;
+  const plain = { variant: 'plain', run: () => tiledProduct(runtime, shape, depth, left, right, SINGLE) } as const;
   const op = `matmul [${batch}, ${rows}, ${depth}] · [${batch}, ${depth}, ${columns}]`;
   const inputs = [left.content, right.content];
   return tuner.run(op, sizeOf(shape) * depth, inputs, available(plain, ...TILES.map(candidate)));
@@ -75,7 +75,7 @@ const SINGLE: Tile = { variant: 'plain', rows: 1, columns: 1 };
 
 /** A tile of dot products a thread; where tiles hang over, the last row or column is computed again. */
 function tiledProduct(
-  machine: Machine,
+  runtime: Runtime,
   [batch, rows, columns]: Shape,
   depth: number,
   left: Operand,
@@ -116,5 +116,5 @@ function tiledProduct(
   const result = perThread === 1 ? 's0' : `[${names.join(', ')}]`;
   const body = `${code}${rowStarts}${columnStarts}${inChunks(depth, perThread, terms)}return ${result};`;
   const length = batch * counts[0] * counts[1] * perThread;
-  return machine.run(kernelSource(2, 0, body), length, [left.content, right.content], [], perThread);
+  return runtime.run(kernelSource(2, 0, body), length, [left.content, right.content], [], perThread);
 }

@@ -2,9 +2,9 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { QuantGrid } from '../fast.js';
 import { roundHalfEven } from './elementwise.js';
-import type { Machine } from './machine.js';
 import { constant, map, operand } from './map.js';
 import { reduceTerms } from './reduction.js';
+import type { Runtime } from './runtime.js';
 import { literal } from './source.js';
 
 /** Statements that declare `onGrid` = x/s in float32 in every mode (after a ReLU if the grid has one) and `rounded`. */
@@ -22,16 +22,16 @@ if (clipped > ${literal(high)}) { clipped = ${literal(high)}; }
 }
 
 /** Fake quantization of activations and its straight-through gradients. */
-export function quantizationKernels(machine: Machine) {
+export function quantizationKernels(runtime: Runtime) {
   return {
     fakeQuantize(x: View, scale: View, grid: QuantGrid): View {
-      const operands = [operand(machine, x), constant(machine, scale, x.shape)];
+      const operands = [operand(runtime, x), constant(runtime, scale, x.shape)];
       const body = ([v, s]: readonly string[]) => `${ontoGrid(v, s, grid)}${clip(grid)}return clipped * ${s};`;
-      return machine.result(map(machine, x.shape, operands, body), x.shape);
+      return runtime.result(map(runtime, x.shape, operands, body), x.shape);
     },
 
     fakeQuantizeGrad(g: View, x: View, scale: View, grid: QuantGrid): [View, View] {
-      const operands = [operand(machine, g), operand(machine, x), constant(machine, scale, x.shape)];
+      const operands = [operand(runtime, g), operand(runtime, x), constant(runtime, scale, x.shape)];
       const inside = `rounded >= ${literal(grid.low)} && rounded <= ${literal(grid.high)}`;
       const passes = grid.relu ? (v: string) => `${inside} && ${v} > 0` : () => inside;
       const toInput = ([d, v, s]: readonly string[]) =>
@@ -46,9 +46,9 @@ const v = ${d} * slope;`;
       const axes = x.shape.map((_, axis) => axis);
       const sum =
         sizeOf(x.shape) === 0
-          ? machine.filled(1, 0)
-          : reduceTerms(machine, 'sum', x.shape, operands, axes, { term: toScale });
-      return [machine.result(map(machine, x.shape, operands, toInput), x.shape), machine.result(sum, scale.shape)];
+          ? runtime.filled(1, 0)
+          : reduceTerms(runtime, 'sum', x.shape, operands, axes, { term: toScale });
+      return [runtime.result(map(runtime, x.shape, operands, toInput), x.shape), runtime.result(sum, scale.shape)];
     },
   };
 }

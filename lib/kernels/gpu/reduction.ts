@@ -3,8 +3,8 @@ import type { View } from '../../tensor/view.js';
 import type { ReduceOp } from '../backend.js';
 import type { Content } from './content.js';
 import { mergeAxes } from './layout.js';
-import type { Machine } from './machine.js';
 import { type Operand, operand, whole } from './map.js';
+import type { Runtime } from './runtime.js';
 import { type Access, address, coordinates, input, kernelSource } from './source.js';
 
 /** Most numbers one thread combines. Longer reductions go in stages: sums do not drift, long rows use many threads. */
@@ -26,7 +26,7 @@ const itself: Term = ([x]) => `const v = ${x};`;
 
 /** Combines `term` of the operands over `axes` of `shape`; the result is row-major, of at least one element each. */
 export function reduceTerms(
-  machine: Machine,
+  runtime: Runtime,
   op: ReduceOp,
   shape: Shape,
   operands: readonly Operand[],
@@ -40,8 +40,8 @@ export function reduceTerms(
   const { split } = plan;
   const outer = [...kept.map((axis) => extents[axis]), ...(split ? [split.parts] : [])];
   const source = stageSource(op, extents, accesses, kept, plan, outer, term, start);
-  machine.checkLength(sizeOf(outer));
-  const combined = machine.run(
+  runtime.checkLength(sizeOf(outer));
+  const combined = runtime.run(
     source,
     sizeOf(outer),
     operands.map((each) => each.content),
@@ -50,7 +50,7 @@ export function reduceTerms(
   const left = kept.flatMap((axis, position) => (kinds[axis] === 1 ? [position] : []));
   if (split) left.push(outer.length - 1);
   if (left.length === 0) return content;
-  const rest = reduceTerms(machine, op, outer, [whole(content, outer)], left, { between });
+  const rest = reduceTerms(runtime, op, outer, [whole(content, outer)], left, { between });
   content.release();
   return rest;
 }
@@ -114,15 +114,15 @@ function stageSource(
   return kernelSource(accesses.length, 0, `${code}${start}\n${inner}\nreturn s;`);
 }
 
-export function reductionKernels(machine: Machine) {
+export function reductionKernels(runtime: Runtime) {
   return {
     reduce(op: ReduceOp, x: View, axes: readonly number[]) {
       const shape = reducedShape(x.shape, axes);
       const length = sizeOf(shape);
       if (length > 0 && sizeOf(x.shape) === 0) {
-        return machine.result(machine.filled(length, op === 'sum' ? 0 : Number.NEGATIVE_INFINITY), shape);
+        return runtime.result(runtime.filled(length, op === 'sum' ? 0 : Number.NEGATIVE_INFINITY), shape);
       }
-      return machine.result(reduceTerms(machine, op, x.shape, [operand(machine, x)], axes), shape);
+      return runtime.result(reduceTerms(runtime, op, x.shape, [operand(runtime, x)], axes), shape);
     },
   };
 }

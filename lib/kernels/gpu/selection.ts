@@ -2,9 +2,9 @@ import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { FastRows } from '../fast.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import { constant, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms } from './reduction.js';
+import type { Runtime } from './runtime.js';
 
 /**
  * The k-th smallest element, bit by bit: the largest number below which there are fewer than k elements. Exponent
@@ -35,7 +35,7 @@ let rest = ${exponent};
 ${steps.join('')}`;
 }
 
-export function selectionKernels(machine: Machine) {
+export function selectionKernels(runtime: Runtime) {
   const ONE = [1] as const;
   const single = (content: Content): Operand => whole(content, ONE);
   /** A number on the device, read the same everywhere. */
@@ -48,14 +48,14 @@ export function selectionKernels(machine: Machine) {
     operands: readonly Content[],
     body: (values: readonly string[], scalars: readonly string[]) => string,
     scalars: readonly number[] = [],
-  ) => map(machine, ONE, operands.map(single), body, scalars);
+  ) => map(runtime, ONE, operands.map(single), body, scalars);
 
   /** Elements times `sign` that are below `limit`. */
   const below = (x: View, sign: Content, limit: Content): Content => {
-    const operands = [operand(machine, x), everywhere(sign, x.shape), everywhere(limit, x.shape)];
+    const operands = [operand(runtime, x), everywhere(sign, x.shape), everywhere(limit, x.shape)];
     const axes = x.shape.map((_, axis) => axis);
     const term = ([value, s, t]: readonly string[]) => `let v = 0;\nif (${value} * ${s} < ${t}) { v = 1; }`;
-    return reduceTerms(machine, 'sum', x.shape, operands, axes, { term });
+    return reduceTerms(runtime, 'sum', x.shape, operands, axes, { term });
   };
 
   const free = (...contents: readonly Content[]) => {
@@ -65,7 +65,7 @@ export function selectionKernels(machine: Machine) {
   /** The value, `[1]`: that of rank `k`, or of the same rank from above among the negatives, turned around. */
   const value = (x: View, k: number): Content => {
     const size = sizeOf(x.shape);
-    const [plus, zero] = [machine.filled(1, 1), machine.filled(1, 0)];
+    const [plus, zero] = [runtime.filled(1, 1), runtime.filled(1, 0)];
     const negatives = below(x, plus, zero);
     const sign = compute([negatives], ([n], [rank]) => `let y = 1;\nif (${n} >= ${rank}) { y = -1; }\nreturn y;`, [k]);
     const rank = compute([sign], ([s], [up, down]) => `let y = ${up};\nif (${s} < 0) { y = ${down}; }\nreturn y;`, [
@@ -92,8 +92,8 @@ export function selectionKernels(machine: Machine) {
       return next;
     };
 
-    let exponent = machine.filled(1, LOWEST);
-    const unit = machine.filled(1, 1);
+    let exponent = runtime.filled(1, LOWEST);
+    const unit = runtime.filled(1, 1);
     const smallest = limitOf(unit, exponent, 0, 0);
     // With a mantissa of 0 the number is 0, and nothing that is added later is reached.
     let mantissa = reaches(smallest);
@@ -115,14 +115,14 @@ export function selectionKernels(machine: Machine) {
   /** Position of the first element equal to a number, `[1]`. */
   const positionOf = (x: View, number: Content): Content => {
     const size = sizeOf(x.shape);
-    const operands = [operand(machine, x), everywhere(number, x.shape)];
+    const operands = [operand(runtime, x), everywhere(number, x.shape)];
     const marks = map(
-      machine,
+      runtime,
       x.shape,
       operands,
       ([v, n]) => `let y = -${size};\nif (${v} == ${n}) { y = -this.thread.x; }\nreturn y;`,
     );
-    const first = reduceTerms(machine, 'max', [size], [whole(marks, [size])], [0]);
+    const first = reduceTerms(runtime, 'max', [size], [whole(marks, [size])], [0]);
     const position = compute([first], ([y]) => `return -${y};`);
     free(marks, first);
     return position;
@@ -135,15 +135,15 @@ export function selectionKernels(machine: Machine) {
     const position = positionOf(x, found);
     const body = ([slope, at]: readonly string[]) =>
       `let y = 0;\nif (this.thread.x == ${at}) { y = ${slope}; }\nreturn y;`;
-    const operands = [constant(machine, g, x.shape), everywhere(position, x.shape)];
-    const spread = map(machine, x.shape, operands, body);
+    const operands = [constant(runtime, g, x.shape), everywhere(position, x.shape)];
+    const spread = map(runtime, x.shape, operands, body);
     free(found, position);
-    return machine.result(spread, x.shape);
+    return runtime.result(spread, x.shape);
   };
 
   return {
     kthSmallest: {
-      value: ([x], { k }) => (isNearAnEnd(x, k) ? null : machine.result(value(x, k), [])),
+      value: ([x], { k }) => (isNearAnEnd(x, k) ? null : runtime.result(value(x, k), [])),
       vjp: [(g, s) => (isNearAnEnd(s.input(0), s.attrs.k) ? null : gradient(g, s.input(0), s.attrs.k))],
     },
   } satisfies FastRows;

@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import type { Operand } from './map.js';
 import { whole } from './map.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, divide, input, kernelSource } from './source.js';
 import type { Tile } from './variants.js';
 
@@ -11,8 +11,15 @@ export function tileCounts([height, width]: readonly number[], { rows, columns }
   return [Math.ceil(height / rows), Math.ceil(width / columns)];
 }
 
+<<<<<<< HEAD
 /** Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped; takes `content`. */
 export function untile(machine: Machine, content: Content, shape: Shape, tile: Tile): Content {
+=======
+/**
+ * Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped. Takes the content over.
+ */
+export function untile(runtime: Runtime, content: Content, shape: Shape, tile: Tile): Content {
+>>>>>>> wasmhost
   const { rows, columns } = tile;
   const [height, width] = shape.slice(-2);
   if (rows === 1 && width % columns === 0) return content;
@@ -24,7 +31,7 @@ export function untile(machine: Machine, content: Content, shape: Shape, tile: T
   const lies = whole(content, [sizeOf(shape.slice(0, -2)), down, across, rows, columns]);
   const place = [at[0], vertical.at[0], horizontal.at[0], vertical.at[1], horizontal.at[1]];
   const body = `${code}${vertical.code}${horizontal.code}return ${input(0)}[${address(lies, place)}];`;
-  const result = machine.run(kernelSource(1, 0, body), sizeOf(shape), [content]);
+  const result = runtime.run(kernelSource(1, 0, body), sizeOf(shape), [content]);
   content.release();
   return result;
 }
@@ -45,7 +52,7 @@ export interface Frame {
 }
 
 /** Images `[N, C, H, W]` framed, `[N, C, height, width]`; themselves if that adds nothing. The caller releases them. */
-export function framed(machine: Machine, from: Operand, shape: Shape, frame: Frame): Operand {
+export function framed(runtime: Runtime, from: Operand, shape: Shape, frame: Frame): Operand {
   const [images, channels, height, width] = shape;
   const { before, extents, channelsLast = false } = frame;
   const adds = before[0] !== 0 || before[1] !== 0 || extents[0] > height || extents[1] > width;
@@ -64,7 +71,7 @@ export function framed(machine: Machine, from: Operand, shape: Shape, frame: Fra
   const load = `${input(0)}[${address(shifted, [image, channel, y, x])}]`;
   const body =
     tests.length === 0 ? `return ${load};` : `let v = 0;\nif (${tests.join(' && ')}) { v = ${load}; }\nreturn v;`;
-  const content = machine.run(kernelSource(1, 0, `${code}${body}`), length, [from.content]);
+  const content = runtime.run(kernelSource(1, 0, `${code}${body}`), length, [from.content]);
   const [n, a, b, c] = whole(content, lies).strides;
   return { content, strides: channelsLast ? [n, c, a, b] : [n, a, b, c], offset: 0 };
 }

@@ -1,7 +1,7 @@
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import { whole } from './map.js';
 import { reduceTerms } from './reduction.js';
+import type { Runtime } from './runtime.js';
 import { input, kernelSource } from './source.js';
 
 /** Every variant runs at least twice, and more often while all of that is short. */
@@ -15,12 +15,12 @@ export interface TimedResult {
 }
 
 /** Runs the variants turn by turn, a few times, nothing else on the device. What they made belongs to the caller. */
-export async function timeVariants(machine: Machine, variants: readonly (() => Content)[]): Promise<TimedResult[]> {
-  const { ready, pass, end } = machine.reserve();
+export async function timeVariants(runtime: Runtime, variants: readonly (() => Content)[]): Promise<TimedResult[]> {
+  const { ready, pass, end } = runtime.reserve();
   const timed = async (variant: () => Content): Promise<TimedResult> => {
     const start = performance.now();
     const content = pass(variant);
-    await pass(() => arrival(machine, content));
+    await pass(() => arrival(runtime, content));
     return { content, milliseconds: performance.now() - start };
   };
   const best: TimedResult[] = [];
@@ -47,12 +47,12 @@ export async function timeVariants(machine: Machine, variants: readonly (() => C
 }
 
 /** Resolves when all that was issued before is done. */
-export async function finish(machine: Machine): Promise<void> {
-  const { ready, pass, end } = machine.reserve();
+export async function finish(runtime: Runtime): Promise<void> {
+  const { ready, pass, end } = runtime.reserve();
   try {
     await ready;
-    const last = pass(() => machine.upload(Float32Array.of(0)));
-    await pass(() => arrival(machine, last));
+    const last = pass(() => runtime.upload(Float32Array.of(0)));
+    await pass(() => arrival(runtime, last));
     last.release();
   } finally {
     end();
@@ -60,21 +60,21 @@ export async function finish(machine: Machine): Promise<void> {
 }
 
 /** Whether any two numbers at the same place differ; NaN is the same as NaN. */
-export async function differ(machine: Machine, a: Content, b: Content): Promise<boolean> {
+export async function differ(runtime: Runtime, a: Content, b: Content): Promise<boolean> {
   if (a === b) return false;
   const operands = [a, b].map((each) => whole(each, [each.length]));
   const term = ([x, y]: readonly string[]) =>
     `let v = 1;\nif (${x} == ${y} || (!(${x} == ${x}) && !(${y} == ${y}))) { v = 0; }`;
-  const count = reduceTerms(machine, 'sum', [a.length], operands, [0], { term });
-  const [differences] = await machine.read(count, 1);
+  const count = reduceTerms(runtime, 'sum', [a.length], operands, [0], { term });
+  const [differences] = await runtime.read(count, 1);
   count.release();
   return differences > 0;
 }
 
 /** Reads one number of a content, for which all of it must be there. */
-async function arrival(machine: Machine, content: Content): Promise<void> {
-  const one = machine.run(kernelSource(1, 0, `return ${input(0)}[0];`), 1, [content]);
-  const reading = machine.read(one, 1);
+async function arrival(runtime: Runtime, content: Content): Promise<void> {
+  const one = runtime.run(kernelSource(1, 0, `return ${input(0)}[0];`), 1, [content]);
+  const reading = runtime.read(one, 1);
   one.release();
   await reading;
 }

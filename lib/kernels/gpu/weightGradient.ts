@@ -1,9 +1,9 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { Content } from './content.js';
-import type { Machine } from './machine.js';
 import { map, type Operand, whole } from './map.js';
 import { reduceTerms } from './reduction.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, input, kernelSource, loop, shifted, times } from './source.js';
 import { framed } from './tiles.js';
 import { channelIn, groupOf, inputPosition, within } from './windows.js';
@@ -30,7 +30,7 @@ function division({ shape, imageShape: [images] }: WeightGradient): { parts: num
 }
 
 /** One tap a thread, for any geometry. */
-export function plainWeightGradient(machine: Machine, problem: WeightGradient): Content {
+export function plainWeightGradient(runtime: Runtime, problem: WeightGradient): Content {
   const { shape, gradientShape, gradient, imageShape, image, geometry } = problem;
   const [outputs, perGroup, kh, kw] = shape;
   const [, , oh, ow] = gradientShape;
@@ -48,8 +48,8 @@ export function plainWeightGradient(machine: Machine, problem: WeightGradient): 
   const inImage = `const y = ${inputPosition(geometry, 0, 'oy', ky)};\nif (${within('y', height)}) {\n${row}\n}`;
   const perImage = `let total = 0;\n${loop('oy', oh, inImage)}\ns = s + total;`;
   const source = `${code}${split}let s = 0;\n${overImages(images, perPart, part, perImage)}\nreturn s;`;
-  const partial = machine.run(kernelSource(2, 0, source), parts * sizeOf(shape), [gradient.content, image.content]);
-  return gathered(machine, partial, [parts, ...shape], whole(partial, [parts, ...shape]).strides);
+  const partial = runtime.run(kernelSource(2, 0, source), parts * sizeOf(shape), [gradient.content, image.content]);
+  return gathered(runtime, partial, [parts, ...shape], whole(partial, [parts, ...shape]).strides);
 }
 
 /** Products written out along a row. */
@@ -61,7 +61,7 @@ const ACROSS = 4;
  * the framed image would be too large, or the order of the results too involved.
  */
 export function tiledWeightGradient(
-  machine: Machine,
+  runtime: Runtime,
   problem: WeightGradient,
   channelsLast: boolean,
 ): (() => Content) | null {
@@ -82,10 +82,10 @@ export function tiledWeightGradient(
   const axes = channelsLast ? [0, 1, 3, 4, 2] : [0, 1, 2, 3, 4];
   const all = [parts, outputs, perGroup, kh, tiles];
   const lies = [...axes.map((axis) => all[axis]), taps];
-  if (!machine.fits(sizeOf(lies)) || !machine.fits(images * channels * extents[0] * extents[1])) return null;
+  if (!runtime.fits(sizeOf(lies)) || !runtime.fits(images * channels * extents[0] * extents[1])) return null;
 
   return () => {
-    const from = framed(machine, image, imageShape, { before: padding, extents, channelsLast });
+    const from = framed(runtime, image, imageShape, { before: padding, extents, channelsLast });
     const { code, at } = coordinates('i', lies.slice(0, -1), 'c');
     const [part, output, inGroup, ky, tile] = all.map((_, axis) => at[axes.indexOf(axis)]);
     const { code: split, group } = groupOf(output, outputs / groups, groups);
@@ -114,12 +114,12 @@ ${products(`${blocks}`, ow - blocks * ACROSS, 'end')}${each((n) => `total${n} = 
     const body = `${code}${split}${each((n) => `let s${n} = 0;`)}${overImages(images, perPart, part, perImage)}
 return ${result};`;
     const inputs = [gradient.content, from.content];
-    const partial = machine.run(kernelSource(2, 0, body), sizeOf(lies), inputs, [], taps);
+    const partial = runtime.run(kernelSource(2, 0, body), sizeOf(lies), inputs, [], taps);
     from.content.release();
     const steps = whole(partial, lies).strides;
     const [p, o, c, y] = [0, 1, 2, 3].map((axis) => steps[axes.indexOf(axis)]);
     // A tile's taps follow each other; several tiles only ever lie next to each other.
-    return gathered(machine, partial, [parts, ...shape], [p, o, c, y, 1]);
+    return gathered(runtime, partial, [parts, ...shape], [p, o, c, y, 1]);
   };
 }
 
@@ -166,15 +166,15 @@ function overImages(images: number, perPart: number, part: string, perImage: str
 }
 
 /** The sum over the parts, row-major, of results that lie as `strides` tell. Takes the content over. */
-function gathered(machine: Machine, partial: Content, shape: Shape, strides: readonly number[]): Content {
+function gathered(runtime: Runtime, partial: Content, shape: Shape, strides: readonly number[]): Content {
   const [parts, ...rest] = shape;
   const ordered = whole(partial, shape).strides.join() === strides.join();
   if (parts === 1 && ordered) return partial;
   const operand = { content: partial, strides, offset: 0 };
   const result =
     parts === 1
-      ? map(machine, rest, [{ ...operand, strides: strides.slice(1) }], ([x]) => `return ${x};`)
-      : reduceTerms(machine, 'sum', shape, [operand], [0]);
+      ? map(runtime, rest, [{ ...operand, strides: strides.slice(1) }], ([x]) => `return ${x};`)
+      : reduceTerms(runtime, 'sum', shape, [operand], [0]);
   partial.release();
   return result;
 }

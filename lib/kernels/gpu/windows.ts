@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { RequiredKernels } from '../backend.js';
 import { type Window, windowExtents } from '../geometry.js';
-import type { Machine } from './machine.js';
 import { operand } from './map.js';
+import type { Runtime } from './runtime.js';
 import { address, coordinates, divide, input, kernelSource, times } from './source.js';
 
 /**
@@ -64,7 +64,7 @@ export function channelIn(group: string, perGroup: number, inGroup: string): str
 }
 
 /** Windows of an image as columns, and columns added back into an image. */
-export function windowKernels(machine: Machine) {
+export function windowKernels(runtime: Runtime) {
   return {
     im2col(x, window) {
       const [n, c, height, width] = x.shape;
@@ -72,8 +72,8 @@ export function windowKernels(machine: Machine) {
       const [oh, ow] = windowExtents(window, height, width);
       const shape = [n, c, kh * kw, oh * ow];
       const length = sizeOf(shape);
-      machine.checkLength(length);
-      const from = operand(machine, x);
+      runtime.checkLength(length);
+      const from = operand(runtime, x);
       const { code, at } = coordinates('i', [n, c, kh, kw, oh, ow], 'c');
       const [image, channel, ky, kx, oy, ox] = at;
       const pixel = address(from, [image, channel, 'y', 'x']);
@@ -86,7 +86,7 @@ let v = 0;
 if (${within('y', height)} && ${within('x', width)}) { v = ${input(0)}[${pixel}]; }
 return v;`,
       );
-      return machine.result(machine.run(source, length, [from.content]), shape);
+      return runtime.result(runtime.run(source, length, [from.content]), shape);
     },
 
     col2im(columns, shape: Shape, window) {
@@ -94,9 +94,9 @@ return v;`,
       const [kh, kw] = window.kernel;
       const [oh, ow] = windowExtents(window, height, width);
       const length = sizeOf(shape);
-      if (sizeOf(columns.shape) === 0) return machine.result(machine.filled(length, 0), shape);
-      machine.checkLength(length);
-      const from = operand(machine, columns);
+      if (sizeOf(columns.shape) === 0) return runtime.result(runtime.filled(length, 0), shape);
+      runtime.checkLength(length);
+      const from = operand(runtime, columns);
       const { code, at } = coordinates('i', [n, c, height, width], 'c');
       const [image, channel, y, x] = at;
       const place = address(from, [
@@ -113,7 +113,7 @@ return v;`,
         0,
         `${code}let s = 0;\nfor (let ky = 0; ky < ${kh}; ky++) {\n${inImage}\n}\nreturn s;`,
       );
-      return machine.result(machine.run(source, length, [from.content]), shape);
+      return runtime.result(runtime.run(source, length, [from.content]), shape);
     },
   } satisfies Partial<RequiredKernels>;
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Backend } from '../../../lib/kernels/backend.js';
-import type { Block, Content } from '../../../lib/kernels/gpu/content.js';
+import type { Content, Handle } from '../../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, VARIANTS } from '../../../lib/kernels/gpu/index.js';
 import { startBackend } from '../../../lib/kernels/registry.js';
 import { BackendError } from '../../../lib/tensor/errors.js';
@@ -85,7 +85,7 @@ if (typeof backend === 'string') {
 
   const deviceOf = async (on: Backend): Promise<GpuDevice> => {
     const { storage } = on.fill([1], 1, 'float32');
-    const { buffer } = ((storage.handle as Block).content as Content).value as {
+    const { buffer } = ((storage.handle as Handle).content as Content).value as {
       buffer: Promise<{ context: { device: GpuDevice } }>;
     };
     const { device } = (await buffer).context;

@@ -3,7 +3,7 @@ import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, Storage } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import { inBuffers } from './buffers.js';
-import { type Block, Content } from './content.js';
+import { Content, type Handle } from './content.js';
 import type { Executor, Reservation } from './executor.js';
 import { failureOf } from './failure.js';
 import type { CompiledKernel, Gpu, KernelClass } from './gpujs.js';
@@ -25,9 +25,9 @@ const EXECUTORS: Readonly<Record<GpuMode, () => Executor>> = {
 const SHORT = 256;
 
 /** Compiles kernels once per source and result length, runs them, and wraps results as storages of `device`. */
-export class Machine {
+export class Runtime {
   readonly mode: GpuMode;
-  device!: Device<Block>;
+  device!: Device<Handle>;
   #kernelClass: KernelClass;
   #executor: Executor;
   #kernels: KernelCache;
@@ -115,15 +115,15 @@ export class Machine {
 
   /** What a view's storage holds; zeros if nothing was written yet. */
   contentOf(view: View): Content {
-    const block = view.storage.handle as Block;
-    if (block.content === null) block.replace(this.filled(block.length, 0));
-    return block.content as Content;
+    const handle = view.storage.handle as Handle;
+    if (handle.content === null) handle.replace(this.filled(handle.length, 0));
+    return handle.content as Content;
   }
 
   /** A fresh contiguous view that holds `content`. */
   result(content: Content, shape: Shape): View {
     const storage = Storage.alloc(this.device, sizeOf(shape), 'float32');
-    (storage.handle as Block).replace(content);
+    (storage.handle as Handle).replace(content);
     return contiguousView(storage, shape);
   }
 
