@@ -1,12 +1,6 @@
 import { TapeError } from '../../tensor/errors.js';
 
-<<<<<<< HEAD
-/** Numbers on a device, written once, by a kernel or an upload. Blocks share them; the last holder frees them. */
-=======
-/**
- * Numbers on a device, written once by a kernel or an upload. Handles share them: the last holder to let go frees them.
- */
->>>>>>> wasmhost
+/** Numbers on a device, written once, by a kernel or an upload. Handles share them; the last holder frees them. */
 export class Content {
   /** What the executor made: a host array, a texture, or a buffer that is still to come. */
   readonly value: unknown;
@@ -35,15 +29,8 @@ export class Content {
   }
 }
 
-<<<<<<< HEAD
 /** The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; at first none. */
-export class Block {
-=======
-/**
- * The handle of a storage: its content is replaced as a whole, as kernels cannot write in place; none until written.
- */
 export class Handle {
->>>>>>> wasmhost
   readonly length: number;
   #content: Content | null = null;
 

@@ -3,16 +3,8 @@ import { map, operand } from './map.js';
 import { assign } from './moves.js';
 import type { Runtime } from './runtime.js';
 
-<<<<<<< HEAD
 /** Optimizer steps with PyTorch's formulas. Rates are kernel scalars: schedules compile nothing. State is replaced. */
-export function optimizerKernels(machine: Machine) {
-=======
-/**
- * Optimizer steps with PyTorch's formulas. Rates are scalars of the kernel, so that a schedule compiles nothing; state
- * is replaced, never written in place.
- */
 export function optimizerKernels(runtime: Runtime) {
->>>>>>> wasmhost
   const kernels = {
     sgd({ parameter, gradient, velocity }: SgdState, step: SgdStep): void {
       const { learningRate, momentum, dampening, nesterov, weightDecay, first } = step;

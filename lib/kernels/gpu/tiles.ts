@@ -11,15 +11,8 @@ export function tileCounts([height, width]: readonly number[], { rows, columns }
   return [Math.ceil(height / rows), Math.ceil(width / columns)];
 }
 
-<<<<<<< HEAD
 /** Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped; takes `content`. */
-export function untile(machine: Machine, content: Content, shape: Shape, tile: Tile): Content {
-=======
-/**
- * Results by tiles (`[…, tiles down, across, rows, columns]`) as `[…, height, width]`, cropped. Takes the content over.
- */
 export function untile(runtime: Runtime, content: Content, shape: Shape, tile: Tile): Content {
->>>>>>> wasmhost
   const { rows, columns } = tile;
   const [height, width] = shape.slice(-2);
   if (rows === 1 && width % columns === 0) return content;
