@@ -6,7 +6,7 @@ import { alongChannels, map, type Operand, operand, whole } from './map.js';
 import { reduceTerms, type Term } from './reduction.js';
 
 /**
- * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: literals may be inverted, rounded.
+ * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: `/ literal` may be inexact.
  */
 export function normalizationKernels(machine: Machine) {
   /** `Σ term` over all axes but 1, `[C]`. */

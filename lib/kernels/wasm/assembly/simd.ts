@@ -14,7 +14,7 @@ export function maddOf<T>(a: v128, b: v128, c: v128): v128 {
   else return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
 }
 
-/** Transpose of rows a … d: columns are joinLow, joinHigh of interleaveLow(a, b), interleaveLow(c, d); of the Highs. */
+/** Transpose of a … d: columns are joinLow, joinHigh of interleaveLow(a, b), interleaveLow(c, d); then of …High. */
 @inline
 export function interleaveLow(a: v128, b: v128): v128 {
   return i32x4.shuffle(a, b, 0, 4, 1, 5);
