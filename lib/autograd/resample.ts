@@ -78,7 +78,7 @@ export function subPixelKernel(w: Tensor, factor: number): { kernel: Tensor; pad
  * without the large image: its `factor²·O` small outputs are the sub-pixels of the large one (the same map: Shi et al.
  * 2016, arXiv 1609.07009).
  *
- * @param x `[N, C, H, W]` @param w `[O, C, kh, kw]`odd @param bias `[O]` @returns `[N, O, factor·H, factor·W]`
+ * @param x `[N, C, H, W]` @param w `[O, C, kh, kw]`, odd @param bias `[O]` @returns `[N, O, factor·H, factor·W]`
  * @throws ShapeError for an even kernel, a factor that is no positive integer, or channels that do not fit
  */
 export function resizeConv2d(x: Tensor, w: Tensor, bias: Tensor | null, factor: number): Tensor {

@@ -52,7 +52,7 @@ export function budgetGain(input: IntegerFormat): number {
 }
 
 /**
- * The smallest P that admits ‖q‖₁ = l1: A2Q `2^(P−1) − 1 ≥ l1·2^(N−1s)`, A2Q+ `2^P − 2 ≥ l1·(2^N − 1)`; 1 for l1 = 0.
+ * Least P (may exceed 32) for ‖q‖₁ = l1: A2Q `2^(P−1) − 1 ≥ l1·2^(N−1s)`, A2Q+ `2^P − 2 ≥ l1·(2^N − 1)`; 1 for 0.
  *
  * @param l1 norm of one channel's integer weights, a non-negative integer.
  * @throws QuantError if `l1` is not such an integer, or on bad N.

@@ -56,7 +56,7 @@ export function accumulatorRange(bits: number): IntegerRange {
 }
 
 /**
- * The narrowest two's complement: smallest P with `low ≥ −2^(P−1)`, `high ≤ 2^(P−1) − 1`. May exceed 32.
+ * The narrowest two's complement register: the least P with `low ≥ −2^(P−1)`, `high ≤ 2^(P−1) − 1`. May exceed 32.
  *
  * @throws QuantError unless `low ≤ high` are safe integers.
  */

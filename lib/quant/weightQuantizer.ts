@@ -89,7 +89,7 @@ export function parameterFrom(compute: () => Tensor): Parameter {
 }
 
 /**
- * No parameter: `s = max|w| / Q` per output channel, `q = round(w/s)`, ties to even; s passes gradients to the maximum.
+ * Affine weights, `s = max|w| / Q` per output channel, `q = round(w/s)`, ties to even; s passes gradients to max|w|.
  */
 export class StatsWeightQuantizer extends WeightQuantizer {
   override quantize(w: Tensor): QuantTensor {

@@ -5,7 +5,7 @@ import { map, operand } from './map.js';
 import type { Runtime } from './runtime.js';
 import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
 
-/** Elementwise kernels. Some GPUs lack NaN in `x != x` and infinite literals: comparisons and constants do without. */
+/** Elementwise kernels without `x != x` and infinite literals, which some GPUs get wrong; NaN stays NaN regardless. */
 
 /** `y` becomes `x` rounded to the nearest whole number, ties to even; keeps −0, infinities and NaN. */
 export function roundHalfEven(x: string, y: string): string {

@@ -6,7 +6,7 @@ import { reduceTerms, type Term } from './reduction.js';
 import type { Runtime } from './runtime.js';
 
 /**
- * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: literals may be inverted, rounded.
+ * Batch norm in training and its gradient (channels on axis 1). Counts are scalars: `/ literal` may be inexact.
  */
 export function normalizationKernels(runtime: Runtime) {
   /** `Σ term` over all axes but 1, `[C]`. */

@@ -50,9 +50,7 @@ class SeparableBlock extends Module {
   }
 }
 
-/**
- * MobileNetV1 (Howard et al. 2017), stem of stride 1 as in the A2Q papers: `x [N, 3, H, W]` → logits `[N, classes]`.
- */
+/** MobileNetV1 (Howard et al. 2017), the papers' CIFAR stem: normalised `x [N, 3, H, W]` → logits `[N, classes]`. */
 export class MobileNetV1 extends Module {
   readonly input: Module;
   readonly stem: ConvBlock;

@@ -38,7 +38,7 @@ export const WEIGHT_BYTES = 1008;
 /** Bytes of four lines of six vectors, and of a row of four tiles' pixels. */
 export const LINES_BYTES = 448;
 
-/** Pixels (or tiles) of a 1 × 1 convolution, pixels and tiles of values of a weight gradient: a first-level cache. */
+/** Pixels (or tiles) of a 1 × 1 convolution; pixels, and tiles of values, of a weight gradient in first-level cache. */
 export const PIXELS = 128;
 export const COLUMNS = 4;
 

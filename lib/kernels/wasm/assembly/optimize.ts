@@ -45,7 +45,7 @@ export function sgd(
   }
 }
 
-/** Blocks of an Adam step: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; first θ is times `shrink`, g plus `decay`·θ. */
+/** Blocks of an Adam step: `size = lr/(1 − β₁ᵗ)`, `root = √(1 − β₂ᵗ)`; first θ *= `shrink` (AdamW), g += `decay`·θ. */
 export function adam(
   begin: i32, end: i32, scratch: usize, table: usize,
   beta1: f32, rest1: f32, beta2: f32, rest2: f32, size: f32, root: f32, epsilon: f32, decay: f32, shrink: f32,

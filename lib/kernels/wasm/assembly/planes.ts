@@ -1,5 +1,5 @@
 /**
- * Depthwise 3 × 3 convolution with one pixel of padding where padded copies would cost most: planes at most four pixels
+ * Depthwise 3 × 3 convolution with one pixel of padding where padded copies would cost more: planes at most four pixels
  * wide ("narrow", a row is a vector), and stride 2 on planes of even extents ("halving"; its input gradient is
  * "doubling"). Tensors are contiguous `[images, channels, height, width]`, weights `[channels, 9]`. Units are planes;
  * those of weight gradients are blocks of channels, read image by image, so that memory is read in order. `$r` and `$c`

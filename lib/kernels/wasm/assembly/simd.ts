@@ -14,10 +14,7 @@ export function maddOf<T>(a: v128, b: v128, c: v128): v128 {
   else return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
 }
 
-/**
- * Steps of a 4 × 4 transpose: of rows a … d, columns 0 … 3 are joinLow and joinHigh of (interleaveLow(a, b),
- * interleaveLow(c, d)), then of the same with interleaveHigh.
- */
+/** Transpose of a … d: columns are joinLow, joinHigh of interleaveLow(a, b), interleaveLow(c, d); then of …High. */
 @inline
 export function interleaveLow(a: v128, b: v128): v128 {
   return i32x4.shuffle(a, b, 0, 4, 1, 5);

@@ -7,7 +7,7 @@ import { fillWords } from './simd';
 import { add, gradientRows4, patchRows4, sub, times } from './tiles';
 import { GRADIENT, listLines, PATCH, Picture, Tiling, transformColumns } from './tiling';
 
-/** All tiles transformed, CHUNK a unit: even patches, odd gradients: `[frequency][tile][channel]`, by CHUNK_BYTES. */
+/** All tiles transformed, CHUNK a unit, patches on even ones: `[frequency][tile][channel]`. Scratch: CHUNK_BYTES. */
 export function winogradTransforms(begin: i32, end: i32, scratch: usize, tiling: usize): void {
   const t = changetype<Tiling>(tiling);
   for (let unit = begin; unit < end; unit++) {
