@@ -1,6 +1,7 @@
 import { provideDevice } from '../tensor/current.js';
 import { BackendError } from '../tensor/errors.js';
-import type { Backend } from './backend.js';
+import type { Device } from '../tensor/storage.js';
+import type { Backend, RequiredKernels } from './backend.js';
 import { GPU_MODES } from './gpu/modes.js';
 import { createWasmBackend } from './wasm/index.js';
 
@@ -83,8 +84,15 @@ async function load(name: string): Promise<Backend> {
   }
 }
 
-/** Makes new tensors live on `backend` from now on. Returns it. */
+const REQUIRED: readonly (keyof (Device & RequiredKernels))[] = [
+  ...(['alloc', 'upload', 'read', 'free', 'fill', 'copy', 'copyInto', 'unary'] as const),
+  ...(['binary', 'where', 'reduce', 'matmul', 'im2col', 'col2im'] as const),
+];
+
+/** Makes new tensors live on `backend` from now on. Returns it. @throws BackendError naming the kernels it lacks */
 export function setBackend<B extends Backend>(backend: B): B {
+  const lacking = REQUIRED.filter((name) => typeof backend?.[name] !== 'function');
+  if (lacking.length > 0) throw new BackendError('setBackend', `this is no backend: it lacks ${lacking.join(', ')}`);
   current = { backend, description: { name: backend.name, why: 'set by setBackend', refused: [] } };
   return backend;
 }

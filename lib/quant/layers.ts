@@ -1,21 +1,18 @@
-import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../autograd/imageOps.js';
+import { type ConvOptions, conv2d, convGeometry, type Pair } from '../autograd/imageOps.js';
 import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { resizeConv2d } from '../autograd/resample.js';
 import type { ConvGeometry } from '../kernels/geometry.js';
 import type { Join } from '../nn/layers/chain.js';
-import { resizeWeightShape } from '../nn/layers/conv.js';
+import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
-import { QuantError, ShapeError } from '../tensor/errors.js';
+import { ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type ActivationFactory, type ActivationOptions, ActivationQuantizer } from './activation.js';
 import type { QuantTensor } from './quantTensor.js';
 import type { WeightQuantizer, WeightQuantizerFactory } from './weightQuantizer.js';
-
-/** Bits of a bias on the accumulator's own grid. */
-export const BIAS_BITS = 32;
 
 /** How a layer is quantized. */
 export interface QuantLayerOptions {
@@ -77,9 +74,6 @@ export abstract class QuantLayer extends WeightedModule {
   /** The float product of dequantized values; shapes as the layer's. */
   abstract multiply(x: Tensor, w: Tensor): Tensor;
 
-  /** Axis of the output channels in the output. */
-  protected abstract channelShape(): number[];
-
   override forward(input: Tensor): Tensor {
     const x = this.inputQuant ? this.inputQuant.forward(input) : input;
     const w = this.quantizeWeights ? this.quantWeight() : null;
@@ -87,7 +81,10 @@ export abstract class QuantLayer extends WeightedModule {
     if (w === null) y = this.multiply(x, this.weight);
     else if (this.product) y = this.product(this, x, w);
     else y = this.multiply(x, w.value);
-    if (this.bias) y = add(y, reshape(w ? this.#quantBias(w, this.bias) : this.bias, this.channelShape()));
+    if (this.bias) {
+      const perChannel = [1, this.bias.size, ...y.shape.slice(2).map(() => 1)];
+      y = add(y, reshape(w ? this.#quantBias(w, this.bias) : this.bias, perChannel));
+    }
     this.observer?.(this, x, y);
     return y;
   }
@@ -112,10 +109,6 @@ export class QuantLinear extends QuantLayer {
     }
     return matmul(x, transpose(w));
   }
-
-  protected override channelShape(): number[] {
-    return [1, this.weight.shape[0]];
-  }
 }
 
 /** Settings of a quantized convolution. */
@@ -126,24 +119,12 @@ export class QuantConv2d extends QuantLayer {
   readonly geometry: ConvGeometry;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
-    const groups = options.groups ?? 1;
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new QuantError(
-        'QuantConv2d',
-        `${inChannels} → ${outChannels} channels do not divide into ${groups} groups`,
-      );
-    }
-    const extents = pair('QuantConv2d', 'kernel', kernel, 1);
-    super('QuantConv2d', [outChannels, inChannels / groups, ...extents], options);
+    super('QuantConv2d', weightShape('QuantConv2d', inChannels, outChannels, kernel, options.groups), options);
     this.geometry = convGeometry('QuantConv2d', options);
   }
 
   override multiply(x: Tensor, w: Tensor): Tensor {
     return conv2d(x, w, null, this.geometry);
-  }
-
-  protected override channelShape(): number[] {
-    return [1, this.weight.shape[0], 1, 1];
   }
 }
 
@@ -170,10 +151,6 @@ export class QuantResizeConv2d extends QuantLayer {
 
   override multiply(x: Tensor, w: Tensor): Tensor {
     return resizeConv2d(x, w, null, this.factor);
-  }
-
-  protected override channelShape(): number[] {
-    return [1, this.weight.shape[0], 1, 1];
   }
 }
 

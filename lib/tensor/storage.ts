@@ -130,10 +130,6 @@ export class Storage {
     return Storage.alloc(device, data.length, dtype, data);
   }
 
-  get disposed(): boolean {
-    return this.#release === null;
-  }
-
   /** The device's handle. @throws TapeError once disposed */
   get handle(): unknown {
     if (this.#release === null) {

@@ -1,5 +1,5 @@
 import { broadcastStrides, contiguousStrides, isContiguous, reshapeStrides, type Shape, sizeOf } from './shape.js';
-import type { DType, Storage } from './storage.js';
+import type { Storage } from './storage.js';
 
 /** How to read a tensor out of a storage. Kernels see views only; element `i` is at `offset + Σ i·strides`. */
 export interface View {
@@ -17,10 +17,6 @@ export function contiguousView(storage: Storage, shape: Shape): View {
 /** True if the view covers its elements row-major without gaps (it may start anywhere in its storage). */
 export function isContiguousView(view: View): boolean {
   return isContiguous(view.shape, view.strides);
-}
-
-export function viewDType(view: View): DType {
-  return view.storage.dtype;
 }
 
 export function viewSize(view: View): number {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Backend } from '../../lib/kernels/backend.js';
 import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import {
   BACKEND_NAMES,
@@ -44,5 +45,14 @@ t.test('setBackend decides where tensors are made', (t) => {
   t.same(describeBackend(), { name: 'reference', why: 'set by setBackend', refused: [] });
   t.equal(currentBackend().fill([2], 1, 'float32').storage.device, mine, 'storages name it as their device');
   setBackend(earlier);
+  t.throws(() => setBackend(undefined as unknown as Backend), BackendError);
+  const { name, dtypes } = mine;
+  const { alloc, upload, read, free, fill, copy, copyInto, unary, binary, where, reduce } = mine;
+  const half = { name, dtypes, alloc, upload, read, free, fill, copy, copyInto, unary, binary, where, reduce };
+  t.throws(() => setBackend(half as unknown as Backend), {
+    name: 'BackendError',
+    message: 'setBackend: this is no backend: it lacks matmul, im2col, col2im',
+  });
+  t.equal(currentBackend(), earlier, 'which stays');
   t.end();
 });

@@ -2,12 +2,6 @@ import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { Access } from './source.js';
 
-/** One iteration space and how each of several operands is read along it, with as few axes as possible. */
-export interface Walk {
-  readonly shape: Shape;
-  readonly accesses: readonly Access[];
-}
-
 /**
  * Views of one shape with axes of extent 1 dropped and neighbouring axes merged wherever every operand allows it, so
  * that fewer indices divide and fewer sources differ. `fixed` axes may only merge in runs of a kind (kept, reduced).

@@ -15,9 +15,6 @@ export interface Access {
 
 const ARGUMENTS = 'abcdefg';
 
-/** Most arrays a kernel may read: with its result, what WebGPU guarantees. */
-export const MAX_INPUTS = ARGUMENTS.length;
-
 /** The name of the n-th array argument. */
 export const input = (n: number): string => ARGUMENTS[n];
 

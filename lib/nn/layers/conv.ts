@@ -9,14 +9,14 @@ import { WeightedModule, type WeightedOptions } from './weighted.js';
 export interface Conv2dOptions extends WeightedOptions, ConvOptions {}
 
 /** `[out, in/groups, kh, kw]`. @throws ShapeError if the groups do not divide both channel counts */
-function weightShape(inChannels: number, outChannels: number, kernel: Pair, groups: number): Shape {
+export function weightShape(op: string, inChannels: number, outChannels: number, kernel: Pair, groups = 1): Shape {
   if (!Number.isInteger(groups) || groups < 1) {
-    throw new ShapeError('Conv2d', `groups must be a positive integer; it is ${groups}`);
+    throw new ShapeError(op, `groups must be a positive integer; it is ${groups}`);
   }
   if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-    throw new ShapeError('Conv2d', `${inChannels} → ${outChannels} channels are not divisible by groups = ${groups}`);
+    throw new ShapeError(op, `${inChannels} → ${outChannels} channels are not divisible by groups = ${groups}`);
   }
-  return [outChannels, inChannels / groups, ...pair('Conv2d', 'kernel', kernel, 1)];
+  return [outChannels, inChannels / groups, ...pair(op, 'kernel', kernel, 1)];
 }
 
 /**
@@ -41,7 +41,7 @@ export class Conv2d extends WeightedModule {
     options: Conv2dOptions,
   ) {
     const { stride, padding, dilation, groups, ...weighted } = options;
-    super('Conv2d', weightShape(inChannels, outChannels, kernel, groups ?? 1), weighted);
+    super('Conv2d', weightShape('Conv2d', inChannels, outChannels, kernel, groups), weighted);
     this.kernel = pair('Conv2d', 'kernel', kernel, 1);
     const geometry = convGeometry('Conv2d', options);
     this.stride = geometry.stride;

@@ -1,7 +1,7 @@
 import { backendOf } from '../../kernels/value.js';
 import { A2QError, DataError } from '../../tensor/errors.js';
 import { sameShape } from '../../tensor/shape.js';
-import { type Device, dtypeOf, scope } from '../../tensor/storage.js';
+import { dtypeOf, scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { StateDict } from '../module.js';
 import { Buffer, type Parameter } from '../parameter.js';
@@ -117,16 +117,19 @@ export abstract class Optimizer {
   }
 
   /** Counts a step for every parameter with a gradient; those of one group, backend and count go together. */
-  #due(): Iterable<readonly Slot[]> {
-    const together = new Map<ParameterGroup, Map<Device, Map<number, Slot[]>>>();
+  #due(): readonly (readonly Slot[])[] {
+    const together: Slot[][] = [];
     for (const slot of this.#slots) {
-      if (slot.parameter.grad === null) continue;
+      const { parameter, group } = slot;
+      if (parameter.grad === null) continue;
       slot.steps += 1;
-      const devices = entry(together, slot.group, () => new Map<Device, Map<number, Slot[]>>());
-      const counts = entry(devices, slot.parameter.device, () => new Map<number, Slot[]>());
-      entry(counts, slot.steps, () => []).push(slot);
+      const same = ([first]: readonly Slot[]) =>
+        first.group === group && first.parameter.device === parameter.device && first.steps === slot.steps;
+      const known = together.find(same);
+      if (known) known.push(slot);
+      else together.push([slot]);
     }
-    return [...together.values()].flatMap((devices) => [...devices.values()].flatMap((counts) => [...counts.values()]));
+    return together;
   }
 
   /** Forgets the gradients of all parameters and frees their memory. */
@@ -161,10 +164,7 @@ export abstract class Optimizer {
     const problem = this.#misfit(state);
     if (problem) throw new DataError('loadState', problem);
     for (const [i, group] of this.groups.entries()) group.learningRate = state.learningRates[i];
-    for (const slot of this.#slots) {
-      for (const average of slot.averages.values()) average.dispose();
-      slot.averages.clear();
-    }
+    this.dispose();
     for (const [i, slot] of this.#slots.entries()) slot.steps = state.steps[i];
     for (const [key, { data }] of state.tensors) {
       const [position, name] = splitKey(key);
@@ -200,15 +200,6 @@ export abstract class Optimizer {
     }
     return null;
   }
-}
-
-/** What a map holds under a key, made first if there is nothing. */
-function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
 }
 
 function averageOf(slot: Slot, name: string): Buffer {
