@@ -13,13 +13,8 @@ import { col2im, im2col } from './windows.js';
 /**
  * The definition of every required kernel: slow, plain, on host memory, on the packages `ndarray` and `ndarray-ops`.
  *
-<<<<<<< HEAD
- * All dtypes; results keep the dtype of the operands. Sums and products of sums accumulate in float64 and are rounded
- * once, when stored. int32 wraps modulo 2³², and division truncates. NaN in gives NaN out, but fails comparisons.
-=======
  * Results keep the dtype of the operands; int32 is only stored and moved. Sums and products of sums accumulate in
  * float64 and are rounded once, when stored. NaN in gives NaN out, except in comparisons, which it fails.
->>>>>>> breaker
  */
 class ReferenceBackend implements Backend, Device<TypedArray> {
   readonly name = 'reference';
