@@ -5,6 +5,7 @@ import { Sequential, UpsampleNearest } from '../../lib/nn/index.js';
 import { a2qPlus } from '../../lib/quant/accumulatorAware.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, QuantResizeConv2d } from '../../lib/quant/layers.js';
+import { affine } from '../../lib/quant/weightQuantizer.js';
 import { Random } from '../../lib/tensor/random.js';
 import { closeTo } from '../helpers.js';
 import { backends, gradients, randomTensor } from '../nn/support.js';
@@ -65,5 +66,19 @@ t.test('what a quantized resize convolution refuses', (t) => {
     [make(3, 1.5), 'QuantResizeConv2d: factor must be a positive integer; it is 1.5'],
   ];
   for (const [work, message] of refusals) t.throws(work, { name: 'ShapeError', message });
+  t.end();
+});
+
+t.test('a quantized convolution wants groups that divide its channels', (t) => {
+  const input = new ActivationQuantizer({ bits: 4, signed: false });
+  const make = (groups: number) =>
+    new QuantConv2d(3, 4, 3, { weight: affine({ bits: 4 }), input, groups, random: new Random(0) });
+  for (const [groups, message] of [
+    [2, 'QuantConv2d: 3 → 4 channels are not divisible by groups = 2'],
+    [0, 'QuantConv2d: groups must be a positive integer; it is 0'],
+    [1.5, 'QuantConv2d: groups must be a positive integer; it is 1.5'],
+  ] as const) {
+    t.throws(() => make(groups), { name: 'ShapeError', message });
+  }
   t.end();
 });
