@@ -3,7 +3,8 @@ import type { ModelName } from '../nn/models/index.js';
 import type { Module } from '../nn/module.js';
 import { Adam, AdamW, decayGroups, type Optimizer, SGD } from '../nn/optim/index.js';
 import { constantLR, cosineAnnealingLR, exponentialLR, multiStepLR, type Schedule, stepLR } from '../nn/schedule.js';
-import type { OptimizerConfig, StartConfig } from './config.js';
+import type { OptimizerConfig, RunConfig, StartConfig } from './config.js';
+import type { FitOptions } from './fit.js';
 import type { ScheduleConfig } from './schedules.js';
 
 /** How a model is trained on a dataset, unless the user says otherwise. */
@@ -136,4 +137,12 @@ export function makeSchedule(config: ScheduleConfig, epochs: number): Schedule {
     case 'cosine':
       return cosineAnnealingLR({ period: epochs });
   }
+}
+
+/** What the configuration of a run says to `fit`. */
+export function fitSettings(config: RunConfig) {
+  const { batchSize, epochs, seed, penaltyWeight, freezeNorms, limitBatches } = config;
+  const schedule = makeSchedule(config.schedule, epochs);
+  const limits = { freezeNorms: freezeNorms ?? null, limitBatches: limitBatches ?? null };
+  return { schedule, batchSize, epochs, seed, penaltyWeight, ...limits } satisfies Partial<FitOptions>;
 }

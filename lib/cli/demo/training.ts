@@ -3,8 +3,7 @@ import type { Module } from '../../nn/module.js';
 import type { RunConfig } from '../../train/config.js';
 import { evaluate } from '../../train/evaluate.js';
 import { fit } from '../../train/fit.js';
-import { fitSettings } from '../../train/fitSettings.js';
-import { makeOptimizer } from '../../train/recipes.js';
+import { fitSettings, makeOptimizer } from '../../train/recipes.js';
 import { taskOf } from '../../train/task.js';
 
 /** Whom to tell about each step, and who may stop the work. */

@@ -8,7 +8,7 @@ import { type Best, encodeModel, encodeTraining, type TrainingState } from '../c
 import type { RunConfig } from '../config.js';
 import { evaluate } from '../evaluate.js';
 import { type EpochReport, fit, type Position, type StepReport } from '../fit.js';
-import { fitSettings } from '../fitSettings.js';
+import { fitSettings } from '../recipes.js';
 import type { Task } from '../task.js';
 import type { DataSource } from './datasets.js';
 import { writeAtomic } from './files.js';
