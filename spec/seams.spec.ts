@@ -61,10 +61,12 @@ t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and 
   const include = ['lib/**/*.ts', 'spec/autograd/samples/*.ts'];
   await writeFile(join(copy, 'tsconfig.json'), JSON.stringify({ ...(JSON.parse(config) as object), include }));
   const found = await recipes();
+  const table = await readFile(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
   for (const [name, most] of Object.entries(PLACES)) {
     const recipe = found.find(({ title }) => title.startsWith(name));
     const places = recipe?.files.filter((file) => !file.startsWith('spec/')) ?? [];
     t.ok(places.length >= 1 && places.length <= most, `${name}: ${places.join(', ')}`);
+    t.match(table, new RegExp(`^\\| ${name} \\| \\w+ \\| ${places.length} \\|$`, 'm'), 'the table says so');
   }
   for (const { diff } of found) await apply(diff, copy);
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));

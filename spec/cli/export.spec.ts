@@ -13,7 +13,7 @@ const FORMATS = {
   'none.mjs': 'export const other = 1;',
 };
 
-t.test('a run as JSON, as C, and in a format of one’s own', async (t) => {
+t.test('a run as JSON and in a format of one’s own', async (t) => {
   const folder = t.testdir(FORMATS);
   const run = join(folder, 'run');
   const trained = await a2q([...words(`${TRAIN} --threads 1 --method a2q+ --acc-bits 12 --out`), run]);
@@ -22,11 +22,7 @@ t.test('a run as JSON, as C, and in a format of one’s own', async (t) => {
   const path = (name: string) => join(folder, name);
 
   t.test('what is written', async (t) => {
-    const calls = [
-      export_('json', path('net.json')),
-      export_('c', path('net.h')),
-      export_(path('names.mjs'), path('net')),
-    ];
+    const calls = [export_('json', path('net.json')), export_(path('names.mjs'), path('net'))];
     for (const { code, stderr } of await a2qAll(calls)) t.equal(code, 0, stderr);
     const { format, version, name, layers } = JSON.parse(await readFile(path('net.json'), 'utf8'));
     t.same([format, version, name], ['a2q-integers', 1, 'net']);
@@ -37,12 +33,6 @@ t.test('a run as JSON, as C, and in a format of one’s own', async (t) => {
       hidden.weights.length,
       hidden.shape.reduce((a: number, b: number) => a * b),
     );
-    const header = await readFile(path('net.h'), 'utf8');
-    t.match(header, /^#ifndef NET_H\n#define NET_H\n/);
-    const id = hidden.name.replaceAll('.', '_');
-    t.ok(header.includes(`#define ${id.toUpperCase()}_ACCUMULATOR_BITS 12\n`));
-    const [, listed] = new RegExp(`static const int8_t ${id}_weights\\[\\d+\\] = \\{([^}]*)\\}`).exec(header) ?? [];
-    t.same(listed?.split(',').slice(0, -1).map(Number), hidden.weights, 'the same integers');
     t.equal(await readFile(path('net'), 'utf8'), ['net', ...layers.map((l: { name: string }) => l.name)].join(' '));
   });
 
@@ -50,7 +40,7 @@ t.test('a run as JSON, as C, and in a format of one’s own', async (t) => {
     const before = await readdir(folder);
     const out = path('out');
     const cases: (readonly [string[], number, RegExp])[] = [
-      [export_('abacus', out), 2, /--format: there is no 'abacus'; choose one of c, json\n/],
+      [export_('abacus', out), 2, /--format: there is no 'abacus'; choose one of json\n/],
       [export_(path('absent.mjs'), out), 2, /absent\.mjs cannot be loaded/],
       [export_(path('none.mjs'), out), 2, /none\.mjs has no default export with an encode function/],
       [export_(path('failing.mjs'), out), 1, /error: export: the format cannot encode .*RangeError: on purpose\n/],
