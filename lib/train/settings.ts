@@ -13,6 +13,8 @@ export interface NamedSetting extends Setting {
   readonly optional: boolean;
 }
 
+const join = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
+
 /** Every setting of a run, in the order of the schema. */
 export const SETTINGS: readonly NamedSetting[] = settingsIn(settingsSchema, '', false).filter(
   (each, i, all) => all.findIndex(({ path }) => path === each.path) === i,
@@ -28,8 +30,7 @@ function settingsIn(schema: z.ZodType, path: string, optional: boolean): NamedSe
 }
 
 function settingsInFields(schema: z.ZodObject, path: string): NamedSetting[] {
-  const join = (key: string) => (path === '' ? key : `${path}.${key}`);
-  return Object.entries(schema.shape).flatMap(([key, field]) => settingsIn(field as z.ZodType, join(key), false));
+  return Object.entries(schema.shape).flatMap(([key, field]) => settingsIn(field as z.ZodType, join(path, key), false));
 }
 
 /** The choice among the members of a union, then what they hold; what not all of them hold depends on the choice. */
@@ -120,6 +121,5 @@ export function differences(a: unknown, b: unknown, path = ''): string[] {
     return Object.is(a, b) ? [] : [path];
   }
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  const join = (key: string) => (path === '' ? key : `${path}.${key}`);
-  return [...keys].flatMap((key) => differences(valueAt(a, key), valueAt(b, key), join(key)));
+  return [...keys].flatMap((key) => differences(valueAt(a, key), valueAt(b, key), join(path, key)));
 }

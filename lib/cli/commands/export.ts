@@ -22,19 +22,19 @@ const FORMATS = new URL('../../deploy/exchange/formats/', import.meta.url);
 
 export async function exportCommand(): Promise<Command> {
   const names = await builtIn();
-  const formats = await Promise.all(names.map(async (name) => `${name}: ${(await formatNamed(name)).about}`));
+  const formats = await Promise.all(names.map(async (name) => `${name}: ${(await formatNamed(name, names)).about}`));
   const command = new Command('export').description('write the integers of a trained network for other programs');
   return addBackendOptions(addSubjectOptions(command))
     .requiredOption('--format <name>', `${names.join(', ')}, or a module of your own (./format.mjs)`)
     .requiredOption('--out <file>', 'where to write')
     .option('--json', 'machine-readable output')
     .addHelpText('after', `\nFormats:\n${formats.map((line) => `  ${line}`).join('\n')}`)
-    .action(exportRun);
+    .action((flags: Flags) => exportRun(flags, names));
 }
 
-async function exportRun(flags: Flags): Promise<void> {
+async function exportRun(flags: Flags, names: readonly string[]): Promise<void> {
   const out = new Output(flags.json ?? false);
-  const format = await formatNamed(flags.format);
+  const format = await formatNamed(flags.format, names);
   const path = await subjectPath(flags);
   await useBackend(flags);
   const { model } = await loadSubject(path);
@@ -65,11 +65,11 @@ async function builtIn(): Promise<string[]> {
 }
 
 /** @throws UsageError if there is no such format, or the module exports none */
-async function formatNamed(name: string): Promise<ExportFormat> {
-  const isBuiltIn = (await builtIn()).includes(name);
+async function formatNamed(name: string, names: readonly string[]): Promise<ExportFormat> {
+  const isBuiltIn = names.includes(name);
   const url = isBuiltIn ? new URL(`${name}.js`, FORMATS) : pathToFileURL(resolve(name));
   if (!isBuiltIn && !/\.m?js$/.test(name)) {
-    throw new UsageError(`--format: there is no '${name}'; choose one of ${(await builtIn()).join(', ')}`);
+    throw new UsageError(`--format: there is no '${name}'; choose one of ${names.join(', ')}`);
   }
   const { default: format } = await load(url.href, name);
   if (typeof format?.encode !== 'function') {
