@@ -2,6 +2,7 @@ import { DataError } from '../tensor/errors.js';
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import { type DType, dtypeOf, hostArray, type TypedArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { eachMember } from './members.js';
 import { Buffer, Counter, Parameter, type StateTensor } from './parameter.js';
 
 /** One entry of a state dict, in host memory. */
@@ -18,9 +19,10 @@ type StateEntry = StateTensor | Counter;
 /**
  * A piece of a network: parameters, buffers and other modules in its fields, and a `forward`.
  *
- * Fields are found by looking: every own property that holds a `Parameter`, `Buffer`, `Counter`, `Module` or an array
- * of modules belongs to the module, under the property's name in snake case. A field starting with `#` is private and
- * not part of the module's state: use one to refer to a module that belongs elsewhere.
+ * Fields are found by looking: every own property that holds a `Parameter`, `Buffer`, `Counter` or `Module`, or arrays,
+ * plain objects and Maps of such, belongs to the module, under the property's name in snake case (`layers.0`,
+ * `blocks.down`). What stands in two places is one thing, under its first name. A field starting with `#` is private
+ * and not part of the module's state: use one to refer to a module that belongs elsewhere.
  */
 export abstract class Module {
   /** Whether batch statistics and running averages are in use. Set by `train()` and `eval()`. */
@@ -30,38 +32,46 @@ export abstract class Module {
 
   /** Direct sub-modules with their names. */
   *children(): Generator<[name: string, module: Module]> {
-    for (const [name, value] of Object.entries(this)) {
-      if (value instanceof Module) yield [snakeCase(name), value];
-      else if (Array.isArray(value)) {
-        for (const [i, item] of value.entries()) {
-          if (item instanceof Module) yield [`${snakeCase(name)}.${i}`, item];
-        }
-      }
-    }
+    yield* membersOf(this, isModule);
   }
 
-  /** This module and all below it, outermost first, with their full names (`''` for itself). */
+  /** This module and all below it, each once, outermost first, with their full names (`''` for itself). */
   namedModules(): readonly (readonly [name: string, module: Module])[] {
-    const found: [name: string, module: Module][] = [];
+    const found = new Map<Module, string>();
     this.#collect('', found);
-    return found;
+    return Array.from(found, ([module, name]) => [name, module] as const);
   }
 
-  /** Appends this module and all below it. A list is a tenth of the work of generators nested as deep as modules. */
-  #collect(name: string, into: [name: string, module: Module][]): void {
-    into.push([name, this]);
+  #collect(name: string, into: Map<Module, string>): void {
+    if (into.has(this)) return;
+    into.set(this, name);
     for (const [part, child] of this.children()) child.#collect(join(name, part), into);
   }
 
-  /** All state below this module. */
-  *#namedState(): Generator<[name: string, entry: StateEntry]> {
+  /** All state below this module, each entry once. @throws DataError if two entries have one name */
+  #namedState(): ReadonlyMap<string, StateEntry> {
+    const seen = new Set<StateEntry>();
+    const found = new Map<string, StateEntry>();
     for (const [prefix, module] of this.namedModules()) {
-      for (const [name, value] of Object.entries(module)) {
-        if (value instanceof Parameter || value instanceof Buffer || value instanceof Counter) {
-          yield [join(prefix, snakeCase(name)), value];
-        }
+      for (const [part, entry] of membersOf(module, isState)) {
+        if (seen.has(entry)) continue;
+        seen.add(entry);
+        const name = join(prefix, part);
+        if (found.has(name)) throw new DataError('Module', `two entries of the state are called ${name}`);
+        found.set(name, entry);
       }
     }
+    return found;
+  }
+
+  /** The entry of the state at a path, which need not be the first that leads there. */
+  #entryAt(path: string): StateEntry | undefined {
+    for (const [name, entry] of membersOf(this, isState)) if (name === path) return entry;
+    for (const [name, child] of this.children()) {
+      const entry = path.startsWith(`${name}.`) ? child.#entryAt(path.slice(name.length + 1)) : undefined;
+      if (entry) return entry;
+    }
+    return undefined;
   }
 
   *namedParameters(): Generator<[name: string, parameter: Parameter]> {
@@ -110,6 +120,7 @@ export abstract class Module {
 
   /**
    * Overwrites parameters, buffers and counters. Checked as a whole first: nothing changes if anything does not fit.
+   * What the model shares between modules may stand under any of its names, or, as PyTorch writes it, all of them.
    *
    * @param options.partial accept names missing here or there; they are returned
    * @throws DataError listing missing, unexpected and misshapen entries
@@ -118,29 +129,35 @@ export abstract class Module {
     state: StateDict,
     options: { readonly partial?: boolean } = {},
   ): { missing: string[]; unexpected: string[] } {
-    const own = new Map(this.#namedState());
-    const missing = [...own.keys()].filter((name) => !state.has(name));
-    const unexpected = [...state.keys()].filter((name) => !own.has(name));
+    const own = this.#namedState();
+    const given = new Map<StateEntry, HostTensor>();
+    const unexpected: string[] = [];
     const problems: string[] = [];
+    for (const [name, host] of state) {
+      const entry = own.get(name) ?? this.#entryAt(name);
+      const earlier = entry && given.get(entry);
+      if (earlier && !sameNumbers(earlier, host)) problems.push(`${name} is shared, and differs under another name`);
+      if (entry) given.set(entry, host);
+      else unexpected.push(name);
+    }
+    const missing = [...own].filter(([, entry]) => !given.has(entry)).map(([name]) => name);
     if (!options.partial) {
       if (missing.length > 0) problems.push(`missing ${list(missing)}`);
       if (unexpected.length > 0) problems.push(`unexpected ${list(unexpected)}`);
     }
     for (const [name, entry] of own) {
-      const given = state.get(name);
+      const host = given.get(entry);
       const shape = entry instanceof Counter ? [] : entry.shape;
-      if (given && !sameShape(given.shape, shape)) {
-        problems.push(`${name} has shape [${given.shape.join(', ')}], the model has [${shape.join(', ')}]`);
-      } else if (given && given.data.length !== sizeOf(shape)) {
-        problems.push(`${name} has shape [${shape.join(', ')}] but ${given.data.length} numbers`);
+      if (host && !sameShape(host.shape, shape)) {
+        problems.push(`${name} has shape [${host.shape.join(', ')}], the model has [${shape.join(', ')}]`);
+      } else if (host && host.data.length !== sizeOf(shape)) {
+        problems.push(`${name} has shape [${shape.join(', ')}] but ${host.data.length} numbers`);
       }
     }
     if (problems.length > 0) throw new DataError('loadStateDict', problems.join('; '));
-    for (const [name, entry] of own) {
-      const given = state.get(name);
-      if (!given) continue;
-      if (entry instanceof Counter) entry.value = Number(given.data[0]);
-      else entry.write(convert(given.data, entry.dtype));
+    for (const [entry, { data }] of given) {
+      if (entry instanceof Counter) entry.value = Number(data[0]);
+      else entry.write(convert(data, entry.dtype));
     }
     return { missing, unexpected };
   }
@@ -153,6 +170,31 @@ export abstract class Module {
       entry.dispose();
     }
   }
+}
+
+const isModule = (value: unknown): value is Module => value instanceof Module;
+
+const isState = (value: unknown): value is StateEntry =>
+  value instanceof Parameter || value instanceof Buffer || value instanceof Counter;
+
+/** The members of one kind in a module's fields, with the names they have there. */
+function membersOf<Member extends Module | StateEntry>(
+  module: Module,
+  isKind: (value: unknown) => value is Member,
+): readonly [name: string, member: Member][] {
+  const found: [name: string, member: Member][] = [];
+  const isMember = (value: unknown): value is Module | StateEntry => isModule(value) || isState(value);
+  for (const [field, value] of Object.entries(module)) {
+    if (typeof value !== 'object' || value === null) continue;
+    eachMember(snakeCase(field), value, isMember, (name, member) => {
+      if (isKind(member)) found.push([name, member]);
+    });
+  }
+  return found;
+}
+
+function sameNumbers(a: HostTensor, b: HostTensor): boolean {
+  return sameShape(a.shape, b.shape) && a.data.every((value, i) => Object.is(value, b.data[i]));
 }
 
 function convert(data: TypedArray, dtype: DType): TypedArray {
