@@ -1,4 +1,4 @@
-import { conv2d } from '../lib/autograd/imageOps.js';
+import { conv2d } from '../lib/autograd/convolution.js';
 import { matmul } from '../lib/autograd/ops.js';
 import { backward } from '../lib/autograd/tape.js';
 import type { Backend } from '../lib/kernels/backend.js';

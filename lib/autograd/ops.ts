@@ -1,7 +1,7 @@
 import { ShapeError } from '../tensor/errors.js';
 import { broadcastShapes, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { div, exp, log, maximum, minimum, sub, type TensorLike } from './rows/elementwise.js';
+import { div, maximum, minimum, type TensorLike } from './rows/elementwise.js';
 import { layoutRows } from './rows/layout.js';
 import { linearRows } from './rows/linear.js';
 import { reductionRows } from './rows/reduction.js';
@@ -117,10 +117,4 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   };
   const product = apply(linearRows.matmul, [flat(a), flat(b)], {});
   return reshape(product, [...lead, a.shape[a.rank - 2], b.shape[b.rank - 1]]);
-}
-
-/** `log(softmax(x))` along an axis, without overflow. */
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const shifted = sub(x, max(x.detach(), { axes: axis, keepDims: true }));
-  return sub(shifted, log(sum(exp(shifted), { axes: axis, keepDims: true })));
 }

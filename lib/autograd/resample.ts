@@ -2,7 +2,7 @@ import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { addBias } from './imageOps.js';
+import { addBias } from './convolution.js';
 import { matmul, permute, reshape } from './ops.js';
 import { convolutionRows } from './rows/convolution.js';
 import { imageRows } from './rows/images.js';

@@ -1,4 +1,5 @@
-import { div, logSoftmax, mean, mul, neg, square, sub, sum } from '../autograd/ops.js';
+import { logSoftmax } from '../autograd/activations.js';
+import { div, mean, mul, neg, square, sub, sum } from '../autograd/ops.js';
 import { type TensorOptions, tensor } from '../tensor/create.js';
 import { DataError, ShapeError } from '../tensor/errors.js';
 import { sameShape } from '../tensor/shape.js';

@@ -1,4 +1,4 @@
-import type { NormFollower } from '../autograd/imageOps.js';
+import type { NormFollower } from '../autograd/normalization.js';
 import { abs, add, div, kthSmallest, log2, maximum, mul, relu, reshape } from '../autograd/ops.js';
 import { atLeastSmallest, fakeQuantize, powerScale, SMALLEST } from '../autograd/quantize.js';
 import { noGrad } from '../autograd/tape.js';

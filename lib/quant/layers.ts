@@ -1,4 +1,4 @@
-import { type ConvOptions, conv2d, convGeometry, type Pair } from '../autograd/imageOps.js';
+import { type ConvOptions, conv2d, convGeometry, type Pair } from '../autograd/convolution.js';
 import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { resizeConv2d } from '../autograd/resample.js';
 import type { ConvGeometry } from '../kernels/geometry.js';

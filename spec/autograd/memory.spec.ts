@@ -1,6 +1,7 @@
 import t from 'tap';
-import { conv2d, maxPool2d } from '../../lib/autograd/imageOps.js';
+import { conv2d } from '../../lib/autograd/convolution.js';
 import { add, matmul, mul, relu, reshape, square, sum } from '../../lib/autograd/ops.js';
+import { maxPool2d } from '../../lib/autograd/pooling.js';
 import { backward } from '../../lib/autograd/tape.js';
 import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import { setBackend } from '../../lib/kernels/registry.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { checkGrads } from '../../lib/autograd/check.js';
-import { conv2d } from '../../lib/autograd/imageOps.js';
-import { resizeConv2d, subPixelKernel, upsampleNearest } from '../../lib/autograd/resample.js';
+import { conv2d } from '../../lib/autograd/convolution.js';
+import { pixelShuffle, resizeConv2d, subPixelKernel, upsampleNearest } from '../../lib/autograd/resample.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual, closeTo } from '../helpers.js';
 import { between, f64, tensorsOf } from './support.js';
@@ -65,4 +65,28 @@ t.test('what a resize convolution refuses', (t) => {
     message: /w takes 3 channels a group, x has 2/,
   });
   t.end();
+});
+
+t.test('pixelShuffle: channel c·r² + i·r + j becomes sub-pixel (i, j) of channel c', async (t) => {
+  const x = f64([0, 1, 2, 3, 4, 5, 6, 7], [1, 8, 1, 1]);
+  const y = pixelShuffle(x, 2);
+  t.same(y.shape, [1, 2, 2, 2]);
+  arraysEqual(t, await y.data(), [0, 1, 2, 3, 4, 5, 6, 7], 'one pixel');
+  const wide = pixelShuffle(f64([0, 1, 10, 11, 20, 21, 30, 31], [1, 4, 1, 2]), 2);
+  t.same(wide.shape, [1, 1, 2, 4]);
+  arraysEqual(t, await wide.data(), [0, 10, 1, 11, 20, 30, 21, 31], 'two pixels');
+  const { error } = await checkGrads(
+    (v: Tensor) => pixelShuffle(v, 2),
+    tensorsOf([between(-2, 2, [2, 4, 2, 3])]) as [Tensor],
+  );
+  t.ok(error <= 1e-7);
+});
+
+t.test('shapes that up-sampling refuses', async (t) => {
+  const zeros = (...shape: number[]) => f64(new Array(shape.reduce((a, b) => a * b, 1)).fill(0), shape);
+  const cases: [work: () => unknown, message: string][] = [
+    [() => upsampleNearest(zeros(1, 1, 2, 2), 1.5), 'upsampleNearest: factor must be a positive integer; it is 1.5'],
+    [() => pixelShuffle(zeros(1, 6, 2, 2), 2), 'pixelShuffle: channels must be divisible by 2²; got [1, 6, 2, 2]'],
+  ];
+  for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
 });

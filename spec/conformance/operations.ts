@@ -1,5 +1,7 @@
-import * as image from '../../lib/autograd/imageOps.js';
+import { logSoftmax } from '../../lib/autograd/activations.js';
+import { type ConvOptions, conv2d, type Pair } from '../../lib/autograd/convolution.js';
 import * as ops from '../../lib/autograd/ops.js';
+import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from '../../lib/autograd/pooling.js';
 import { pixelShuffle, upsampleNearest } from '../../lib/autograd/resample.js';
 import { backward } from '../../lib/autograd/tape.js';
 import { BatchNorm2d } from '../../lib/nn/layers/batchNorm.js';
@@ -17,13 +19,13 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const y = ops.matmul(input, ops.transpose(weight));
     return bias ? ops.add(y, bias) : y;
   },
-  max_pool2d: ({ x }, p) => image.maxPool2d(x, pool(p)),
-  avg_pool2d: ({ x }, p) => image.avgPool2d(x, pool(p)),
-  global_avg_pool: ({ x }) => image.globalAvgPool2d(x),
+  max_pool2d: ({ x }, p) => maxPool2d(x, pool(p)),
+  avg_pool2d: ({ x }, p) => avgPool2d(x, pool(p)),
+  global_avg_pool: ({ x }) => globalAvgPool2d(x),
   pixel_shuffle: ({ x }, p) => pixelShuffle(x, number(p, 'factor')),
   upsample_nearest: ({ x }, p) => upsampleNearest(x, number(p, 'factor')),
   cross_entropy: ({ logits }, _, entry) => crossEntropy(logits, numbers(object(entry, 'inputs'), 'target')),
-  log_softmax: ({ x }, p) => ops.logSoftmax(x, number(p, 'dim')),
+  log_softmax: ({ x }, p) => logSoftmax(x, number(p, 'dim')),
   mse: ({ x, target }) => mse(x, target),
   add: ({ input, other }) => ops.add(input, other),
   sub: ({ input, other }) => ops.sub(input, other),
@@ -50,8 +52,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   transpose: ({ x }) => ops.transpose(x),
 };
 
-function pool(params: Json): image.PoolOptions {
-  const { kernel, stride, padding } = params as { kernel: image.Pair; stride: image.Pair; padding: image.Pair };
+function pool(params: Json): PoolOptions {
+  const { kernel, stride, padding } = params as { kernel: Pair; stride: Pair; padding: Pair };
   return { kernel, stride, padding };
 }
 
@@ -65,7 +67,7 @@ function operationOf(name: string): Operation | undefined {
 export async function checkOps(file: Json, report: Report): Promise<void> {
   for (const [i, entry] of list(file, 'conv2d').entries()) {
     await report.run(label('ops', 'conv2d', i, entry), (check) =>
-      checkOperation(check, entry, ({ x, w, b }, params) => image.conv2d(x, w, b ?? null, params as image.ConvOptions)),
+      checkOperation(check, entry, ({ x, w, b }, params) => conv2d(x, w, b ?? null, params as ConvOptions)),
     );
   }
   for (const [i, entry] of list(file, 'batch_norm').entries()) {

@@ -1,7 +1,8 @@
 import t from 'tap';
+import { conv2d } from '../../lib/autograd/convolution.js';
 import { defineFunction } from '../../lib/autograd/define.js';
-import { conv2d, maxPool2d } from '../../lib/autograd/imageOps.js';
 import { add, mul, relu, square, sum } from '../../lib/autograd/ops.js';
+import { maxPool2d } from '../../lib/autograd/pooling.js';
 import { powerScale } from '../../lib/autograd/quantize.js';
 import { upsampleNearest } from '../../lib/autograd/resample.js';
 import { row } from '../../lib/autograd/row.js';

@@ -1,4 +1,4 @@
-import type { NormFollower } from '../../autograd/imageOps.js';
+import type { NormFollower } from '../../autograd/normalization.js';
 import { relu, reshape } from '../../autograd/ops.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';

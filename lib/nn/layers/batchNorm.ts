@@ -1,4 +1,4 @@
-import { batchNorm, type NormFollower } from '../../autograd/imageOps.js';
+import { batchNorm, type NormFollower } from '../../autograd/normalization.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
 import { choose } from '../../kernels/trace.js';
 import * as v from '../../kernels/value.js';

@@ -1,4 +1,4 @@
-import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../../autograd/imageOps.js';
+import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../../autograd/convolution.js';
 import { resizeConv2d } from '../../autograd/resample.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';

@@ -1,4 +1,5 @@
-import { avgPool2d, globalAvgPool2d, maxPool2d, type Pair, type PoolOptions, pair } from '../../autograd/imageOps.js';
+import { type Pair, pair } from '../../autograd/convolution.js';
+import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from '../../autograd/pooling.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 

@@ -1,5 +1,5 @@
-import { globalAvgPool2d } from '../../autograd/imageOps.js';
 import { reshape } from '../../autograd/ops.js';
+import { globalAvgPool2d } from '../../autograd/pooling.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { ConvBlock } from './convBlock.js';

@@ -1,5 +1,5 @@
-import { globalAvgPool2d } from '../../autograd/imageOps.js';
 import { reshape } from '../../autograd/ops.js';
+import { globalAvgPool2d } from '../../autograd/pooling.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain, type Join, residual } from '../layers/chain.js';
