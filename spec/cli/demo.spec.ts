@@ -53,7 +53,7 @@ t.test('the whole demo, in small', async (t) => {
   t.match(run.stderr, /A2Q\+ .* 9 bits/);
 
   const html = await readFile(join(out, 'report.html'), 'utf8');
-  t.equal(html.match(/<svg /g)?.length, 4);
+  t.equal(html.match(/<svg /g)?.length, 2 * 4, 'four charts, for wide screens and for phones');
   t.notMatch(html, /<script|<link|src=|url\(|https?:\/\/(?!www\.w3\.org)/, 'nothing is loaded');
   t.notMatch(html, /undefined|NaN|\[object/);
   t.equal(html.match(/<th scope="row"/g)?.length, rows.length);

@@ -6,9 +6,10 @@ import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } f
 import { listenForInterrupt } from '../interrupt.js';
 import { formatSeconds, Output, percent } from '../output.js';
 import { makeProgress, type Progress } from '../progress.js';
+import { METHOD_LABELS } from '../report/theme.js';
 import { asUsage, EXIT, integer } from '../usage.js';
 import { type DemoPlan, FULL_PLAN, QUICK_PLAN } from './plan.js';
-import { METHOD_LABELS, rowsOf, textTable } from './rows.js';
+import { rowsOf, textTable } from './rows.js';
 import { type DemoEvents, type DemoResults, runDemo } from './runDemo.js';
 
 interface Flags extends BackendFlags {
@@ -47,7 +48,7 @@ async function demo(flags: Flags): Promise<void> {
   const rows = rowsOf(results);
   const seconds = (performance.now() - start) / 1000;
   // The plotting library takes half a second to load, so that only who plots pays for it.
-  const { renderReport } = await import('./report/page.js');
+  const { renderReport } = await import('./page.js');
   const page = await renderReport({ results, rows, backend, seconds });
   await writeAtomic(join(folder, FILES.results), `${JSON.stringify({ rows }, null, 2)}\n`);
   await writeAtomic(join(folder, FILES.report), page);

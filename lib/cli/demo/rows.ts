@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { METHOD_NAMES, METHODS, type Method } from '../../quant/methods.js';
+import type { Method } from '../../quant/methods.js';
 import { percent } from '../output.js';
+import { METHOD_LABELS } from '../report/theme.js';
 import type { DemoResults } from './runDemo.js';
 
 /** One line of the demo's table and of `results.json`. */
@@ -20,11 +21,6 @@ export interface DemoRow {
   /** Share of zeros among the hidden weights. */
   readonly sparsity: number;
 }
-
-/** How methods are written. */
-export const METHOD_LABELS = Object.fromEntries(
-  METHOD_NAMES.map((method) => [method, METHODS[method].label]),
-) as Readonly<Record<Method, string>>;
 
 /** The table: the float network, then every P, widest first, with all methods side by side. */
 export function rowsOf({ float, networks }: Pick<DemoResults, 'float' | 'networks'>): DemoRow[] {

@@ -27,6 +27,7 @@ p { margin: 0 0 1rem; max-width: 44rem; text-wrap: pretty; }
 figure { margin: 1rem 0 0; }
 figure svg { display: block; width: 100%; height: auto; overflow: visible; }
 figure svg text { font-family: inherit; }
+.narrow { display: none; }
 figcaption, footer { font-size: 0.875rem; line-height: 1.5; }
 figcaption { margin-top: 0.5rem; max-width: 44rem; }
 .qat { color: var(--qat); } .a2q { color: var(--a2q); } .a2q-plus { color: var(--a2q-plus); }
@@ -43,11 +44,20 @@ tbody:last-child { border-bottom: 1.5px solid var(--ink); }
 .bad { color: var(--bad); font-weight: 600; }
 footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--grid); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.25rem; margin: 0 0 1rem; }
-dd { margin: 0; }
+dd { margin: 0; overflow-wrap: anywhere; }
 code { font-size: 0.92em; }
-@media (max-width: 40rem) { main { padding: 1.5rem 1rem 3rem; } .lead { font-size: 1rem; } }
+@media screen and (max-width: 40rem) {
+  main { padding: 1.5rem 1rem 3rem; }
+  h1 { font-size: 1.55rem; }
+  .lead { font-size: 1rem; }
+  .wide { display: none; } .narrow { display: block; }
+  dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: 0.6rem; }
+  th, td { padding: 0.32rem 0.5rem; }
+}
 @media print {
   :root {
+    color-scheme: light;
     --paper: #fff; --ink: #000; --muted: #444; --grid: #ddd; --band: #f4f4f4;
     --qat: #c2500a; --a2q: #0068a8; --a2q-plus: #00805c; --bad: #b02a1c;
   }

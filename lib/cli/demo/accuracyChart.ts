@@ -1,9 +1,20 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { type DemoRow, METHOD_LABELS } from '../rows.js';
-import { colourOf, METHOD_SCALE, MUTED, PAPER, PLOT_WIDTH, SHAPE_SCALE } from './theme.js';
+import { colourOf, type Layout, MARGIN, METHOD_LABELS, MUTED, PAPER } from '../report/theme.js';
+import type { DemoRow } from './rows.js';
 
-/** Accuracy against P: solid on the P-bit accumulator, dashed as training sees it, floats as a line across. */
-export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
+/** Quantized methods, in the order they are shown. */
+const SHOWN = ['qat', 'a2q', 'a2q+'] as const;
+
+const DOMAIN = SHOWN.map((method) => METHOD_LABELS[method]);
+const COLOUR_SCALE = { domain: DOMAIN, range: SHOWN.map(colourOf) };
+const SHAPE_SCALE = { domain: DOMAIN, range: ['square', 'triangle-up', 'circle'] };
+
+/**
+ * Accuracy as accumulators get narrower from left to right, as the story is told: solid on the P-bit accumulator,
+ * dashed as training sees it, floats as a line across.
+ */
+export function accuracyChart(rows: readonly DemoRow[], { width, columns }: Layout): TopLevelSpec {
+  const plotWidth = width - MARGIN;
   const lowest = (width: number | null) =>
     Math.min(...rows.filter(({ accBits }) => accBits === width).map((row) => row.accumulatorAccuracy));
   const measured = rows
@@ -20,8 +31,9 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
   const x = {
     field: 'accBits',
     type: 'quantitative' as const,
-    title: 'accumulator width P (bits)',
-    scale: { domain: [narrowest - 0.45, widest + 0.25], nice: false },
+    title: 'accumulator width P (bits), narrower →',
+    // Room at the right for the names of the methods.
+    scale: { domain: [narrowest - (columns > 2 ? 0.35 : 0.75), widest + 0.3], nice: false, reverse: true },
     axis: { values: [...new Set(widths)], format: 'd' },
   };
   const y = (field: string) => ({
@@ -31,10 +43,10 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
     scale: { domain: [0, 1] },
     axis: { format: '.0%', tickCount: 5 },
   });
-  const color = { field: 'label', type: 'nominal' as const, scale: METHOD_SCALE, legend: null };
+  const color = { field: 'label', type: 'nominal' as const, scale: COLOUR_SCALE, legend: null };
   return {
-    width: PLOT_WIDTH,
-    height: 340,
+    width: plotWidth,
+    height: columns > 2 ? 340 : 300,
     data: { values: measured },
     layer: [
       {
@@ -45,7 +57,7 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
       {
         data: { values: float },
         mark: { type: 'text', color: MUTED, align: 'right', baseline: 'bottom', dy: -6, text: 'float network' },
-        encoding: { x: { value: PLOT_WIDTH }, y: y('accuracy') },
+        encoding: { x: { value: plotWidth }, y: y('accuracy') },
       },
       { mark: { type: 'line', strokeDash: [6, 4], strokeWidth: 1.5 }, encoding: { x, y: y('accuracy'), color } },
       { mark: { type: 'line', strokeWidth: 3 }, encoding: { x, y: y('accumulatorAccuracy'), color } },
@@ -60,18 +72,13 @@ export function accuracyChart(rows: readonly DemoRow[]): TopLevelSpec {
       },
       {
         transform: [{ filter: `datum.accBits === ${narrowest}` }],
-        mark: { type: 'text', align: 'right', dx: -12, fontSize: 14, fontWeight: 'bold' },
+        mark: { type: 'text', align: 'left', dx: 12, fontSize: 14, fontWeight: 'bold' },
         encoding: { x, y: y('labelAt'), text: { field: 'label' }, color },
         data: { values: spread(measured.filter(({ accBits }) => accBits === narrowest)) },
       },
       {
-        transform: [{ filter: `datum.method === "qat" && datum.accBits === ${narrowest}` }],
-        mark: { type: 'text', align: 'left', baseline: 'bottom', dy: -6, text: 'QAT as training sees it' },
-        encoding: { x, y: y('accuracy'), color },
-      },
-      {
         transform: [{ filter: 'datum.remark !== ""' }],
-        mark: { type: 'text', align: 'left', dx: 10, dy: 14, fontSize: 11, color: colourOf('qat') },
+        mark: { type: 'text', align: 'right', dx: -8, dy: 14, fontSize: 11, color: colourOf('qat') },
         encoding: { x, y: y('lowest'), text: { field: 'remark' } },
       },
     ],

@@ -1,17 +1,18 @@
-import type { TopLevelSpec } from 'vega-lite';
-import { MODELS } from '../../../nn/models/index.js';
-import { dataTypeAccumulatorBits } from '../../../quant/bounds.js';
-import { formatSeconds, percent } from '../../output.js';
-import { packageVersion } from '../../version.js';
-import { type DemoPlan, trainCommandOf } from '../plan.js';
-import { COLUMNS, cellsOf, type DemoRow, isSafe, METHOD_LABELS } from '../rows.js';
-import type { DemoResults } from '../runDemo.js';
+import { MODELS } from '../../nn/models/index.js';
+import { dataTypeAccumulatorBits } from '../../quant/bounds.js';
+import { formatSeconds, percent } from '../output.js';
+import { curvesChart } from '../report/curvesChart.js';
+import { histogramChart } from '../report/histogramChart.js';
+import { normsChart } from '../report/normsChart.js';
+import { definitions, figure, heading, htmlPage, table } from '../report/page.js';
+import { escapeHtml } from '../report/svg.js';
+import { METHOD_LABELS } from '../report/theme.js';
+import { packageVersion } from '../version.js';
 import { accuracyChart } from './accuracyChart.js';
-import { budgetChart } from './budgetChart.js';
-import { curvesChart } from './curvesChart.js';
-import { STYLE } from './style.js';
-import { drawSvg, escapeHtml } from './svg.js';
-import { narrowestNetworks, weightsChart } from './weightsChart.js';
+import { lossCurves, narrowestNetworks, normRows, weightHistograms } from './charts.js';
+import { type DemoPlan, trainCommandOf } from './plan.js';
+import { COLUMNS, cellsOf, type DemoRow, isSafe } from './rows.js';
+import type { DemoResults } from './runDemo.js';
 
 /** What a report is made of. */
 export interface ReportInput {
@@ -29,15 +30,15 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const narrowest = Math.min(...results.plan.accumulatorBits);
   const sections = [
     await figure(
-      accuracyChart(rows),
+      (layout) => accuracyChart(rows, layout),
       'Accuracy against accumulator width for QAT, A2Q and A2Q+',
       `Solid: integer arithmetic on P-bit accumulators that wrap around, as hardware does. Dashed: the simulation
       training sees, which knows no accumulator. For A2Q and A2Q+ the two are the same, since nothing overflows.`,
     ),
-    `<h2>The table</h2>${table(rows)}`,
+    `${heading('The table')}${resultTable(rows)}`,
     heading('The price: how much weight fits'),
     await figure(
-      budgetChart(results),
+      normsChart(normRows(results)),
       'l1 norm of every hidden channel against its budget, for every accumulator width',
       `One dot is one output channel of a hidden layer, one bar the largest ℓ₁ norm its method allows at that P. A2Q+
       centres its weights and may spend about twice what A2Q may. At P = ${narrowest} channels use
@@ -46,7 +47,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
     ),
     heading(`The weights, before and after training for ${narrowest} bits`),
     await figure(
-      weightsChart(results),
+      histogramChart(weightHistograms(results), 'integer weight q'),
       'Histogram of hidden integer weights before and after training',
       `Bars: integer weights of the hidden layers after fine-tuning. Marks: the same weights before it, that is the
       float network rounded to ${results.settings.quantized.weightBits} bits (QAT) or projected onto the ℓ₁ ball
@@ -54,29 +55,18 @@ export async function renderReport(input: ReportInput): Promise<string> {
     ),
     heading('Training'),
     await figure(
-      curvesChart(results),
+      curvesChart(lossCurves(results), { x: 'training step', y: 'cross-entropy (nats)', log: true }),
       'Training loss of every network',
       'Every quantized network starts from the float network and is fine-tuned with the same settings.',
     ),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>a2q demo: accumulators that cannot overflow</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>How narrow can an accumulator be?</h1>
-${introduction(input)}
-${sections.join('\n')}
-${footer(input)}
-</main>
-</body>
-</html>
-`;
+  const body = [
+    '<h1>How narrow can an accumulator be?</h1>',
+    introduction(input),
+    ...sections,
+    `<footer>${definitions(footer(input))}</footer>`,
+  ];
+  return htmlPage('a2q demo: accumulators that cannot overflow', body.join('\n'));
 }
 
 /** What came of it in one paragraph, with the numbers of this run. */
@@ -111,25 +101,16 @@ function usedBudget(results: DemoResults, method: 'a2q' | 'a2q+'): string {
   return percent(shares.reduce((sum, share) => sum + share, 0) / shares.length, 0);
 }
 
-function heading(text: string): string {
-  return `<h2>${escapeHtml(text)}</h2>`;
-}
-
-async function figure(chart: TopLevelSpec, label: string, caption: string): Promise<string> {
-  return `<figure>${await drawSvg(chart, label)}<figcaption>${caption}</figcaption></figure>`;
-}
-
 /** One body for the float network, then one for every P. */
-function table(rows: readonly DemoRow[]): string {
+function resultTable(rows: readonly DemoRow[]): string {
   const groups = new Map<number | null, string[]>();
   for (const row of rows) groups.set(row.accBits, [...(groups.get(row.accBits) ?? []), tableRow(row)]);
-  const bodies = [...groups.values()].map((lines) => `<tbody>${lines.join('')}</tbody>`);
-  return `<div class="scroll"><table>
-<caption>Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator
-that no input whatever can overflow, by the exact test of the integer weights.</caption>
-<thead><tr>${COLUMNS.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>
-${bodies.join('\n')}
-</table></div>`;
+  return table(
+    COLUMNS,
+    [...groups.values()].map((lines) => lines.join('')),
+    `Overflows: partial sums outside the register, over the whole test. Proved-safe P: the narrowest accumulator
+that no input whatever can overflow, by the exact test of the integer weights.`,
+  );
 }
 
 function tableRow(row: DemoRow): string {
@@ -143,7 +124,7 @@ function tableRow(row: DemoRow): string {
 }
 
 /** How it was measured, and how to do it again by hand. */
-function footer({ results, backend, seconds }: ReportInput): string {
+function footer({ results, backend, seconds }: ReportInput): [term: string, html: string][] {
   const { plan, settings } = results;
   const { float, quantized } = settings;
   const images = (count: number) => count.toLocaleString('en-US');
@@ -160,8 +141,7 @@ function footer({ results, backend, seconds }: ReportInput): string {
     ['Run', `seed ${plan.seed}, ${formatSeconds(seconds)} on ${backend}, a2q.js ${packageVersion()}`],
     ['Papers', 'A2Q: Colbert et al., ICCV 2023, arXiv 2308.13504. A2Q+: Colbert et al., ICML 2024, arXiv 2401.10432'],
   ];
-  const list = facts.map(([term, text]) => `<dt>${term}</dt><dd>${escapeHtml(text)}</dd>`).join('\n');
-  return `<footer><dl>${list}\n<dt>By hand</dt><dd>${commands(plan)}</dd></dl></footer>`;
+  return [...facts.map(([term, text]) => [term, escapeHtml(text)] as [string, string]), ['By hand', commands(plan)]];
 }
 
 /** One command for the float network, for QAT, and for A2Q and A2Q+ at the narrowest P, and one that tests them. */

@@ -1,6 +1,5 @@
 import type { Config } from 'vega-lite';
-import type { Method } from '../../../quant/methods.js';
-import { METHOD_LABELS } from '../rows.js';
+import { METHOD_NAMES, METHODS, type Method } from '../../quant/methods.js';
 
 /** Colours are custom properties, so one drawing serves light, dark and paper. Hues after Okabe and Ito (2008). */
 export const INK = 'var(--ink)';
@@ -18,20 +17,24 @@ export function colourOf(method: Method): string {
   return COLOURS[method] ?? MUTED;
 }
 
-/** Quantized methods, in the order they are shown. */
-export const SHOWN = ['qat', 'a2q', 'a2q+'] as const;
+/** How methods are written. */
+export const METHOD_LABELS = Object.fromEntries(
+  METHOD_NAMES.map((method) => [method, METHODS[method].label]),
+) as Readonly<Record<Method, string>>;
 
-/** The scale that gives methods, by their label, their colours. */
-export const METHOD_SCALE = {
-  domain: SHOWN.map((method) => METHOD_LABELS[method]),
-  range: SHOWN.map(colourOf),
-};
+/** Room for a drawing: every chart is drawn once for screens and paper, and once for phones. */
+export interface Layout {
+  /** Width of a drawing, pixels. */
+  readonly width: number;
+  /** Most panels side by side. */
+  readonly columns: number;
+}
 
-/** The same for the shapes of points. */
-export const SHAPE_SCALE = { domain: METHOD_SCALE.domain, range: ['square', 'triangle-up', 'circle'] };
+export const WIDE: Layout = { width: 740, columns: 4 };
+export const NARROW: Layout = { width: 340, columns: 2 };
 
-/** Width of a drawing's plot in pixels; the page shrinks drawings where it is narrower. */
-export const PLOT_WIDTH = 680;
+/** What axis labels and titles at the left of a plot take, pixels. */
+export const MARGIN = 62;
 
 export const CONFIG: Config = {
   background: 'transparent',
@@ -47,7 +50,7 @@ export const CONFIG: Config = {
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
-    titlePadding: 10,
+    titlePadding: 8,
   },
   axisX: { grid: false },
   axisY: { domain: false, ticks: false, labelPadding: 6 },

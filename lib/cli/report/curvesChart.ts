@@ -1,0 +1,104 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { type Layout, MARGIN } from './theme.js';
+
+/** Points in order of x, joined by a line. */
+export interface Curve {
+  /** Written at its end. */
+  readonly name: string;
+  readonly colour: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+  /** Above the panel that it is drawn in, beside others; in the only one, if left out. */
+  readonly panel?: string;
+}
+
+export interface CurvesOptions {
+  readonly x: string;
+  readonly y: string;
+  /** A logarithmic axis; default linear, not from 0. */
+  readonly log?: boolean;
+  /** How y is written, in the notation of d3; default `~g`. */
+  readonly format?: string;
+  readonly height?: number;
+}
+
+/** So many points and fewer are drawn as such, and not only joined. */
+const FEW = 20;
+
+/** Share of a panel's width that is kept free for the names at the ends of curves. */
+const NAMES = 0.22;
+
+/** Curves that share their axes, in one panel or several. */
+export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (layout: Layout) => TopLevelSpec {
+  const panels = [...new Set(curves.map(({ panel = '' }) => panel))];
+  const values = curves.flatMap(({ points, ...curve }) =>
+    points.map((point, i) => ({ panel: '', ...curve, ...point, isEnd: i === points.length - 1 })),
+  );
+  const longest = Math.max(...curves.map(({ points }) => points.length));
+  const x = xAxis(
+    values.map((point) => point.x),
+    options,
+    curves.some(({ name }) => name !== ''),
+  );
+  const y = yAxis(
+    values.map((point) => point.y),
+    options,
+  );
+  const color = { field: 'colour', type: 'nominal' as const, scale: null };
+  const detail = { field: 'name', type: 'nominal' as const };
+  return ({ width, columns }) => {
+    const across = Math.min(panels.length, columns);
+    const spec = {
+      width: Math.floor((width - MARGIN - 18 * (across - 1)) / across),
+      height: options.height ?? 220,
+      layer: [
+        { mark: { type: 'line' as const, strokeWidth: 1.75 }, encoding: { x, y, color, detail } },
+        ...(longest > FEW
+          ? []
+          : [{ mark: { type: 'point' as const, filled: true, size: 30, opacity: 1 }, encoding: { x, y, color } }]),
+        {
+          transform: [{ filter: 'datum.isEnd && datum.name !== ""' }],
+          mark: { type: 'text' as const, align: 'left' as const, dx: 5, fontSize: 11 },
+          encoding: { x, y, color, text: { field: 'name' } },
+        },
+      ],
+    };
+    const data = { values };
+    if (panels.length === 1) return { data, ...spec };
+    return { data, facet: { field: 'panel', type: 'ordinal', sort: panels }, columns: across, spacing: 18, spec };
+  };
+}
+
+function xAxis(values: readonly number[], { x }: CurvesOptions, named: boolean) {
+  const [low, high] = extent(values);
+  const room = (high - low || 1) * (named ? NAMES : 0.03);
+  return {
+    field: 'x',
+    type: 'quantitative' as const,
+    title: x,
+    scale: { domain: [low, high + room], nice: false },
+    axis: { format: 'd', tickCount: 4, tickMinStep: 1 },
+  };
+}
+
+function yAxis(values: readonly number[], { y, log = false, format = '~g' }: CurvesOptions) {
+  const [low, high] = extent(values);
+  const room = 0.08 * (high - low) || 0.05 * Math.abs(high) || 1;
+  return {
+    field: 'y',
+    type: 'quantitative' as const,
+    title: y,
+    scale: {
+      ...(log ? { type: 'log' as const } : { zero: false }),
+      domain: log ? [low / 1.25, high * 1.25] : [low - room, high + room],
+      nice: false,
+    },
+    axis: { format, tickCount: 5, labelOverlap: true },
+  };
+}
+
+function extent(values: readonly number[]): [number, number] {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)] as [number, number], [
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ] as [number, number]);
+}
