@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 import { runProgram } from './program.js';
+import { outliveTerminal } from './terminal.js';
 import { EXIT } from './usage.js';
 
-// A reader that went away (`a2q … | head`) is no failure; a full disk behind standard output is.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.success);
-  process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
-  process.exit(EXIT.failure);
+outliveTerminal((reason) => {
+  process.stderr.write(`error: cannot write to standard output: ${reason}\n`);
+  process.exitCode = EXIT.failure;
 });
 
 const code = await runProgram(process.argv.slice(2));
