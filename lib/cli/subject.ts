@@ -46,7 +46,7 @@ export interface Subject {
 /** Reads a checkpoint and builds its model, in evaluation mode. @throws DataError if the file is damaged */
 export async function loadSubject(path: string): Promise<Subject> {
   const checkpoint = await readCheckpoint(path);
-  const model = await openModel(checkpoint.config, dirname(path));
+  const model = await openModel(checkpoint.config, dirname(path), { state: checkpoint.state });
   restoreModel(model, checkpoint.state, path);
   model.eval();
   return { path, model, checkpoint };

@@ -2,15 +2,17 @@ import { z } from 'zod';
 import type { HostTensor, Module, StateDict } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
 import { DataError } from '../tensor/errors.js';
+import { verifyChecksums, withChecksums } from './checksums.js';
 import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
-import { buildModel } from './models.js';
+import { buildModel, countNumbers } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
 import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
- * optimizer's lie beside them under `optimizer/`, and all else is JSON in the metadata. Equal states give equal bytes.
+ * optimizer's lie beside them under `optimizer/`, and all else is JSON in the metadata,
+ * checksums of both included. Equal states give equal bytes.
  */
 
 const OPTIMIZER_PREFIX = 'optimizer/';
@@ -62,10 +64,8 @@ function facts(model: Module, config: RunConfig) {
 
 /** The bytes of a model alone, with what is needed to build it. */
 export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
-  return encodeSafetensors({
-    tensors: await model.stateDict(),
-    metadata: { ...facts(model, config), a2q_best: JSON.stringify(best) },
-  });
+  const metadata = { ...facts(model, config), a2q_best: JSON.stringify(best) };
+  return encodeSafetensors(withChecksums({ tensors: await model.stateDict(), metadata }));
 }
 
 /** The bytes of a run that can be resumed to the same bits. */
@@ -79,15 +79,24 @@ export async function encodeTraining(
   const tensors: Map<string, HostTensor> = await model.stateDict();
   for (const [key, tensor] of averages) tensors.set(OPTIMIZER_PREFIX + key, tensor);
   const state = { position, best, optimizer: rest };
-  return encodeSafetensors({
-    tensors,
-    metadata: { ...facts(model, config), a2q_state: JSON.stringify(state) },
-  });
+  const metadata = { ...facts(model, config), a2q_state: JSON.stringify(state) };
+  return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
 
-/** Reads a checkpoint of ours. @throws DataError naming the file if it is corrupt or was written by another program */
-export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoint {
+function decodeVerified(bytes: Uint8Array, name: string): TensorFile {
   const file = decodeSafetensors(bytes, name);
+  verifyChecksums(file, name);
+  return file;
+}
+
+/**
+ * Reads a checkpoint of ours.
+ *
+ * @throws DataError naming the file if it is corrupt or was written by another program; and the tensor or text whose
+ *   checksum is wrong
+ */
+export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoint {
+  const file = decodeVerified(bytes, name);
   const text = file.metadata['a2q_config'];
   if (text === undefined)
     throw new DataError('checkpoint', `${name} says nothing of the model it is of (no a2q_config)`);
@@ -103,17 +112,17 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
  * @throws DataError naming the file if it is corrupt
  */
 export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
-  const { tensors, metadata } = decodeSafetensors(bytes, name);
+  const { tensors, metadata } = decodeVerified(bytes, name);
   const state: StateDict = new Map([...tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
-  return withoutQuantizers(quantizersIn(metadata, name), state);
+  return withoutQuantizers(quantizersIn(metadata, state, name), state);
 }
 
-function quantizersIn(metadata: TensorFile['metadata'], name: string): string[] {
+function quantizersIn(metadata: TensorFile['metadata'], state: StateDict, name: string): string[] {
   const { a2q_quantizers: names, a2q_config: config } = metadata;
   if (names !== undefined) return parseJson(z.array(z.string()), names, name);
   if (config === undefined) return [];
   // Checkpoints of earlier versions do not say so themselves, but the model they are of does.
-  const model = buildModel(parseConfigText(config, `${name}: a2q_config`));
+  const model = buildModel(parseConfigText(config, `${name}: a2q_config`), { weights: countNumbers(state) });
   try {
     return quantizerNames(model);
   } finally {

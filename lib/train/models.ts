@@ -3,12 +3,13 @@ import { kaimingNormal } from '../nn/init.js';
 import { WeightedModule } from '../nn/layers/weighted.js';
 import type { DataShape, ModelEntry } from '../nn/models/entry.js';
 import { MODELS } from '../nn/models/index.js';
-import type { Module } from '../nn/module.js';
+import type { Module, StateDict } from '../nn/module.js';
 import { EDGE_BITS, layerPolicy } from '../quant/policy.js';
 import { DataError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { scope } from '../tensor/storage.js';
 import type { RunConfig } from './config.js';
+import { limitWeights } from './weightLimit.js';
 
 /** What a model must know of a dataset. */
 export function shapeOf(dataset: DatasetOutline): DataShape {
@@ -30,13 +31,28 @@ export function modelName({ model, module }: Pick<RunConfig, 'model' | 'module'>
   return model ?? module ?? 'model';
 }
 
+export interface BuildOptions {
+  /** What builds it. Default: the model that is named. */
+  readonly entry?: ModelEntry;
+  /** How many weights there are to load into it; a model with more is refused before it is made. Default: any. */
+  readonly weights?: number;
+}
+
+/** How many numbers a state holds. */
+export function countNumbers(state: StateDict): number {
+  let count = 0;
+  for (const { data } of state.values()) count += data.length;
+  return count;
+}
+
 /**
  * A fresh model with random weights, drawn from the run's seed.
  *
- * @param entry what builds it; left out, the one that is named
- * @throws DataError if model and data do not go together; QuantError on bits out of range or a P too small
+ * @throws DataError if model and data do not go together, or the weights are too few; QuantError on bits out of range
+ *   or a P too small
  */
-export function buildModel(config: ModelConfig, entry: ModelEntry = entryNamed(config)): Module {
+export function buildModel(config: ModelConfig, options: BuildOptions = {}): Module {
+  const { entry = entryNamed(config), weights = Number.POSITIVE_INFINITY } = options;
   const { shape } = config;
   const name = modelName(config);
   if (entry.kind !== shape.kind) {
@@ -58,7 +74,7 @@ export function buildModel(config: ModelConfig, entry: ModelEntry = entryNamed(c
     random: new Random(config.seed),
   });
   // The kinds agree, which the compiler does not follow from one union to the other.
-  return entry.build(make, shape as never);
+  return entry.build(limitWeights(make, weights), shape as never);
 }
 
 function entryNamed({ model, module }: ModelConfig): ModelEntry {

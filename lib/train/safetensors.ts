@@ -1,7 +1,8 @@
 import type { HostTensor } from '../nn/module.js';
-import { DataError } from '../tensor/errors.js';
+import { DataError, formatShape } from '../tensor/errors.js';
 import { sizeOf } from '../tensor/shape.js';
 import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.js';
+import { jsonKeys, jsonObject } from './jsonKeys.js';
 import { decoders } from './safetensorsDtypes.js';
 
 /** Hugging Face's safetensors: a JSON header's length (8 bytes, little-endian), the header, the numbers, gapless. */
@@ -15,6 +16,9 @@ export interface TensorFile {
 /** Longest header the format allows. */
 const HEADER_LIMIT = 100_000_000;
 
+/** The one name in a header that is not a tensor's. */
+const METADATA = '__metadata__';
+
 const DTYPE_NAMES = { float64: 'F64', float32: 'F32', int32: 'I32' } as const;
 
 /**
@@ -24,20 +28,20 @@ const DTYPE_NAMES = { float64: 'F64', float32: 'F32', int32: 'I32' } as const;
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   const entries = [...tensors].map(([name, { shape, data }]) => {
     const dtype = dtypeOf(data);
-    if (name === '__metadata__' || dtype === undefined || sizeOf(shape) !== data.length) {
-      throw new DataError('safetensors', `cannot store ${name} of shape [${shape.join(', ')}]`);
+    if (name === METADATA || dtype === undefined || sizeOf(shape) !== data.length) {
+      throw new DataError('safetensors', `cannot store ${name} of shape ${formatShape(shape)}`);
     }
     return { name, shape, data, dtype };
   });
   // Widest first keeps every tensor aligned to its own elements.
   entries.sort((a, b) => BYTES_PER_ELEMENT[b.dtype] - BYTES_PER_ELEMENT[a.dtype]);
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   let end = 0;
   for (const { name, shape, data, dtype } of entries) {
-    header[name] = { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [end, end + data.byteLength] };
+    header.push([name, { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [end, end + data.byteLength] }]);
     end += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(jsonObject(header));
   const start = 8 + Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(start + end).fill(0x20, 8, start);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
@@ -50,7 +54,8 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   return bytes;
 }
 
-function littleEndian(data: TypedArray): Uint8Array {
+/** The bytes of an array as files hold them; on most machines a view of its memory. */
+export function littleEndian(data: TypedArray): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1) return bytes;
   const width = data.BYTES_PER_ELEMENT;
@@ -58,11 +63,11 @@ function littleEndian(data: TypedArray): Uint8Array {
 }
 
 /**
- * The contents of a file. Half-precision numbers become float32, booleans and integers that fit int32.
+ * The contents of a file, tensors in the order of its header. Half-precision numbers become float32, booleans and integers that fit int32.
  *
  * @param name of the file, for errors
  * @throws DataError naming the file if it is truncated, its header is no such JSON, or tensors overlap, leave gaps,
- *   pass the file's end, have an unknown dtype or not their shape's size
+ *   pass the file's end, have an unknown dtype, not their shape's size or a name that occurs twice
  */
 export function decodeSafetensors(bytes: Uint8Array, name: string): TensorFile {
   const fail = (problem: string): never => {
@@ -75,17 +80,16 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): TensorFile {
   const start = 8 + Number(length);
   if (start > bytes.length) fail(`header of ${length} bytes ends beyond the file of ${bytes.length}; truncated?`);
   const header = parseHeader(bytes.subarray(8, start), fail);
-  const entries = Object.entries(header).filter(([key]) => key !== '__metadata__');
-  const extents = entries.map(([key, entry]) => parseEntry(key, entry, fail));
+  const extents = [...header].flatMap(([key, entry]) => (key === METADATA ? [] : parseEntry(key, entry, fail)));
   checkExtents(extents, bytes.length - start, fail);
   const tensors = new Map<string, HostTensor>();
   for (const extent of extents) {
     const block = new DataView(bytes.buffer, bytes.byteOffset + start + extent.begin, extent.end - extent.begin);
     const data = extent.decoder.read(block, sizeOf(extent.shape));
-    if (data === null) return fail(`${extent.name} holds integers beyond int32`);
+    if (data === null) return fail(`${shown(extent.name)} holds integers beyond int32`);
     tensors.set(extent.name, { shape: extent.shape, data });
   }
-  return { tensors, metadata: parseMetadata(header['__metadata__'], fail) };
+  return { tensors, metadata: parseMetadata(header.get(METADATA), fail) };
 }
 
 /** Where a tensor lies, in bytes from the end of the header. */
@@ -107,39 +111,54 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
-function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
+/** The members of the header in their order. */
+function parseHeader(bytes: Uint8Array, fail: Fail): Map<string, unknown> {
+  let text = '';
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    header = JSON.parse(text);
   } catch {
     fail('the header is not JSON');
   }
-  return isRecord(header) ? header : fail('the header is not a JSON object');
+  if (!isRecord(header)) return fail('the header is not a JSON object');
+  const members = new Map<string, unknown>();
+  for (const key of jsonKeys(text)) {
+    if (members.has(key)) fail(`${shown(key)} occurs twice in the header`);
+    members.set(key, header[key]);
+  }
+  return members;
+}
+
+/** What is quoted from a file in an error. */
+function shown(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
 function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
   if (value === undefined) return {};
   if (!isRecord(value)) return fail('__metadata__ is not an object');
   const odd = Object.entries(value).find(([, text]) => typeof text !== 'string');
-  if (odd) fail(`__metadata__.${odd[0]} is not a string`);
+  if (odd) fail(`__metadata__.${shown(odd[0])} is not a string`);
   return value as Record<string, string>;
 }
 
 function parseEntry(name: string, entry: unknown, fail: Fail): Extent {
-  if (!isRecord(entry)) return fail(`${name} is not an object`);
+  const tensor = shown(name);
+  if (!isRecord(entry)) return fail(`${tensor} is not an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isCounts(shape)) return fail(`${name} has no shape of non-negative integers`);
+  if (!isCounts(shape)) return fail(`${tensor} has no shape of non-negative integers`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    return fail(`${name} has no data_offsets [begin, end]`);
+    return fail(`${tensor} has no data_offsets [begin, end]`);
   }
   if (typeof dtype !== 'string' || !Object.hasOwn(decoders, dtype)) {
-    return fail(`${name} has dtype ${String(dtype)}; known are ${Object.keys(decoders).join(', ')}`);
+    return fail(`${tensor} has dtype ${shown(String(dtype))}; known are ${Object.keys(decoders).join(', ')}`);
   }
   const decoder = decoders[dtype as keyof typeof decoders];
   const [begin, end] = offsets;
   const wanted = sizeOf(shape) * decoder.bytes;
   if (end - begin !== wanted) {
-    fail(`${name} of ${dtype} and shape [${shape.join(', ')}] needs ${wanted} bytes; it has ${end - begin}`);
+    fail(`${tensor} of ${dtype} and shape ${shown(formatShape(shape))} needs ${wanted} bytes; it has ${end - begin}`);
   }
   return { name, shape, begin, end, decoder };
 }
@@ -148,8 +167,8 @@ function parseEntry(name: string, entry: unknown, fail: Fail): Extent {
 function checkExtents(extents: readonly Extent[], available: number, fail: Fail): void {
   let at = 0;
   for (const { name, begin, end } of [...extents].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (end > available) fail(`${name} ends at byte ${end} of ${available}; truncated?`);
-    if (begin < at) fail(`${name} overlaps another tensor`);
+    if (end > available) fail(`${shown(name)} ends at byte ${end} of ${available}; truncated?`);
+    if (begin < at) fail(`${shown(name)} overlaps another tensor`);
     if (begin > at) fail(`bytes ${at} to ${begin} belong to no tensor`);
     at = end;
   }

@@ -21,18 +21,20 @@ export type ScheduleConfig = z.infer<typeof scheduleSchema>;
 /** How schedules are written on a command line. */
 export const SCHEDULE_FORMS = 'constant, cosine, exponential:G, step:N:G or multistep:N,N:G';
 
+/** What stands after the kind. */
+const FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['exponential', ['gamma']],
+  ['step', ['stepSize', 'gamma']],
+  ['multistep', ['milestones', 'gamma']],
+]);
+
 /**
  * Reads `constant`, `cosine`, `exponential:0.999`, `step:30:0.1`, `multistep:30,50:0.1`.
  * @throws DataError if it is none of these
  */
 export function parseSchedule(text: string): ScheduleConfig {
   const [kind, ...rest] = text.split(':');
-  const fields: Readonly<Record<string, readonly string[]>> = {
-    exponential: ['gamma'],
-    step: ['stepSize', 'gamma'],
-    multistep: ['milestones', 'gamma'],
-  };
-  const names = fields[kind] ?? [];
+  const names = FIELDS.get(kind) ?? [];
   const value = (name: string, part: string) =>
     name === 'milestones' ? part.split(',').map(toNumber) : toNumber(part);
   const read = scheduleSchema.safeParse({

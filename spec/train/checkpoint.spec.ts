@@ -10,7 +10,7 @@ import {
   restoreModel,
 } from '../../lib/train/checkpoint.js';
 import { fit } from '../../lib/train/fit.js';
-import { buildModel } from '../../lib/train/models.js';
+import { buildModel, countNumbers } from '../../lib/train/models.js';
 import { makeOptimizer, makeSchedule } from '../../lib/train/recipes.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
 import { classification } from '../../lib/train/task.js';
@@ -48,7 +48,7 @@ t.test('what training can start from leaves the state of quantizers out', async 
   const float = [...(await buildModel(tinyRun({ method: 'float' })).stateDict()).keys()];
   t.same([...decodeWeights(bytes, 'last').keys()], float);
   const { tensors, metadata } = decodeSafetensors(bytes, 'last');
-  const { a2q_quantizers: names, ...earlier } = metadata;
+  const { a2q_quantizers: names, a2q_crc32: _, ...earlier } = metadata;
   t.match(JSON.parse(names ?? ''), ['input', 'stages.0.conv.weight_quant', 'stages.0.act']);
   const old = encodeSafetensors({ tensors, metadata: earlier });
   t.same([...decodeWeights(old, 'old').keys()], float, 'earlier versions did not list quantizers');
@@ -76,7 +76,8 @@ t.test('a model alone', async (t) => {
 });
 
 t.test('damaged and foreign files', async (t) => {
-  const { tensors, metadata } = decodeSafetensors(bytes, 'x');
+  const { tensors, metadata: whole } = decodeSafetensors(bytes, 'x');
+  const { a2q_crc32: _, ...metadata } = whole;
   const read = (change: Record<string, string>) =>
     decodeCheckpoint(encodeSafetensors({ tensors, metadata: { ...metadata, ...change } }), 'some.file');
   t.throws(() => read({ a2q_config: '{' }), DataError);
@@ -87,4 +88,55 @@ t.test('damaged and foreign files', async (t) => {
   t.throws(() => decodeCheckpoint(foreign, 'some.file'), { message: /some\.file says nothing of the model/ });
   const other = buildModel(tinyRun({ method: 'float' }));
   t.throws(() => restoreModel(other, new Map(tensors), 'some.file'), { message: /some\.file does not fit the model/ });
+});
+
+t.test('a flipped byte is named with its tensor', async (t) => {
+  const { tensors } = decodeSafetensors(bytes, 'x');
+  const numbers = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  let at = bytes.length - numbers;
+  for (const [name, { data }] of tensors) {
+    const flipped = bytes.slice();
+    flipped[at + Math.floor(data.byteLength / 2)] ^= 1;
+    const message = `checkpoint: some.file: ${name} is damaged: its checksum is not the one that was written`;
+    t.throws(() => decodeCheckpoint(flipped, 'some.file'), { name: 'DataError', message }, name);
+    t.throws(() => decodeWeights(flipped, 'some.file'), { message }, name);
+    at += data.byteLength;
+  }
+});
+
+t.test('what was changed, added or taken away after writing is named', async (t) => {
+  const { tensors, metadata } = decodeSafetensors(bytes, 'x');
+  const rewritten = (change: { tensors?: typeof tensors; metadata?: Record<string, string> }) => () =>
+    decodeCheckpoint(encodeSafetensors({ tensors, metadata, ...change }), 'some.file');
+  const config = (metadata['a2q_config'] ?? '').replace(/"epochs":\d+/, '"epochs":77');
+  t.throws(rewritten({ metadata: { ...metadata, a2q_config: config } }), {
+    message: /some\.file: __metadata__\.a2q_config is damaged/,
+  });
+  const more = new Map([...tensors, ['stranger', { shape: [1], data: Float32Array.of(0) }]]);
+  t.throws(rewritten({ tensors: more }), { message: /stranger has no checksum/ });
+  const fewer = new Map([...tensors].filter(([name]) => name !== 'fc.weight'));
+  t.throws(rewritten({ tensors: fewer }), { message: /fc\.weight is missing/ });
+  for (const sums of ['{}', '[1]', 'x', '{"fc.weight":1}']) {
+    t.throws(rewritten({ metadata: { ...metadata, a2q_crc32: sums } }), {
+      message: /checksums \(a2q_crc32\) are damaged|no checksum/,
+    });
+  }
+  const { a2q_crc32: _, ...without } = metadata;
+  t.same(rewritten({ metadata: without })().state, await model.stateDict(), 'files without checksums are read');
+});
+
+t.test('a model is refused before it is made if the file does not hold its weights', async (t) => {
+  const { state } = decodeCheckpoint(bytes, 'last');
+  const weights = countNumbers(state);
+  const huge = (shape: object) => () =>
+    buildModel({ ...config, shape: { ...config.shape, ...shape } as never }, { weights });
+  t.throws(huge({ classes: 1e12 }), { name: 'DataError', message: /asks for \d+ weights or more; only \d+ are there/ });
+  t.throws(huge({ inputShape: [1, 2 ** 40, 2 ** 40] }), DataError);
+  t.throws(huge({ inputShape: [2 ** 50, 16, 16] }), DataError);
+  buildModel(config, { weights }).dispose();
+  const old = encodeSafetensors({
+    tensors: new Map(state),
+    metadata: { a2q_config: JSON.stringify({ ...config, shape: { ...config.shape, classes: 1e12 } }) },
+  });
+  t.throws(() => decodeWeights(old, 'old'), { message: /only \d+ are there to load/ });
 });

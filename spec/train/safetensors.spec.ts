@@ -37,6 +37,25 @@ t.test('what goes in comes out, wider dtypes first', async (t) => {
   t.same(decodeSafetensors(shifted.subarray(3), 'x').tensors.get('wide'), tensors.get('wide'), 'unaligned memory');
 });
 
+t.test('names are kept whatever they are, and so is their order', async (t) => {
+  const lists = [
+    ['a', '__proto__', 'b'],
+    ['b', '10', '2', '-1'],
+    ['constructor', 'toString', 'hasOwnProperty'],
+    ['', '"', '\\', 'a,"b":{', '[', '\u2028', 'é', '😀', '\n'],
+  ];
+  for (const names of lists) {
+    const tensors = new Map(names.map((name, i) => [name, { shape: [1], data: Float32Array.of(i) }]));
+    const metadata = JSON.parse('{"__proto__":"p","7":"seven","constructor":"c"}');
+    const read = decodeSafetensors(encodeSafetensors({ tensors, metadata }), 'x');
+    t.same([...read.tensors], [...tensors], `${names.length} names`);
+    t.same(Object.entries(read.metadata), Object.entries(metadata));
+  }
+  const spaced =
+    ' { "b" : {"dtype":"F32", "shape":[0], "data_offsets":[0,0]} ,"1":{"data_offsets":[0,0],"shape":[0],"dtype":"I8"}}';
+  t.same([...decodeSafetensors(file(spaced), 'x').tensors.keys()], ['b', '1'], 'as other programs write them');
+});
+
 t.test('dtypes of other programs', async (t) => {
   const one = (dtype: string, bytes: readonly number[], shape = '[1]') =>
     decodeSafetensors(
@@ -82,6 +101,13 @@ t.test('malformed files are refused with their name', async (t) => {
     ['offsets reversed', file(`{"a":${entry('[4,0]')}}`, four), /no data_offsets/],
     ['wrong size', file(`{"a":${entry('[0,4]', '"dtype":"F32","shape":[2]')}}`, four), /needs 8 bytes; it has 4/],
     ['out of the file', file(`{"a":${entry('[0,4]')}}`, [0, 0]), /a ends at byte 4 of 2; truncated/],
+    ['a name twice', file(`{"a":${entry('[0,4]')},"a":${entry('[0,4]')}}`, four), /a occurs twice in the header/],
+    [
+      'numbers that overflow',
+      file(`{"a":${entry('[0,4]', '"dtype":"F32","shape":[9007199254740991,9007199254740991]')}}`, four),
+      /needs 3\.2\d*e\+32 bytes; it has 4/,
+    ],
+    ['a long name', file(`{"${'n'.repeat(200)}":3}`), /: n{77}… is not an object/],
     ['overlap', file(`{"a":${entry('[0,4]')},"b":${entry('[0,4]')}}`, four), /b overlaps another tensor/],
     ['gap', file(`{"a":${entry('[4,8]')}}`, [...four, ...four]), /bytes 0 to 4 belong to no tensor/],
     ['left over', file(`{"a":${entry('[0,4]')}}`, [...four, 1]), /1 bytes at the end/],

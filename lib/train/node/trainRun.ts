@@ -55,7 +55,7 @@ async function runFrom(options: RunOptions, resumed: Resumed | null): Promise<Ru
 
 async function runOn({ train, test }: Halves, options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
   const { folder, config, events = {} } = options;
-  const model = await openModel(config, folder);
+  const model = await openModel(config, folder, resumed ? { state: resumed.state } : {});
   let optimizer: Optimizer | null = null;
   try {
     if (resumed) restoreModel(model, resumed.state, resumed.path);
