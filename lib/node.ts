@@ -10,6 +10,7 @@ export { MODEL_NAMES, MODELS, type ModelName } from './nn/models/index.js';
 // Runs: a configuration in, a folder with log, checkpoints and configuration out; resumable to the same bits.
 export * from './train/checkpoint.js';
 export * from './train/config.js';
+export type { LogLine } from './train/log.js';
 export { buildModel, type ModelConfig, shapeOf } from './train/models.js';
 export * from './train/node/datasets.js';
 export * from './train/node/openBatches.js';

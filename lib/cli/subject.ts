@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Module } from '../nn/module.js';
 import { type ModelCheckpoint, restoreModel } from '../train/checkpoint.js';
+import { sourceOf } from '../train/models.js';
 import { fileExists } from '../train/node/files.js';
 import { openModel } from '../train/node/openModel.js';
 import { holdsRun, readCheckpoint, runCheckpointPath } from '../train/node/runFolder.js';
@@ -46,7 +47,8 @@ export interface Subject {
 /** Reads a checkpoint and builds its model, in evaluation mode. @throws DataError if the file is damaged */
 export async function loadSubject(path: string): Promise<Subject> {
   const checkpoint = await readCheckpoint(path);
-  const model = await openModel(checkpoint.config, dirname(path), { state: checkpoint.state });
+  const source = sourceOf(checkpoint.state, path);
+  const model = await openModel(checkpoint.config, dirname(path), { source });
   restoreModel(model, checkpoint.state, path);
   model.eval();
   return { path, model, checkpoint };

@@ -1,4 +1,4 @@
-import type { LogLine } from '../train/node/runFolder.js';
+import type { LogLine } from '../train/log.js';
 import type { RunEvents } from '../train/node/trainRun.js';
 import { formatMetric } from './output.js';
 import type { Progress } from './progress.js';

@@ -5,7 +5,7 @@ import { DataError } from '../tensor/errors.js';
 import { verifyChecksums, withChecksums } from './checksums.js';
 import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
-import { buildModel, countNumbers } from './models.js';
+import { buildModel, sourceOf } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
 import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
@@ -122,7 +122,7 @@ function quantizersIn(metadata: TensorFile['metadata'], state: StateDict, name: 
   if (names !== undefined) return parseJson(z.array(z.string()), names, name);
   if (config === undefined) return [];
   // Checkpoints of earlier versions do not say so themselves, but the model they are of does.
-  const model = buildModel(parseConfigText(config, `${name}: a2q_config`), { weights: countNumbers(state) });
+  const model = buildModel(parseConfigText(config, `${name}: a2q_config`), { source: sourceOf(state, name) });
   try {
     return quantizerNames(model);
   } finally {

@@ -9,7 +9,7 @@ import { DataError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { scope } from '../tensor/storage.js';
 import type { RunConfig } from './config.js';
-import { limitWeights } from './weightLimit.js';
+import { limitWeights, type WeightSource } from './weightLimit.js';
 
 /** What a model must know of a dataset. */
 export function shapeOf(dataset: DatasetOutline): DataShape {
@@ -34,25 +34,25 @@ export function modelName({ model, module }: Pick<RunConfig, 'model' | 'module'>
 export interface BuildOptions {
   /** What builds it. Default: the model that is named. */
   readonly entry?: ModelEntry;
-  /** How many weights there are to load into it; a model with more is refused before it is made. Default: any. */
-  readonly weights?: number;
+  /** What will be loaded into it; a model of more weights is refused before it is made. */
+  readonly source?: WeightSource;
 }
 
-/** How many numbers a state holds. */
-export function countNumbers(state: StateDict): number {
+/** A state as what a model is made for. */
+export function sourceOf(state: StateDict, name: string): WeightSource {
   let count = 0;
   for (const { data } of state.values()) count += data.length;
-  return count;
+  return { name, count };
 }
 
 /**
  * A fresh model with random weights, drawn from the run's seed.
  *
- * @throws DataError if model and data do not go together, or the weights are too few; QuantError on bits out of range
+ * @throws DataError if model and data do not go together, or the source holds too little; QuantError on bits out of range
  *   or a P too small
  */
 export function buildModel(config: ModelConfig, options: BuildOptions = {}): Module {
-  const { entry = entryNamed(config), weights = Number.POSITIVE_INFINITY } = options;
+  const { entry = entryNamed(config), source } = options;
   const { shape } = config;
   const name = modelName(config);
   if (entry.kind !== shape.kind) {
@@ -74,7 +74,7 @@ export function buildModel(config: ModelConfig, options: BuildOptions = {}): Mod
     random: new Random(config.seed),
   });
   // The kinds agree, which the compiler does not follow from one union to the other.
-  return entry.build(limitWeights(make, weights), shape as never);
+  return entry.build(source ? limitWeights(make, source) : make, shape as never);
 }
 
 function entryNamed({ model, module }: ModelConfig): ModelEntry {

@@ -63,7 +63,8 @@ export function littleEndian(data: TypedArray): Uint8Array {
 }
 
 /**
- * The contents of a file, tensors in the order of its header. Half-precision numbers become float32, booleans and integers that fit int32.
+ * The contents of a file, tensors in the order of its header. Half-precision numbers become float32, booleans and
+ * integers that fit become int32.
  *
  * @param name of the file, for errors
  * @throws DataError naming the file if it is truncated, its header is no such JSON, or tensors overlap, leave gaps,

@@ -1,20 +1,29 @@
-import type { Pair } from '../autograd/imageOps.js';
+import type { Pair } from '../autograd/convolution.js';
 import type { LayerFactory } from '../nn/models/factory.js';
 import { DataError } from '../tensor/errors.js';
+
+/** Where weights are to be loaded from, and how many numbers are there. */
+export interface WeightSource {
+  /** For errors, usually the file's path. */
+  readonly name: string;
+  readonly count: number;
+}
 
 /**
  * A factory of layers that refuses before it would make more weights than there are to load into them, so that what a
  * file says of its model is never believed beyond what the file holds.
  *
- * @param most weights of all layers in all
- * @throws DataError (while making a layer) naming both numbers
+ * @throws DataError (while making a layer) naming the source and both numbers
  */
-export function limitWeights(make: LayerFactory, most: number): LayerFactory {
+export function limitWeights(make: LayerFactory, { name, count: most }: WeightSource): LayerFactory {
   let used = 0;
-  const take = (count: number) => {
-    used += count;
+  const take = (weights: number) => {
+    used += weights;
     if (used <= most) return;
-    throw new DataError('model', `the configuration asks for ${used} weights or more; only ${most} are there to load`);
+    throw new DataError(
+      'model',
+      `${name}: its configuration asks for ${used} weights or more; it holds ${most} numbers`,
+    );
   };
   return {
     ...make,

@@ -10,7 +10,7 @@ import {
   restoreModel,
 } from '../../lib/train/checkpoint.js';
 import { fit } from '../../lib/train/fit.js';
-import { buildModel, countNumbers } from '../../lib/train/models.js';
+import { buildModel, sourceOf } from '../../lib/train/models.js';
 import { makeOptimizer, makeSchedule } from '../../lib/train/recipes.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
 import { classification } from '../../lib/train/task.js';
@@ -127,16 +127,19 @@ t.test('what was changed, added or taken away after writing is named', async (t)
 
 t.test('a model is refused before it is made if the file does not hold its weights', async (t) => {
   const { state } = decodeCheckpoint(bytes, 'last');
-  const weights = countNumbers(state);
+  const source = sourceOf(state, 'last');
   const huge = (shape: object) => () =>
-    buildModel({ ...config, shape: { ...config.shape, ...shape } as never }, { weights });
-  t.throws(huge({ classes: 1e12 }), { name: 'DataError', message: /asks for \d+ weights or more; only \d+ are there/ });
+    buildModel({ ...config, shape: { ...config.shape, ...shape } as never }, { source });
+  t.throws(huge({ classes: 1e12 }), {
+    name: 'DataError',
+    message: /last: its configuration asks for \d+ weights or more; it holds \d+ numbers/,
+  });
   t.throws(huge({ inputShape: [1, 2 ** 40, 2 ** 40] }), DataError);
   t.throws(huge({ inputShape: [2 ** 50, 16, 16] }), DataError);
-  buildModel(config, { weights }).dispose();
+  buildModel(config, { source }).dispose();
   const old = encodeSafetensors({
     tensors: new Map(state),
     metadata: { a2q_config: JSON.stringify({ ...config, shape: { ...config.shape, classes: 1e12 } }) },
   });
-  t.throws(() => decodeWeights(old, 'old'), { message: /only \d+ are there to load/ });
+  t.throws(() => decodeWeights(old, 'old'), { message: /old: its configuration asks for/ });
 });

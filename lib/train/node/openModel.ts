@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DataShape, ModelEntry } from '../../nn/models/entry.js';
 import type { LayerFactory } from '../../nn/models/factory.js';
-import { Module, type StateDict } from '../../nn/module.js';
+import { Module } from '../../nn/module.js';
 import { A2QError, DataError } from '../../tensor/errors.js';
-import { buildModel, countNumbers, type ModelConfig } from '../models.js';
+import { type BuildOptions, buildModel, type ModelConfig } from '../models.js';
 import { fileExists } from './files.js';
 
 /** What the file of a model exports, as default or as `build`. */
@@ -14,22 +14,21 @@ export type BuildModel = (make: LayerFactory, shape: DataShape) => Module;
  * A fresh model of a configuration: one of ours by name, or one that a file of the user exports.
  *
  * @param folder the folder that `module` is relative to: the run's
- * @param options.state what will be loaded into it; a model of more weights than it holds is refused before it is made
+ * @param options.source what will be loaded into it; a model of more weights is refused before it is made
  * @throws DataError if the file is missing, cannot be loaded, exports no function, or its function fails or makes no
  *   Module; and as `buildModel`
  */
 export async function openModel(
   config: ModelConfig,
   folder: string,
-  { state }: { readonly state?: StateDict } = {},
+  options: Pick<BuildOptions, 'source'> = {},
 ): Promise<Module> {
-  const limit = state ? { weights: countNumbers(state) } : {};
-  if (config.module === undefined) return buildModel(config, limit);
+  if (config.module === undefined) return buildModel(config, options);
   const path = resolve(folder, config.module);
   const build = await loadBuild(path);
   // The file decides what it can do with the data, so it is of the kind that they are.
   const entry = { kind: config.shape.kind, about: path, build: checked(build, path) } as ModelEntry;
-  return buildModel(config, { entry, ...limit });
+  return buildModel(config, { entry, ...options });
 }
 
 async function loadBuild(path: string): Promise<BuildModel> {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { MadeIn } from '../../data/batchSource.js';
 import { readBytes } from '../../data/node/files.js';
 import { DataError } from '../../tensor/errors.js';
 import { decodeCheckpoint, decodeWeights, type ModelCheckpoint } from '../checkpoint.js';
 import { parseConfigText, type RunConfig } from '../config.js';
+import { formatLog, type LogLine, parseLog } from '../log.js';
 import type { NamedState } from '../prepare.js';
 import { fileExists, readTextIfAny, writeAtomic } from './files.js';
 
@@ -20,23 +20,6 @@ export const RUN_FILES = {
   /** What `a2q audit` proved. */
   certificate: 'certificate.json',
 } as const;
-
-/** One line of the log. */
-export interface LogLine {
-  readonly epoch: number;
-  readonly step: number;
-  readonly loss: number;
-  readonly penalty: number;
-  readonly learningRate: number;
-  readonly testLoss: number;
-  /** Accuracy 0 … 1 or PSNR in dB, see `metricName`. */
-  readonly testMetric: number;
-  readonly metricName: 'accuracy' | 'psnr';
-  readonly msPerStep: number;
-  readonly seconds: number;
-  readonly backend: string;
-  readonly batchesMadeIn: MadeIn;
-}
 
 /** The configuration of a run. @throws DataError if the folder holds no run, or a damaged one */
 export async function readRunConfig(folder: string): Promise<RunConfig> {
@@ -55,23 +38,14 @@ export async function writeRunConfig(folder: string, config: RunConfig): Promise
   await writeAtomic(join(folder, RUN_FILES.config), `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** The log's lines before epoch `before`; what comes later, or was cut off, is left out. */
+/** The log's lines before epoch `before`, none if there is no log. @throws DataError naming a line that is damaged */
 export async function readLog(folder: string, before = Number.POSITIVE_INFINITY): Promise<LogLine[]> {
-  const text = (await readTextIfAny(join(folder, RUN_FILES.log))) ?? '';
-  const lines: LogLine[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    try {
-      lines.push(JSON.parse(line) as LogLine);
-    } catch {
-      break;
-    }
-  }
-  return lines.filter(({ epoch }) => epoch < before);
+  const path = join(folder, RUN_FILES.log);
+  return parseLog((await readTextIfAny(path)) ?? '', path).filter(({ epoch }) => epoch < before);
 }
 
 export async function writeLog(folder: string, lines: readonly LogLine[]): Promise<void> {
-  await writeAtomic(join(folder, RUN_FILES.log), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  await writeAtomic(join(folder, RUN_FILES.log), formatLog(lines));
 }
 
 /** Reads one of our checkpoints. @throws DataError naming a file that is missing or damaged */

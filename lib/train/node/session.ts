@@ -8,11 +8,12 @@ import { type Best, encodeModel, encodeTraining, type TrainingState } from '../c
 import type { RunConfig } from '../config.js';
 import { evaluate } from '../evaluate.js';
 import { type EpochReport, fit, type Position, type StepReport } from '../fit.js';
+import type { LogLine } from '../log.js';
 import { fitSettings } from '../recipes.js';
 import type { Task } from '../task.js';
 import type { DataSource } from './datasets.js';
 import { writeAtomic } from './files.js';
-import { type LogLine, RUN_FILES, readLog, writeLog } from './runFolder.js';
+import { RUN_FILES, readLog, writeLog } from './runFolder.js';
 
 /** Whom to tell how a run is getting on. */
 export interface RunEvents {

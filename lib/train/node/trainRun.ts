@@ -5,6 +5,7 @@ import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
 import { restoreModel, type TrainingState } from '../checkpoint.js';
 import { START } from '../fit.js';
+import { sourceOf } from '../models.js';
 import { prepareModel } from '../prepare.js';
 import { makeOptimizer } from '../recipes.js';
 import { taskOf } from '../task.js';
@@ -55,7 +56,7 @@ async function runFrom(options: RunOptions, resumed: Resumed | null): Promise<Ru
 
 async function runOn({ train, test }: Halves, options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
   const { folder, config, events = {} } = options;
-  const model = await openModel(config, folder, resumed ? { state: resumed.state } : {});
+  const model = await openModel(config, folder, resumed ? { source: sourceOf(resumed.state, resumed.path) } : {});
   let optimizer: Optimizer | null = null;
   try {
     if (resumed) restoreModel(model, resumed.state, resumed.path);
