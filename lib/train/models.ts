@@ -48,8 +48,8 @@ export function sourceOf(state: StateDict, name: string): WeightSource {
 /**
  * A fresh model with random weights, drawn from the run's seed.
  *
- * @throws DataError if model and data do not go together, or the source holds too little; QuantError on bits out of range
- *   or a P too small
+ * @throws DataError if model and data do not go together, or the source holds too little; QuantError on bits out of
+ *   range or a P too small
  */
 export function buildModel(config: ModelConfig, options: BuildOptions = {}): Module {
   const { entry = entryNamed(config), source } = options;
