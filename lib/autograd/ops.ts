@@ -1,5 +1,6 @@
+import { asTensor, asTensors } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
-import { broadcastShapes, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../tensor/shape.js';
+import { broadcastShapes, inferShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { div, maximum, minimum, type TensorLike } from './rows/elementwise.js';
 import { layoutRows } from './rows/layout.js';
@@ -16,14 +17,12 @@ export function clip(x: Tensor, low: TensorLike, high: TensorLike): Tensor {
   return minimum(maximum(x, low), high);
 }
 
-/** The same elements, row-major; one extent may be −1 and is worked out. */
+/**
+ * The same elements, row-major; one extent may be −1 and is worked out.
+ * @throws ShapeError if the counts of elements differ, or an extent of 0 lets −1 be any number
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const open = shape.indexOf(-1);
-  if (open < 0) return apply(layoutRows.reshape, [x], { shape });
-  const rest = sizeOf(shape.filter((_, i) => i !== open));
-  return apply(layoutRows.reshape, [x], {
-    shape: shape.map((extent, i) => (i === open ? x.size / Math.max(1, rest) : extent)),
-  });
+  return apply(layoutRows.reshape, [x], { shape: inferShape('reshape', shape, asTensor('reshape', 'x', x).size) });
 }
 
 /** Axes in another order; without `axes`, reversed. */
@@ -40,9 +39,12 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   return apply(layoutRows.permute, [x], { axes });
 }
 
-/** Extents of 1 repeated to `shape`, without a copy. */
+/** Extents of 1 repeated to `shape`, without a copy; −1 keeps the extent of an axis of `x`. */
 export function expand(x: Tensor, shape: Shape): Tensor {
-  return apply(layoutRows.expand, [x], { shape });
+  const own = asTensor('expand', 'x', x).shape;
+  const kept = (extent: number, axis: number) =>
+    extent === -1 ? (own[axis - shape.length + own.length] ?? -1) : extent;
+  return apply(layoutRows.expand, [x], { shape: Array.isArray(shape) ? shape.map(kept) : shape });
 }
 
 /** Elements `start ≤ i < end` by `step` along `axis`; negative positions count from the end. */
@@ -60,7 +62,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
 
 /** Tensors one after the other along `axis`. */
 export function concat(xs: readonly Tensor[], axis = 0): Tensor {
-  if (xs.length === 0) throw new ShapeError('concat', 'needs at least one tensor');
+  if (asTensors('concat', 'xs', xs).length === 0) throw new ShapeError('concat', 'needs at least one tensor');
   return apply(layoutRows.concat, xs, { axis: normalizeAxis('concat', axis, xs[0].rank) });
 }
 

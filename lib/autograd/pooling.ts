@@ -1,5 +1,6 @@
-import type { Window } from '../kernels/geometry.js';
+import { paddedShape, type Window } from '../kernels/geometry.js';
 import { full } from '../tensor/create.js';
+import { ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { conv2d, type Pair, pair } from './convolution.js';
 import { mean } from './ops.js';
@@ -33,6 +34,9 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkImage('avgPool2d', x.shape);
   const window = poolWindow('avgPool2d', options);
   const [kh, kw] = window.kernel;
+  const [, , height, width] = paddedShape(window, x.shape);
+  if (kh > height || kw > width)
+    throw new ShapeError('avgPool2d', 'the window is larger than the padded image', [x.shape]);
   const channels = x.shape[1];
   const weight = full([channels, 1, kh, kw], 1 / (kh * kw), { dtype: x.dtype, device: x.device });
   return conv2d(x, weight, null, { stride: window.stride, padding: window.padding, groups: channels });

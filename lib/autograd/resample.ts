@@ -1,5 +1,6 @@
 import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
+import { checkShape } from '../tensor/shape.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { addBias } from './convolution.js';
@@ -53,6 +54,7 @@ export function subPixelKernel(w: Tensor, factor: number): { kernel: Tensor; pad
   const [outputs, channels, kh, kw] = w.shape;
   const [down, across] = [subPixelAxis(kh, factor), subPixelAxis(kw, factor)];
   const columns = factor * factor * down.taps * across.taps;
+  checkShape('resizeConv2d', [kh * kw, columns]);
   const data = hostArray(w.dtype, kh * kw * columns);
   for (const [i, rows] of down.falls.entries()) {
     for (const [j, places] of across.falls.entries()) {
@@ -88,6 +90,7 @@ export function resizeConv2d(x: Tensor, w: Tensor, bias: Tensor | null, factor: 
   if (w.rank !== 4 || w.shape[2] % 2 === 0 || w.shape[3] % 2 === 0) {
     throw new ShapeError('resizeConv2d', 'w must be [O, C, kh, kw] with odd extents', [w.shape]);
   }
+  if (x.rank === 4) checkShape('resizeConv2d', [x.shape[0], w.shape[0], x.shape[2] * factor, x.shape[3] * factor]);
   const { kernel, padding } = subPixelKernel(w, factor);
   const geometry = { stride: [1, 1], padding, dilation: [1, 1], groups: 1 } as const;
   const y = pixelShuffle(apply(convolutionRows.conv2d, [x, kernel], geometry), factor);

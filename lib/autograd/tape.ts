@@ -1,6 +1,7 @@
 import { add, backendOf, sumTo } from '../kernels/value.js';
+import { asTensor } from '../tensor/argument.js';
 import { BackendError, DTypeError, ShapeError, TapeError } from '../tensor/errors.js';
-import { broadcastShapes, type Shape, sameShape } from '../tensor/shape.js';
+import { broadcastShapes, checkShape, type Shape, sameShape } from '../tensor/shape.js';
 import { keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { isContiguousView, type View, viewExpand } from '../tensor/view.js';
@@ -72,6 +73,7 @@ export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): r
     const shapes = row.shape(inputShapes, attrs);
     expected = Array.isArray(shapes[0]) ? (shapes as readonly Shape[]) : [shapes as Shape];
   }
+  if (expected) for (const shape of expected) checkShape(row.name, shape);
   const results = evaluate(row, views, attrs);
   if (expected) checkResults(row.name, results, expected);
   const outputs = results.map((view) => new Tensor(view));
@@ -97,6 +99,7 @@ function checkOperands(name: string, inputs: readonly Tensor[], moves: boolean):
   if (inputs.length === 0) throw new ShapeError(name, 'needs at least one tensor');
   const [first] = inputs;
   for (const x of inputs) {
+    asTensor(name, 'an operand', x);
     if (x.device !== first.device) {
       throw new BackendError(name, `operands live on different backends (${first.device.name} and ${x.device.name})`);
     }

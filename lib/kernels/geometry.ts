@@ -1,3 +1,5 @@
+import type { Shape } from '../tensor/shape.js';
+
 /** Geometry of a sliding window, `[vertical, horizontal]` each. */
 export interface Window {
   readonly kernel: readonly [number, number];
@@ -9,6 +11,11 @@ export interface Window {
 /** Geometry of a convolution: a window, and groups that divide input and output channels. */
 export interface ConvGeometry extends Omit<Window, 'kernel'> {
   readonly groups: number;
+}
+
+/** `[N, C, H, W]` with its padding. */
+export function paddedShape({ padding }: Pick<Window, 'padding'>, [n, c, height, width]: Shape): Shape {
+  return [n, c, height + 2 * padding[0], width + 2 * padding[1]];
 }
 
 /** Output extents of a window sliding over `[height, width]`. */

@@ -12,6 +12,9 @@ export class A2QError extends Error {
   }
 }
 
+/** An argument of a kind that the function does not take: no tensor, no number, no function. */
+export class ArgumentError extends A2QError {}
+
 /** Shapes, axes or indices that do not fit together. */
 export class ShapeError extends A2QError {
   readonly shapes: readonly (readonly number[])[];

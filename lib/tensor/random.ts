@@ -19,7 +19,10 @@ export class Random {
       if (!Number.isSafeInteger(seed)) throw new A2QError('Random', `seed must be an integer; got ${seed}`);
       this.#s = splitmix(seed);
     } else {
-      this.#s = [...seed];
+      if (!Array.isArray(seed) || seed.length !== 4 || !seed.every(Number.isInteger)) {
+        throw new A2QError('Random', 'the seed must be an integer, or the state of a generator: four integers');
+      }
+      this.#s = [...(seed as RandomState)];
     }
   }
 
@@ -46,12 +49,18 @@ export class Random {
 
   /** Uniform in [low, high), 53 bits. */
   uniform(low = 0, high = 1): number {
+    if (!Number.isFinite(low) || !Number.isFinite(high)) {
+      throw new A2QError('Random', `uniform numbers need finite ends; got ${low} … ${high}`);
+    }
     const fraction = ((this.bits() >>> 5) * 67108864 + (this.bits() >>> 6)) / 9007199254740992;
     return low + (high - low) * fraction;
   }
 
   /** Normal with the given mean and standard deviation (Box-Muller, polar form). */
   normal(mean = 0, deviation = 1): number {
+    if (!Number.isFinite(mean) || !Number.isFinite(deviation)) {
+      throw new A2QError('Random', `normal numbers need a finite mean and deviation; got ${mean} and ${deviation}`);
+    }
     if (this.#spare !== null) {
       const spare = this.#spare;
       this.#spare = null;
@@ -84,6 +93,9 @@ export class Random {
 
   /** A random order of 0 … n−1 (Fisher-Yates). */
   permutation(n: number): Uint32Array {
+    if (!Number.isInteger(n) || n < 0 || n > 2 ** 30) {
+      throw new A2QError('Random', `a permutation has 0 … 2^30 elements; got ${n}`);
+    }
     const order = Uint32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = this.integer(i + 1);
@@ -94,6 +106,7 @@ export class Random {
 
   /** An independent generator, for a worker or a sub-task; `stream` tells siblings apart. */
   fork(stream: number): Random {
+    if (!Number.isSafeInteger(stream)) throw new A2QError('Random', `the stream must be an integer; got ${stream}`);
     return new Random(splitmix((this.#s[0] ^ Math.imul(stream + 1, 0x9e3779b1)) >>> 0));
   }
 }

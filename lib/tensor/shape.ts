@@ -36,13 +36,39 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
-/** Throws unless every extent is a non-negative integer. */
+/** Most elements of a tensor: 4 GiB of float32, as far as the 32-bit addresses of WebAssembly reach. */
+const MOST_ELEMENTS = 2 ** 30;
+
+/** @throws ShapeError unless `shape` is an array of extents, whole numbers from 0, of at most 2^30 elements in all */
 export function checkShape(op: string, shape: Shape): void {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(op, `a shape is an array of extents, such as [2, 3]; got a ${typeof shape}`);
+  }
+  let size = 1;
   for (const extent of shape) {
     if (!Number.isInteger(extent) || extent < 0) {
       throw new ShapeError(op, 'every extent must be a non-negative integer', [shape]);
     }
+    if (extent > MOST_ELEMENTS) size = Number.POSITIVE_INFINITY;
+    size *= extent;
   }
+  if (!(size <= MOST_ELEMENTS)) {
+    throw new ShapeError(op, 'the extents ask for more elements than the 2^30 a tensor may have', [shape]);
+  }
+}
+
+/**
+ * A shape in which one extent may be −1, worked out so that `size` elements fill it.
+ * @throws ShapeError if there are several, elements are left over, or an extent of 0 lets it be any number
+ */
+export function inferShape(op: string, shape: Shape, size: number): Shape {
+  const open = Array.isArray(shape) ? shape.indexOf(-1) : -1;
+  checkShape(op, open < 0 ? shape : shape.with(open, 1));
+  if (open < 0) return shape;
+  const rest = sizeOf(shape.with(open, 1));
+  if (rest === 0) throw new ShapeError(op, 'the extent −1 beside an extent of 0 could be any number', [shape]);
+  if (size % rest !== 0) throw new ShapeError(op, `no extent for −1 makes a shape of ${size} elements`, [shape]);
+  return shape.with(open, size / rest);
 }
 
 /**

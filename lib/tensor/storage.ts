@@ -10,9 +10,13 @@ const CONSTRUCTORS = { float32: Float32Array, float64: Float64Array, int32: Int3
 
 export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int32: 4 };
 
-/** A zeroed host array of `length` elements. */
+/** A zeroed host array of `length` elements. @throws BackendError when memory is exhausted */
 export function hostArray(dtype: DType, length: number): TypedArray {
-  return new CONSTRUCTORS[dtype](length);
+  try {
+    return new CONSTRUCTORS[dtype](length);
+  } catch (cause) {
+    throw new BackendError('host', `there is no memory for ${length} elements of ${dtype}`, { cause });
+  }
 }
 
 /** The dtype a host array holds; undefined for arrays no tensor can hold. */

@@ -1,7 +1,7 @@
-import { type ConvGeometry, type Window, windowExtents } from '../../kernels/geometry.js';
+import { type ConvGeometry, paddedShape, type Window, windowExtents } from '../../kernels/geometry.js';
 import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
-import { type Shape, sizeOf } from '../../tensor/shape.js';
+import { checkShape, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
 import { fastRow, type Row } from '../row.js';
 
@@ -48,6 +48,7 @@ function outputShape(x: Shape, w: Shape, geometry: ConvGeometry): Shape {
   if (x[1] / groups !== w[1]) {
     throw new ShapeError('conv2d', `w takes ${w[1]} channels a group, x has ${x[1]} in ${groups} groups`, [x, w]);
   }
+  checkShape('conv2d', paddedShape(geometry, x));
   const [height, width] = windowExtents(windowOf(w, geometry), x[2], x[3]);
   if (height < 1 || width < 1) throw new ShapeError('conv2d', 'the kernel is larger than the padded image', [x, w]);
   return [x[0], w[0], height, width];

@@ -1,7 +1,7 @@
-import { type Window, windowExtents } from '../../kernels/geometry.js';
+import { paddedShape, type Window, windowExtents } from '../../kernels/geometry.js';
 import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
-import type { Shape } from '../../tensor/shape.js';
+import { checkShape, type Shape } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
 import { fastRow, type Row } from '../row.js';
 
@@ -19,6 +19,7 @@ export const imageRows = {
       if (window.padding.some((p, i) => 2 * p > window.kernel[i])) {
         throw new ShapeError('maxPool2d', 'padding may be at most half the kernel', [x]);
       }
+      checkShape('maxPool2d', paddedShape(window, x));
       const [height, width] = windowExtents(window, x[2], x[3]);
       if (height < 1 || width < 1) throw new ShapeError('maxPool2d', 'the window is larger than the padded image', [x]);
       return [x[0], x[1], height, width];

@@ -11,7 +11,6 @@ export const layoutRows = {
     name: 'reshape',
     moves: true,
     shape: ([x], { shape }) => {
-      checkShape('reshape', shape);
       if (sizeOf(x) !== sizeOf(shape)) throw new ShapeError('reshape', 'the element counts differ', [x, shape]);
       return shape;
     },
@@ -42,6 +41,7 @@ export const layoutRows = {
     name: 'expand',
     moves: true,
     shape: ([x], { shape }) => {
+      checkShape('expand', shape);
       broadcastStrides('expand', x, x, shape);
       return shape;
     },
@@ -55,7 +55,7 @@ export const layoutRows = {
     shape: ([x], { axis, start, end, step }) => {
       const whole = [start, end, step].every(Number.isInteger);
       if (!whole || start < 0 || end < start || end > x[axis] || step < 1) {
-        throw new ShapeError('slice', `${start}:${end}:${step} does not fit axis ${axis}`, [x]);
+        throw new ShapeError('slice', `${start}:${end}:${step} does not fit axis ${axis} of extent ${x[axis]}`, [x]);
       }
       return x.map((extent, i) => (i === axis ? Math.ceil((end - start) / step) : extent));
     },

@@ -83,7 +83,7 @@ export class MobileNetV1 extends Module {
   override forward(image: Tensor): Tensor {
     let x = this.stem.forward(this.input.forward(image));
     for (const block of this.blocks) x = block.forward(x);
-    return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], -1])));
+    return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], x.shape[1]])));
   }
 }
 

@@ -94,7 +94,7 @@ export class ResNet18 extends Module {
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) {
       for (const block of stage) x = block.forward(x);
     }
-    return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], -1])));
+    return this.fc.forward(this.pooled.forward(reshape(globalAvgPool2d(x), [x.shape[0], x.shape[1]])));
   }
 }
 

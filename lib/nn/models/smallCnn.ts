@@ -1,5 +1,6 @@
 import { reshape } from '../../autograd/ops.js';
 import { ShapeError } from '../../tensor/errors.js';
+import { sizeOf } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { ConvBlock } from './convBlock.js';
@@ -57,7 +58,7 @@ export class SmallCnn extends Module {
   override forward(image: Tensor): Tensor {
     let x = this.input.forward(image);
     for (const stage of this.stages) x = stage.forward(x);
-    return this.fc.forward(reshape(x, [x.shape[0], -1]));
+    return this.fc.forward(reshape(x, [x.shape[0], sizeOf(x.shape.slice(1))]));
   }
 }
 

@@ -1,0 +1,64 @@
+import { ArgumentError, formatShape } from './errors.js';
+import { Tensor } from './tensor.js';
+
+/** Checks of what callers hand over where no compiler looks: each a comparison, each error names what came instead. */
+
+/** What a value is, in a few words. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : `the number ${value}`;
+  if (typeof value === 'string') return `the string '${value.length > 20 ? `${value.slice(0, 20)}…` : value}'`;
+  if (typeof value === 'function') return `a function${value.name && ` ${value.name}`}`;
+  if (value instanceof Tensor) return `a tensor ${formatShape(value.shape)}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object') return `an object of class ${value.constructor?.name ?? 'none'}`;
+  return `a ${typeof value}`;
+}
+
+/** @throws ArgumentError unless `value` is a tensor */
+export function asTensor(op: string, name: string, value: Tensor): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new ArgumentError(op, `${name} must be a tensor; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an array of tensors */
+export function asTensors(op: string, name: string, value: readonly Tensor[]): readonly Tensor[] {
+  for (const [i, x] of asList(op, name, value).entries()) asTensor(op, `${name}[${i}]`, x);
+  return value;
+}
+
+/** @throws ArgumentError unless `value` is an array */
+export function asList<T>(op: string, name: string, value: readonly T[]): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw new ArgumentError(op, `${name} must be an array; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an object of options */
+export function asOptions<T extends object>(op: string, value: T): T {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ArgumentError(op, `options must be an object; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is a function */
+export function asFunction<T>(op: string, name: string, value: T): T {
+  if (typeof value === 'function') return value;
+  throw new ArgumentError(op, `${name} must be a function; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an instance of `type` */
+export function asInstance<T>(op: string, name: string, value: T, type: abstract new (...args: never[]) => unknown): T {
+  if (value instanceof type) return value;
+  throw new ArgumentError(op, `${name} must be a ${type.name}; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is a number other than NaN */
+export function asNumber(op: string, name: string, value: number): number {
+  if (typeof value === 'number' && !Number.isNaN(value)) return value;
+  throw new ArgumentError(op, `${name} must be a number; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an integer of `least` … `most` */
+export function asInteger(op: string, name: string, value: number, least: number, most = 2 ** 31 - 1): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new ArgumentError(op, `${name} must be an integer of ${least} … ${most}; got ${kindOf(value)}`);
+}
