@@ -171,7 +171,7 @@ t.test('messages name the operation, the disagreement and every operand', async 
     ],
     [() => matmul(zeros(3), zeros(3, 1)), 'matmul: operands need at least 2 axes; got [3] and [3, 1]'],
     [() => zeros(2, 3).reshape([4]), 'reshape: the element counts differ; got [2, 3] and [4]'],
-    [() => zeros(2, 3).reshape([-1, 4]), 'reshape: every extent must be a non-negative integer; got [1.5, 4]'],
+    [() => zeros(2, 3).reshape([-1, 4]), 'reshape: no extent for −1 makes a shape of 6 elements; got [-1, 4]'],
     [() => zeros(2, 3).permute([0, 0]), 'permute: [0, 0] is not an order of 2 axes; got [2, 3]'],
     [() => zeros(2, 3).expand([2, 4]), 'expand: cannot expand extent 3 of axis 1 to 4; got [2, 3] and [2, 4]'],
     [() => zeros(5).slice(0, 2, 9), 'slice: 2:9:1 does not fit axis 0; got [5]'],

@@ -55,7 +55,7 @@ export const layoutRows = {
     shape: ([x], { axis, start, end, step }) => {
       const whole = [start, end, step].every(Number.isInteger);
       if (!whole || start < 0 || end < start || end > x[axis] || step < 1) {
-        throw new ShapeError('slice', `${start}:${end}:${step} does not fit axis ${axis} of extent ${x[axis]}`, [x]);
+        throw new ShapeError('slice', `${start}:${end}:${step} does not fit axis ${axis}`, [x]);
       }
       return x.map((extent, i) => (i === axis ? Math.ceil((end - start) / step) : extent));
     },
