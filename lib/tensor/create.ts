@@ -100,7 +100,7 @@ function make(op: string, shape: Shape, options: TensorOptions, write: (data: Ty
   return new Tensor(contiguousView(storage, [...shape]));
 }
 
-/** A tensor of one repeated number. @throws ShapeError if an extent is no count, or they hold more than 2^30 elements */
+/** A tensor of one repeated number. @throws ShapeError if an extent is no count, or they ask for too much memory */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   if (typeof value !== 'number') throw new ArgumentError('full', `value must be a number; got ${kindOf(value)}`);
   return make('full', shape, options, (data) => {
