@@ -10,8 +10,8 @@ import { demoCommand } from './demo/command.js';
 import { EXIT, UsageError } from './usage.js';
 import { packageVersion } from './version.js';
 
-/** The whole command line. */
-export async function makeProgram(): Promise<Command> {
+/** The whole command line. @param argv what was typed: a command that is not named may know less of itself */
+export async function makeProgram(argv: readonly string[] = []): Promise<Command> {
   const program = new Command('a2q')
     .description('Train quantized networks whose low-bit accumulators provably never overflow (A2Q, A2Q+).')
     .version(packageVersion(), '-V, --version')
@@ -24,7 +24,7 @@ export async function makeProgram(): Promise<Command> {
     trainCommand(),
     evalCommand(),
     auditCommand(),
-    await exportCommand(),
+    await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
@@ -38,7 +38,7 @@ export async function makeProgram(): Promise<Command> {
 export async function runProgram(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   try {
-    const program = await makeProgram();
+    const program = await makeProgram(argv);
     if (argv.length === 0) {
       program.outputHelp({ error: true });
       return EXIT.usage;

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Command } from 'commander';
-import type { ExportFormat } from '../../deploy/exchange/format.js';
+import { type ExportFormat, FORMATS } from '../../deploy/exchange/format.js';
 import { type IntegerLayer, integerLayers } from '../../deploy/exchange/integerLayers.js';
 import { DataError } from '../../tensor/errors.js';
 import { writeAtomic } from '../../train/node/files.js';
@@ -17,11 +17,9 @@ interface Flags extends SubjectFlags, BackendFlags {
   readonly json?: boolean;
 }
 
-/** Every file in here is a format, called after the file. */
-const FORMATS = new URL('../../deploy/exchange/formats/', import.meta.url);
-
-export async function exportCommand(): Promise<Command> {
-  const names = await builtIn();
+/** @param called whether the command line is for it: only then are the formats looked for and read */
+export async function exportCommand(called: boolean): Promise<Command> {
+  const names = called ? await builtIn() : [];
   const formats = await Promise.all(names.map(async (name) => `${name}: ${(await formatNamed(name, names)).about}`));
   const command = new Command('export').description('write the integers of a trained network for other programs');
   return addBackendOptions(addSubjectOptions(command))

@@ -7,3 +7,6 @@ export interface ExportFormat {
   /** The whole file. @param name of the network, for formats that want one */
   encode(layers: readonly IntegerLayer[], name: string): Uint8Array | string;
 }
+
+/** Every file in here is a format, called after the file. */
+export const FORMATS = new URL('./formats/', import.meta.url);

@@ -57,6 +57,8 @@ export async function loadGpuJs(): Promise<GpuJs> {
     // Node names the exports of a CommonJS package; bundlers may have them under `default` only.
     return ('WebGPUKernel' in loaded ? loaded : (loaded as { default: unknown }).default) as GpuJs;
   } catch (cause) {
-    throw new BackendError('gpu', 'the package gpu.js cannot be loaded; install it with npm', { cause });
+    throw new BackendError('gpu', 'these backends run on the package gpu.js, which is not here; npm i gpu.js', {
+      cause,
+    });
   }
 }

@@ -55,7 +55,7 @@ async function provideInNode(): Promise<void> {
     const name: string = 'webgpu';
     dawn = (await import(name)) as DawnModule;
   } catch (cause) {
-    throw new BackendError('gpu:webgpu', 'Node has no WebGPU; install the optional package webgpu', { cause });
+    throw new BackendError('gpu:webgpu', 'Node has no WebGPU of its own; npm i webgpu', { cause });
   }
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]);

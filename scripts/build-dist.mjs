@@ -1,0 +1,70 @@
+/**
+ * After `tsc`: what the package needs beside its modules.
+ *
+ * - `dist/lib/kernels/wasm/worker.js`, self-contained;
+ * - `dist/cli`, the command with the packages that only it needs, on the modules of `dist/lib`: whatever a model of a
+ *   user imports from the package is what the command runs;
+ * - `dist/cli/THIRD-PARTY-NOTICES`, the licences of those packages.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const lib = join(root, 'dist/lib');
+const cli = join(root, 'dist/cli');
+
+const { workerScript } = await import('../dist/lib/kernels/wasm/worker.generated.js');
+writeFileSync(join(lib, 'kernels/wasm/worker.js'), `${workerScript}\n`);
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Leaves out what the package has anyway: the rooms below the command line, and the dependencies. */
+const shared = {
+  name: 'shared with the package',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+      const file = join(resolveDir, path);
+      const inLib = file.startsWith(lib + sep) && !file.startsWith(join(lib, 'cli') + sep);
+      return inLib ? { path: `../${relative(dirname(lib), file).split(sep).join('/')}`, external: true } : null;
+    });
+  },
+};
+
+rmSync(cli, { recursive: true, force: true });
+const { metafile } = await build({
+  entryPoints: [join(lib, 'cli/main.js')],
+  outdir: cli,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  external: Object.keys(manifest.dependencies),
+  // Packages of CommonJS that ask Node for its modules.
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  plugins: [shared],
+  metafile: true,
+  logLevel: 'warning',
+});
+
+/** Folders of the packages that a bundle holds. */
+function packagesOf({ inputs }) {
+  const folders = Object.keys(inputs).map((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+}
+
+function notice(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? '' : `\n\n${readFileSync(join(folder, file), 'utf8').trim()}`;
+  return `${name} ${version} (${license})${text}`;
+}
+
+const packages = packagesOf(metafile).filter((folder) => existsSync(join(folder, 'package.json')));
+writeFileSync(
+  join(cli, 'THIRD-PARTY-NOTICES'),
+  `The command contains these packages.\n\n${packages.map(notice).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`,
+);
