@@ -55,6 +55,22 @@ function fastPath<A>(row: Row<A>, operand: View): FastRow<A> | undefined {
   return row.fast && (backendOf(operand).fast?.[row.name as keyof FastRows] as FastRow<A> | undefined);
 }
 
+/** Told of a row that has computed its value: what went in, what came out. */
+export type RowWatcher = (row: Row<never>, inputs: readonly View[], outputs: readonly View[], attrs: unknown) => void;
+
+let watcher: RowWatcher | null = null;
+
+/** Tells of every row whose value `work` computes, also of those inside functions of users. */
+export function watchRows<T>(onRow: RowWatcher, work: () => T): T {
+  const before = watcher;
+  watcher = onRow;
+  try {
+    return work();
+  } finally {
+    watcher = before;
+  }
+}
+
 /** A row's outputs, off the tape, by a fast path or by its composition. */
 export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): readonly View[] {
   const fast = fastPath(row, inputs[0])?.value;
@@ -66,7 +82,9 @@ export function evaluate<A>(row: Row<A>, inputs: readonly View[], attrs: A): rea
     fast ? () => fast(inputs, attrs) : null,
     () => scope(() => row.value(inputs, attrs)),
   );
-  return 'storage' in result ? [result] : result;
+  const outputs = 'storage' in result ? [result] : result;
+  watcher?.(row as Row<never>, inputs, outputs, attrs);
+  return outputs;
 }
 
 /** The gradients to a row's inputs from that to its first output, off the tape; null where none exists or is wanted. */

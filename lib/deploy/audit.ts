@@ -1,16 +1,27 @@
+import { noGrad } from '../autograd/tape.js';
+import { WeightedModule } from '../nn/layers/weighted.js';
 import type { Module } from '../nn/module.js';
-import { type InputBounds, testAccumulator, witness } from '../quant/accumulator.js';
+import { testAccumulator, witness } from '../quant/accumulator.js';
 import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
 import type { BoundKind } from '../quant/bounds.js';
+import type { Batches } from '../quant/calibrate.js';
 import { inputRange, MAX_BITS } from '../quant/integerRange.js';
-import { type QuantLayer, quantLayers } from '../quant/layers.js';
+import { QuantLayer, quantLayers } from '../quant/layers.js';
 import { QuantError } from '../tensor/errors.js';
-import { accumulateLinear } from './accumulator/linear.js';
+import { dispose, scope } from '../tensor/storage.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { copyOf } from './copyOf.js';
+import { type InputChecked, type InputEvidence, type Observation, observeInputs, ownEvidence } from './inputs.js';
 import { integerWeights } from './integerWeights.js';
+import { type AuditTrial, agrees, tryWitnesses } from './trial.js';
+
+export type { InputChecked, InputEvidence } from './inputs.js';
+export type { AuditTrial } from './trial.js';
 
 /**
  * The audit of a trained model: from the integers alone, the worst that any input could do to each accumulator, and a
- * trial of that worst input on a simulated register. A bias is not counted: it is added after the accumulator.
+ * trial of that worst input on a simulated register. A bias is not counted: it is added after the accumulator. What the
+ * proof assumes is checked: weights on their grid, inputs on theirs, nothing computed beside the quantized layers.
  */
 
 /** One extreme of a channel: the inputs that reach it, and what it is. */
@@ -24,18 +35,6 @@ export interface AuditWitness {
   readonly minInput: readonly number[];
 }
 
-/** What the simulated register did when fed the witnesses of every channel. */
-export interface AuditTrial {
-  /** P of the register: the claimed one, or the smallest safe one if none is claimed. */
-  readonly accumulatorBits: number;
-  /** Partial sums outside of the register; 0 in a proved layer. */
-  readonly overflows: number;
-  /** Whether every witness ended at the extreme it was said to reach. */
-  readonly reached: boolean;
-  /** Whether every channel overflows on one bit less than its smallest safe P. */
-  readonly oneBitLessOverflows: boolean;
-}
-
 /** The verdict on one layer. */
 export interface LayerAudit {
   readonly layer: string;
@@ -43,6 +42,9 @@ export interface LayerAudit {
   readonly weightBits: number;
   readonly inputBits: number;
   readonly inputSigned: boolean;
+  /** How it is known that the inputs are integers of these bits, and those met in the data. */
+  readonly inputChecked: InputChecked;
+  readonly inputSeen: InputEvidence['seen'];
   readonly length: number;
   readonly channels: number;
   /** The bound the layer was trained under; null if it was not constrained. */
@@ -70,14 +72,18 @@ export interface LayerAudit {
   readonly worst: AuditWitness;
   /** Null if no register of 32 bits would do, and none was claimed. */
   readonly trial: AuditTrial | null;
-  /** Whether P is proved, and the trial agrees; null if the layer claims nothing. */
+  /** What a proof assumes and is not known, or not so. */
+  readonly problems: readonly string[];
+  /** True: no input overflows P bits. False: some input does. Null: nothing is claimed, or a problem is in the way. */
   readonly proved: boolean | null;
 }
 
 /** The verdict on a model. */
 export interface Audit {
   readonly layers: readonly LayerAudit[];
-  /** Whether every layer that claims a P is proved, and there is one. */
+  /** What in the model, outside of its quantized layers, a proof cannot speak of. */
+  readonly problems: readonly string[];
+  /** Whether every layer that claims a P is proved, there is one, and nothing else computes dot products. */
   readonly proved: boolean;
   /** Smallest P that is safe for all constrained layers; null if there is none. */
   readonly safeBits: number | null;
@@ -85,29 +91,74 @@ export interface Audit {
   readonly sparsity: number;
 }
 
+/** What an audit may run through the model: inputs as `forward` takes them. */
+export interface AuditOptions {
+  /** One batch of any numbers: shows, for every input of its shape, which quantizer each layer's inputs come from. */
+  readonly example?: Tensor;
+  /** Data: the same, and the values that really reach each layer are held to its grid. */
+  readonly batches?: Batches;
+}
+
 /**
- * Audits every layer that has an accumulator.
- * @throws QuantError if the model has no quantized layer, or weights are not on their grid
+ * Audits every layer that has an accumulator. Without an example or data, a layer that names a quantizer upstream as
+ * its input rests on the model author's word, and is not proved.
+ *
+ * @param options or the batches alone
+ * @throws QuantError if the model has no quantized layer, or weights are not on their grid; DataError without a batch
  */
-export async function auditModel(model: Module): Promise<Audit> {
+export async function auditModel(model: Module, options: AuditOptions | Batches = {}): Promise<Audit> {
+  const named = [...quantLayers(model)];
+  if (named.length === 0) throw new QuantError('audit', 'the model has no quantized layer, so no integers to audit');
+  const observed = await observe(model, options);
   const layers: LayerAudit[] = [];
-  for (const [name, layer] of quantLayers(model)) layers.push(await auditLayer(name, layer));
-  if (layers.length === 0) throw new QuantError('audit', 'the model has no quantized layer, so no integers to audit');
+  for (const [name, layer] of named) layers.push(await auditLayer(name, layer, observed?.evidence.get(layer)));
+  const problems = await strayProblems(model, observed);
   const constrained = layers.filter(({ accumulatorBits }) => accumulatorBits !== null);
   const counted = constrained.length > 0 ? constrained : layers;
   const size = (layer: LayerAudit) => layer.channels * layer.length;
   const total = counted.reduce((sum, layer) => sum + size(layer), 0);
+  const proved = constrained.length > 0 && constrained.every((layer) => layer.proved === true);
   return {
     layers,
-    proved: constrained.length > 0 && constrained.every(({ proved }) => proved === true),
-    safeBits: constrained.length > 0 ? Math.max(...constrained.map(({ safeBits }) => safeBits)) : null,
+    problems,
+    proved: proved && problems.length === 0,
+    safeBits: constrained.length > 0 ? largest(constrained.map(({ safeBits }) => safeBits)) : null,
     sparsity: counted.reduce((sum, layer) => sum + layer.sparsity * size(layer), 0) / total,
   };
 }
 
-/** Audits one layer. @throws QuantError if its weights are not on their grid */
-export async function auditLayer(name: string, layer: QuantLayer): Promise<LayerAudit> {
-  const q = await integerWeights(name, layer);
+function observe(model: Module, options: AuditOptions | Batches): Promise<Observation> | null {
+  const given = Symbol.iterator in options || Symbol.asyncIterator in options ? { batches: options } : options;
+  const { example, batches } = given as AuditOptions;
+  if (batches !== undefined) return observeInputs(model, batches, true);
+  return example === undefined ? null : observeInputs(model, [example], false);
+}
+
+/** What computes dot products unquantized, and state that is no number. */
+async function strayProblems(model: Module, observed: Observation | null): Promise<string[]> {
+  const floats = model
+    .namedModules()
+    .filter(([, module]) => module instanceof WeightedModule && !(module instanceof QuantLayer))
+    .map(([name]) => `${name} is not quantized: its weights are floats`);
+  const products = observed?.products.map((row) => `a ${row} runs outside of every quantized layer`) ?? [];
+  const state = [...(await model.stateDict())].flatMap(([name, { data }]) => {
+    const bad = data.find((value) => !Number.isFinite(value));
+    return bad === undefined ? [] : [`${name} holds ${bad}`];
+  });
+  return [...floats, ...products, ...state];
+}
+
+/**
+ * Audits one layer.
+ * @param evidence what is known of its inputs; left out, whether it quantizes them itself
+ * @throws QuantError if its weights are not on their grid
+ */
+export async function auditLayer(
+  name: string,
+  layer: QuantLayer,
+  evidence: InputEvidence = ownEvidence(layer),
+): Promise<LayerAudit> {
+  const { q } = await integerWeights(name, layer);
   const { weightQuant: quantizer, dotLength: length, input } = layer;
   const channels = q.length / length;
   const { low, high } = inputRange(input);
@@ -123,20 +174,23 @@ export async function auditLayer(name: string, layer: QuantLayer): Promise<Layer
     0,
   );
   const extremes = witness(rows[worst], range);
+  const problems = await layerProblems(layer, evidence);
   return {
     layer: name,
     weightBits: quantizer.bits,
     inputBits: input.bits,
     inputSigned: input.signed,
+    inputChecked: evidence.checked,
+    inputSeen: evidence.seen,
     length,
     channels,
     bound: claim?.kind ?? null,
     accumulatorBits: claim?.accumulatorBits ?? null,
     budget: claim?.budget ?? null,
     safeBits: test.safeBits,
-    max: Math.max(...test.channels.map(({ max }) => max)),
-    min: Math.min(...test.channels.map(({ min }) => min)),
-    budgetUsed: used && Math.max(...used),
+    max: largest(test.channels.map(({ max }) => max)),
+    min: -largest(test.channels.map(({ min }) => -min)),
+    budgetUsed: used && largest(used),
     meanBudgetUsed: used && used.reduce((sum, share) => sum + share, 0) / channels,
     sparsity: q.reduce((zeros, weight) => zeros + (weight === 0 ? 1 : 0), 0) / q.length,
     weightsSha256: await sha256(q),
@@ -150,38 +204,36 @@ export async function auditLayer(name: string, layer: QuantLayer): Promise<Layer
       minInput: [...extremes.min],
     },
     trial,
-    proved: claim && test.safe && trial !== null && agrees(trial),
+    problems,
+    proved: claim && verdict(test.safe && trial !== null && agrees(trial), evidence, problems),
   };
 }
 
-function agrees({ overflows, reached, oneBitLessOverflows }: AuditTrial): boolean {
-  return overflows === 0 && reached && oneBitLessOverflows;
+function verdict(holds: boolean, { checked }: InputEvidence, problems: readonly string[]): boolean | null {
+  if (!holds || checked === 'refuted by data') return false;
+  return problems.length === 0 ? true : null;
 }
 
-/** Feeds both witnesses of every channel to a P-bit register that wraps around, and to one a bit too narrow. */
-function tryWitnesses(
-  rows: readonly Int32Array[],
-  range: InputBounds,
-  test: ReturnType<typeof testAccumulator>,
-  accumulatorBits: number,
-): AuditTrial {
-  let overflows = 0;
-  let reached = true;
-  let oneBitLessOverflows = true;
-  for (const [i, q] of rows.entries()) {
-    const { max, min, safeBits } = test.channels[i];
-    const inputs = witness(q, range);
-    const x = { data: Int32Array.from([...inputs.max, ...inputs.min]), shape: [2, q.length] };
-    const w = { data: q, shape: [1, q.length] };
-    const run = accumulateLinear(x, w, { accumulatorBits, overflow: 'wrap' });
-    overflows += run.overflows;
-    reached &&= run.y.data[0] === max && run.y.data[1] === min;
-    // An all-zero channel needs no register at all, and the simulation has none wider than 32 bits.
-    if (safeBits < 2 || safeBits > MAX_BITS) continue;
-    const narrow = accumulateLinear(x, w, { accumulatorBits: safeBits - 1, overflow: 'wrap' });
-    oneBitLessOverflows &&= narrow.overflows > 0;
+/** What keeps the integers of a layer from being all that it computes with. */
+async function layerProblems(layer: QuantLayer, { checked, reason }: InputEvidence): Promise<string[]> {
+  const { low, high } = layer.input.range;
+  const scale = scope(() => noGrad(() => copyOf(layer.input.scale())));
+  const [step] = await scale.data();
+  dispose(scale);
+  const problems: string[] = [];
+  if (!layer.quantizeWeights) problems.push('it computes with its float weights (quantizeWeights is off)');
+  if (layer.product !== null) problems.push('its product is replaced by another');
+  if (layer.input.calibrating) problems.push('its input quantizer is being calibrated and passes values as they are');
+  if (!(step > 0 && Number.isFinite(Math.fround(step * Math.max(-low, high))))) {
+    problems.push(`the scale of its inputs is ${step}`);
   }
-  return { accumulatorBits, overflows, reached, oneBitLessOverflows };
+  if (checked !== 'by construction') problems.push(`inputs: ${checked}${reason === null ? '' : `; ${reason}`}`);
+  return problems;
+}
+
+/** Of more numbers than a call takes arguments. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
 async function sha256(q: Int32Array): Promise<string> {

@@ -1,24 +1,57 @@
 import { noGrad } from '../autograd/tape.js';
 import { integerRange } from '../quant/integerRange.js';
 import type { QuantLayer } from '../quant/layers.js';
-import { integers } from '../quant/quantTensor.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
+import { copyOf } from './copyOf.js';
 
-/** `[O, K]` integers of a layer. @throws QuantError unless the weights lie on their grid, within M bits */
-export async function integerWeights(name: string, layer: QuantLayer): Promise<Int32Array> {
-  const { grid, bits } = scope(() =>
+/** What a layer computes with: a weight is exactly `scales[channel] · q`, rounded once to the layer's dtype. */
+export interface IntegerWeights {
+  /** `[O, K]`, row-major. */
+  readonly q: Int32Array;
+  /** s of each output channel, `[O]`. */
+  readonly scales: Float64Array;
+}
+
+/**
+ * The integers a layer computes with. Nothing is rounded on the way: a weight beside its grid is an error.
+ * @throws QuantError naming layer and weight unless all are finite, on their grid and within M bits
+ */
+export async function integerWeights(name: string, layer: QuantLayer): Promise<IntegerWeights> {
+  const fail = (problem: string): never => {
+    throw new QuantError(
+      'audit',
+      `the weights of ${name} are no integers of ${layer.weightQuant.bits} bits: ${problem}`,
+    );
+  };
+  const { value, scale, ...format } = scope(() =>
     noGrad(() => {
-      const quantized = layer.quantWeight();
-      return { grid: integers(quantized), bits: quantized.bits };
+      const { value, scale, bits, signed, narrow } = layer.quantWeight();
+      return { value: copyOf(value), scale: copyOf(scale), bits, signed, narrow };
     }),
   );
-  const values = await grid.data();
-  dispose(grid);
-  const { low, high } = integerRange(bits, { signed: true });
-  const q = Int32Array.from(values);
-  if (values.some((value, i) => value !== q[i] || value < low || value > high)) {
-    throw new QuantError('audit', `the weights of ${name} are no integers of ${bits} bits`);
+  const [weights, steps] = await Promise.all([value.data(), scale.data()]);
+  dispose(value, scale);
+  const [channels] = layer.weight.shape;
+  if (weights.length !== layer.weight.size || (steps.length !== 1 && steps.length !== channels)) {
+    fail(
+      `${weights.length} of them with ${steps.length} scales do not make ${layer.weight.size} in ${channels} channels`,
+    );
   }
-  return q;
+  if (format.bits !== layer.weightQuant.bits) fail(`the quantizer gives ${format.bits} bits`);
+  const scales = Float64Array.from({ length: channels }, (_, i) => steps[steps.length === 1 ? 0 : i]);
+  const bad = scales.findIndex((s) => !(s > 0 && s < Number.POSITIVE_INFINITY));
+  if (bad >= 0) fail(`the scale of channel ${bad} is ${scales[bad]}`);
+  const { low, high } = integerRange(format.bits, format);
+  const length = weights.length / channels;
+  const round = value.dtype === 'float32' ? Math.fround : (x: number) => x;
+  const q = new Int32Array(weights.length);
+  for (const [i, weight] of weights.entries()) {
+    const s = scales[Math.floor(i / length)];
+    q[i] = Math.round(weight / s);
+    if (round(q[i] * s) === weight && q[i] >= low && q[i] <= high) continue;
+    const at = `weight ${i % length} of channel ${Math.floor(i / length)}`;
+    fail(`${at} is ${weight}, on a grid of step ${s} from ${low} to ${high}`);
+  }
+  return { q, scales };
 }

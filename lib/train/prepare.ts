@@ -135,7 +135,7 @@ export async function prepareModel(
 }
 
 /** The inputs of some samples as tensors; each is freed when the next is asked for. */
-async function* inputsOf(
+export async function* inputsOf(
   dataset: Batchable,
   batchSize: number,
   part: ArrayLike<number>,

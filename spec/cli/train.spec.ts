@@ -73,6 +73,15 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
     /stages\.1\.conv channel \d+: worst sum -?\d+ at inputs \[.*\]; reached with 0 overflows on 12/,
   );
   t.match(people.stdout, 'proved: no accumulator of 12 bits can overflow');
+  const [looked, odd] = await a2qAll([
+    words(`audit --run ${quantized} --data --images 12 --threads 1 --json`),
+    words(`audit --run ${quantized} --images 12`),
+  ]);
+  t.match(JSON.parse(looked.stdout), {
+    proved: true,
+    layers: [1, 2, 3, 4].map(() => ({ inputChecked: 'by construction', inputSeen: { samples: 12 }, problems: [] })),
+  });
+  t.match(odd, { code: 2, stderr: /--images goes with --data/ });
   const nothing = await a2q(['audit', '--run', float]);
   t.match(nothing, { code: 2, stderr: /is a float model/ });
 });

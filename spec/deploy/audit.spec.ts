@@ -9,11 +9,11 @@ import { intActivation, uintActivation } from '../../lib/quant/activation.js';
 import { QuantLinear } from '../../lib/quant/layers.js';
 import { layerPolicy } from '../../lib/quant/policy.js';
 import type { QuantTensor } from '../../lib/quant/quantTensor.js';
-import { WeightQuantizer, type WeightQuantizerFactory } from '../../lib/quant/weightQuantizer.js';
-import { tensor } from '../../lib/tensor/create.js';
+import { affine, WeightQuantizer, type WeightQuantizerFactory } from '../../lib/quant/weightQuantizer.js';
+import { full, tensor } from '../../lib/tensor/create.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
-import { memory } from '../../lib/tensor/storage.js';
+import { dispose, memory } from '../../lib/tensor/storage.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 
 const ROWS = [
@@ -66,6 +66,8 @@ t.test('a layer that claims nothing, worked by hand', async (t) => {
       weightBits: 3,
       inputBits: 4,
       inputSigned: false,
+      inputChecked: 'by construction',
+      inputSeen: null,
       length: 4,
       channels: 2,
       bound: null,
@@ -82,6 +84,7 @@ t.test('a layer that claims nothing, worked by hand', async (t) => {
       beta: [-2, -3],
       worst: { channel: 0, max: 60, min: -30, maxInput: [15, 0, 0, 15], minInput: [0, 15, 0, 0] },
       trial: { accumulatorBits: 7, overflows: 0, reached: true, oneBitLessOverflows: true },
+      problems: [],
       proved: null,
     },
   );
@@ -128,7 +131,9 @@ t.test('a whole model', async (t) => {
   const make = layerPolicy({ method: 'a2q', weightBits: 4, actBits: 4, accumulatorBits: 11, random: new Random(2) });
   const model = new SmallCnn(make, { inChannels: 1, imageSize: 16, classes: 10, widths: [4, 6, 8] });
   const before = memory(currentBackend()).bytes;
-  const audit = await auditModel(model);
+  const example = full([1, 1, 16, 16], 0);
+  const audit = await auditModel(model, { example });
+  dispose(example);
   t.ok(memory(currentBackend()).bytes <= before, 'nothing is left in memory');
   t.equal(audit.proved, true);
   t.same(
@@ -146,6 +151,73 @@ t.test('a whole model', async (t) => {
   const sizes = constrained.map(({ channels, length }) => channels * length);
   const zeros = constrained.reduce((sum, { sparsity }, i) => sum + sparsity * sizes[i], 0);
   t.ok(Math.abs(audit.sparsity - zeros / (sizes[0] + sizes[1])) < 1e-12, 'of the constrained layers');
+});
+
+/** A quantizer that returns what it is told to. */
+function returning(change: Partial<QuantTensor>): WeightQuantizerFactory {
+  class Returning extends AccumulatorAwareQuantizer {
+    override quantize(): QuantTensor {
+      return { ...fixed(this.bits), ...change };
+    }
+  }
+  return (w, input) => new Returning('a2q+', { bits: 3, accumulatorBits: 7 }, w, input);
+}
+
+const rows = (change: (q: number) => number) => tensor(ROWS.map((row) => row.map((q) => change(q / 2))));
+
+t.test('weights that are no integers are refused by name', async (t) => {
+  const cases: [string, Partial<QuantTensor>, RegExp][] = [
+    [
+      'beside the grid',
+      { value: rows((w) => w * 0.99) },
+      /fc .*: weight 0 of channel 0 is 1\.48.*, on a grid of step 0\.5/,
+    ],
+    ['by one rounding', { value: rows((w) => w * (1 + 2 ** -23)) }, /weight 0 of channel 0 is 1\.5000/],
+    ['no number', { value: rows((w) => (w === 0 ? Number.NaN : w)) }, /weight 2 of channel 0 is NaN/],
+    ['infinite', { value: rows((w) => w * Number.POSITIVE_INFINITY) }, /weight 0 of channel 0 is Infinity/],
+    ['beyond 3 bits', { value: rows((w) => w + 2) }, /weight 0 of channel 0 is 3\.5, on a grid of .* from -3 to 3/],
+    ['a scale of 0', { scale: full([2, 1], 0) }, /the scale of channel 0 is 0/],
+    ['a negative scale', { scale: tensor([[0.5], [-0.5]]) }, /the scale of channel 1 is -0\.5/],
+    ['a scale that is no number', { scale: full([1], Number.NaN) }, /the scale of channel 0 is NaN/],
+    ['more scales than channels', { scale: full([3, 1], 0.5) }, /with 3 scales/],
+    ['more bits than said', { bits: 4 }, /the quantizer gives 4 bits/],
+  ];
+  for (const [what, change, message] of cases) {
+    await t.rejects(auditLayer('fc', layer(returning(change))), { name: 'QuantError', message }, what);
+  }
+  t.match(await auditLayer('fc', layer(returning({ scale: full([1], 0.5) }))), { proved: true }, 'one scale for all');
+});
+
+t.test('an input quantizer that does not quantize', async (t) => {
+  const broken = layer(claim(7));
+  const act = broken.input;
+  act.steps.value = act.collectStatsSteps + 1;
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 200]) {
+    act.value.write(Float32Array.of(value));
+    const audit = await auditLayer('fc', broken);
+    t.equal(audit.proved, null, `log2 of the threshold is ${value}`);
+    t.match(audit.problems, [/the scale of its inputs is/]);
+  }
+  act.value.write(Float32Array.of(0));
+  t.equal((await auditLayer('fc', broken)).proved, true);
+  act.calibrating = true;
+  t.match(await auditLayer('fc', broken), { proved: null, problems: [/is being calibrated/] });
+  act.calibrating = false;
+  broken.quantizeWeights = false;
+  t.match(await auditLayer('fc', broken), { proved: null, problems: [/float weights/] });
+  broken.quantizeWeights = true;
+  broken.product = (self, x, w) => self.multiply(x, w.value);
+  t.match(await auditLayer('fc', broken), { proved: null, problems: [/product is replaced/] });
+});
+
+t.test('more channels than a call takes arguments', async (t) => {
+  const wide = new QuantLinear(1, 150_000, {
+    weight: affine({ bits: 4 }),
+    input: uintActivation({ bits: 4 }),
+    bias: false,
+    random: new Random(0),
+  });
+  t.match(await auditLayer('fc', wide), { safeBits: 8, channels: 150_000, min: -105, max: 105 });
 });
 
 t.test('nothing to audit, or no integers', async (t) => {

@@ -2,29 +2,44 @@ import { basename, join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { release } from '../../data/batchSource.js';
 import { type Audit, auditModel, type LayerAudit } from '../../deploy/audit.js';
+import type { Module } from '../../nn/module.js';
 import { METHODS } from '../../quant/methods.js';
+import { zeros } from '../../tensor/create.js';
+import { dispose } from '../../tensor/storage.js';
 import type { RunConfig } from '../../train/config.js';
 import { modelName } from '../../train/models.js';
+import { locateData } from '../../train/node/datasets.js';
 import { writeAtomic } from '../../train/node/files.js';
+import { openBatches } from '../../train/node/openBatches.js';
 import { RUN_FILES } from '../../train/node/runFolder.js';
+import { inputsOf } from '../../train/prepare.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
+import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { Output, percent } from '../output.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
-import { EXIT, UsageError } from '../usage.js';
+import { asUsage, EXIT, integer, UsageError } from '../usage.js';
 
-interface Flags extends SubjectFlags, BackendFlags {
+interface Flags extends SubjectFlags, BackendFlags, DataFlags {
+  readonly data?: boolean;
+  readonly images?: number;
   readonly out?: string;
   readonly witness?: boolean;
   readonly json?: boolean;
 }
+
+/** Images that `--data` runs. */
+const IMAGES = 256;
 
 /** Runs of equal inputs of a witness shown unless all are asked for. */
 const SHOWN_RUNS = 12;
 
 export function auditCommand(): Command {
   const command = new Command('audit').description('prove from the integers alone that no accumulator can overflow');
-  return addBackendOptions(addSubjectOptions(command))
+  return addBackendOptions(addDataOptions(addSubjectOptions(command)))
+    .option('--data', 'run test images too, and hold what reaches each layer to its grid')
+    .option('--images <n>', `how many, with --data (default: ${IMAGES})`, integer(1))
     .option('--witness', 'print the worst inputs in full')
     .option('--out <file>', 'where to write the certificate (default: certificate.json in the run’s folder)')
     .option('--json', 'machine-readable output')
@@ -33,6 +48,7 @@ export function auditCommand(): Command {
 
 async function audit(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
+  if (flags.images !== undefined && !flags.data) throw new UsageError('--images goes with --data');
   const path = await subjectPath(flags);
   await useBackend(flags);
   const { model, checkpoint } = await loadSubject(path);
@@ -40,14 +56,42 @@ async function audit(flags: Flags): Promise<void> {
   if (METHODS[config.method].weights === null) {
     throw new UsageError(`${path} is a float model; it has no integers to audit`);
   }
-  const result = await auditModel(model);
+  const result = flags.data ? await auditOnData(model, flags, config) : await auditOnBlank(model, config);
   model.dispose();
   const certificate = makeCertificate(result, config, path);
   const target = flags.out ?? (flags.run === undefined ? null : join(flags.run, RUN_FILES.certificate));
   if (target !== null) await writeAtomic(target, `${JSON.stringify(certificate, null, 2)}\n`);
   say(out, result, flags.witness ?? false, target);
   out.result({ ...certificate, certificate: target });
-  if (result.layers.some(({ proved }) => proved === false)) process.exitCode = EXIT.failure;
+  if (result.safeBits !== null && !result.proved) process.exitCode = EXIT.failure;
+}
+
+/** A forward pass of one blank image shows where each layer's inputs come from, which is the same for all. */
+async function auditOnBlank(model: Module, { shape }: RunConfig): Promise<Audit> {
+  const example = zeros([1, ...shape.inputShape]);
+  try {
+    return await auditModel(model, { example });
+  } finally {
+    dispose(example);
+  }
+}
+
+async function auditOnData(model: Module, flags: Flags, config: RunConfig): Promise<Audit> {
+  const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
+  const test = await openBatches(source, 'test', { prefetch: flags.prefetch });
+  const part = Math.min(flags.images ?? IMAGES, test.length);
+  try {
+    return await auditModel(
+      model,
+      inputsOf(
+        test,
+        config.batchSize,
+        Array.from({ length: part }, (_, i) => i),
+      ),
+    );
+  } finally {
+    release(test);
+  }
 }
 
 /** What was proved, of what, in a form that another program can check again. */
@@ -68,13 +112,27 @@ function makeCertificate(audit: Audit, config: RunConfig, path: string) {
 function say(out: Output, audit: Audit, full: boolean, target: string | null): void {
   const table = new Table({
     style: { head: [], border: [] },
-    head: ['layer', 'W', 'A', 'K', 'bound', 'P', 'safe P', 'worst sums', 'l1 budget used', 'zeros', 'verdict'],
+    head: [
+      'layer',
+      'W',
+      'A',
+      'inputs',
+      'K',
+      'bound',
+      'P',
+      'safe P',
+      'worst sums',
+      'l1 budget used',
+      'zeros',
+      'verdict',
+    ],
   });
   for (const layer of audit.layers) {
     table.push([
       layer.layer,
       layer.weightBits,
       `${layer.inputSigned ? 's' : 'u'}${layer.inputBits}`,
+      seen(layer),
       layer.length,
       layer.bound ?? '',
       layer.accumulatorBits ?? '',
@@ -86,15 +144,23 @@ function say(out: Output, audit: Audit, full: boolean, target: string | null): v
     ]);
   }
   out.say(table.toString());
-  for (const layer of audit.layers) if (layer.proved !== null) out.say(witnessText(layer, full));
+  for (const layer of audit.layers) if (layer.accumulatorBits !== null) out.say(witnessText(layer, full));
+  for (const { layer, problems } of audit.layers) for (const problem of problems) out.say(`${layer}: ${problem}`);
+  for (const problem of audit.problems) out.say(problem);
   if (audit.safeBits === null) out.say('no layer was trained for an accumulator; safe P is what each would need');
   else out.say(audit.proved ? `proved: no accumulator of ${claims(audit)} bits can overflow` : pc.red('NOT proved'));
   if (target !== null) out.say(`certificate: ${target}`);
 }
 
-function verdict({ proved }: LayerAudit): string {
-  if (proved === null) return 'no claim';
-  return proved ? pc.green('proved') : pc.red('NOT PROVED');
+/** How the inputs are known, and those met in the data. */
+function seen({ inputChecked, inputSeen }: LayerAudit): string {
+  return inputSeen === null ? inputChecked : `${inputChecked}\nseen ${inputSeen.low} … ${inputSeen.high}`;
+}
+
+function verdict({ proved, accumulatorBits }: LayerAudit): string {
+  if (accumulatorBits === null) return 'no claim';
+  if (proved === null) return pc.red('not proved');
+  return proved ? pc.green('proved') : pc.red('OVERFLOWS');
 }
 
 function claims({ layers }: Audit): string {

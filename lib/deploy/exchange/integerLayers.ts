@@ -52,12 +52,13 @@ async function integerLayer(name: string, layer: QuantLayer): Promise<IntegerLay
   const { weightQuant, input } = layer;
   const resize = layer instanceof QuantResizeConv2d ? layer.factor : 1;
   const isConvolution = layer instanceof QuantConv2d || layer instanceof QuantResizeConv2d;
+  const { q, scales } = await integerWeights(name, layer);
   return {
     name,
-    weights: await integerWeights(name, layer),
+    weights: q,
     shape: layer.weight.shape,
     weightBits: weightQuant.bits,
-    weightScales: await numbersOf(() => layer.quantWeight().scale),
+    weightScales: [...scales],
     input: { bits: input.bits, signed: input.signed },
     inputScale: (await numbersOf(() => input.scale()))[0],
     accumulatorBits: weightQuant instanceof AccumulatorAwareQuantizer ? weightQuant.accumulatorBits : null,

@@ -1,0 +1,82 @@
+import type { Row, RowWatcher } from '../autograd/row.js';
+import { convolutionRows } from '../autograd/rows/convolution.js';
+import { relu } from '../autograd/rows/elementwise.js';
+import { imageRows } from '../autograd/rows/images.js';
+import { linearRows } from '../autograd/rows/linear.js';
+import { quantizationRows } from '../autograd/rows/quantization.js';
+import type { QuantGrid } from '../kernels/fast.js';
+import { dispose, keep, type Storage } from '../tensor/storage.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { View } from '../tensor/view.js';
+import { copyOf } from './copyOf.js';
+
+/** A grid that values were rounded to: `scale · q` with integers `q` of `low … high`. */
+export interface TracedGrid {
+  readonly low: number;
+  readonly high: number;
+  /** Outlives its scope until the trace is disposed of. */
+  readonly scale: Tensor;
+}
+
+/** Where values come from: the grids they lie on, or the row that took them off. */
+export type Origin = { readonly grids: readonly TracedGrid[] } | { readonly madeBy: string };
+
+/** Rows that only choose among the values they are given, and 0. */
+const CHOOSE: ReadonlySet<Row<never>> = new Set<Row<never>>([imageRows.maxPool2d, imageRows.upsampleNearest, relu.row]);
+
+/** Rows that carry out dot products. */
+const PRODUCTS: ReadonlySet<Row<never>> = new Set<Row<never>>([
+  ...Object.values(convolutionRows),
+  ...Object.values(linearRows),
+] as Row<never>[]);
+
+/**
+ * Follows values through the rows of a forward pass: those that a quantizer has rounded lie on its grid, and stay there
+ * as long as rows only move or choose them. What is told so holds for every input of the shape, since no row's value
+ * decides which row comes next.
+ */
+export class GridTrace {
+  /** Rows of dot products that ran in the open. */
+  readonly products: string[] = [];
+  readonly #origins = new WeakMap<Storage, Origin>();
+  readonly #scales: Tensor[] = [];
+  #hidden = 0;
+
+  readonly see: RowWatcher = (row, inputs, outputs, attrs) => {
+    if (this.#hidden > 0) return;
+    if (PRODUCTS.has(row)) this.products.push(row.name);
+    const origin = this.#originOf(row, inputs, attrs);
+    for (const { storage } of outputs) this.#origins.set(storage, origin);
+  };
+
+  /** Runs `work` unseen. */
+  hide<T>(work: () => T): T {
+    this.#hidden += 1;
+    try {
+      return work();
+    } finally {
+      this.#hidden -= 1;
+    }
+  }
+
+  of({ storage }: View): Origin {
+    return this.#origins.get(storage) ?? { madeBy: 'no function of tensors: an input or a constant' };
+  }
+
+  dispose(): void {
+    dispose(this.#scales);
+  }
+
+  #originOf(row: Row<never>, inputs: readonly View[], attrs: unknown): Origin {
+    if (row === (quantizationRows.fakeQuantize as unknown)) {
+      const { low, high } = attrs as QuantGrid;
+      const scale = keep(copyOf(inputs[1]));
+      this.#scales.push(scale);
+      return { grids: [{ low, high, scale }] };
+    }
+    if (!row.moves && !CHOOSE.has(row)) return { madeBy: row.name };
+    const origins = inputs.map((x) => this.of(x));
+    const lost = origins.find((origin) => 'madeBy' in origin);
+    return lost ?? { grids: origins.flatMap((origin) => ('grids' in origin ? origin.grids : [])) };
+  }
+}
