@@ -1,6 +1,6 @@
 import t from 'tap';
-import { maxPool2d } from '../../lib/autograd/imageOps.js';
 import { add, concat, matmul, mul, permute, relu, reshape, roundHalfEven } from '../../lib/autograd/ops.js';
+import { maxPool2d } from '../../lib/autograd/pooling.js';
 import { auditModel } from '../../lib/deploy/audit.js';
 import { currentBackend } from '../../lib/kernels/registry.js';
 import { Linear } from '../../lib/nn/layers/linear.js';
