@@ -6,6 +6,7 @@ import { keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { isContiguousView, type View, viewExpand } from '../tensor/view.js';
 import { differentiate, evaluate, type Row, type Saved, type SavedKey } from './row.js';
+import { SavedValues } from './saved.js';
 
 /** How a tensor was made: one entry of the tape. */
 interface Node {
@@ -19,7 +20,7 @@ interface Node {
   readonly inputShapes: readonly Shape[];
   readonly shapes: readonly Shape[];
   /** Declared by the row; null once backward has consumed them. */
-  saved: Map<SavedKey, View> | null;
+  saved: SavedValues | null;
 }
 
 let recording = true;
@@ -117,7 +118,6 @@ function record(
   results: readonly View[],
   attrs: unknown,
 ): Node {
-  const read = (key: SavedKey) => (typeof key === 'number' ? views[key] : results[Number(key.slice(6))]);
   return {
     id: nextId++,
     row,
@@ -125,7 +125,7 @@ function record(
     parents: inputs.map((x) => (x.requiresGrad ? ((x.node as Node | null) ?? x) : null)),
     inputShapes: inputs.map((x) => x.shape),
     shapes: views.map((view) => view.shape),
-    saved: new Map((row.saves ?? []).map((key) => [key, read(key)])),
+    saved: new SavedValues(row.name, row.saves ?? [], views, results),
   };
 }
 
@@ -134,7 +134,7 @@ function record(
  *
  * @param gradient the gradient to `loss` itself, of its shape; needed unless `loss` has one element
  * @param options.retain keeps what the tape saved, so that backward can run again
- * @throws TapeError if `loss` has no history, or it was consumed by an earlier backward
+ * @throws TapeError if `loss` has no history, it was consumed by an earlier backward, or what it needs was overwritten
  */
 export function backward(loss: Tensor, gradient?: Tensor, options: { readonly retain?: boolean } = {}): void {
   if (!loss.requiresGrad) {
@@ -194,11 +194,7 @@ class BackwardPass {
         `the tape of ${name} was consumed by an earlier backward; pass { retain: true } there`,
       );
     }
-    const read = (key: SavedKey) => {
-      const view = saved.get(key);
-      if (!view) throw new TapeError(name, `the gradient rule reads ${key} without declaring it in saves`);
-      return view;
-    };
+    const read = (key: SavedKey) => saved.read(key);
     const context: Saved<unknown> = {
       attrs: node.attrs,
       shapes: node.shapes,

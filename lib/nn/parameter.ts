@@ -17,7 +17,9 @@ export abstract class StateTensor extends Tensor {
     if (!sameShape(value.shape, this.shape)) {
       throw new ShapeError('assign', 'the new value must have the shape of the old', [value.shape, this.shape]);
     }
-    if (value.storage !== this.storage) backendOf(this).copyInto(value, this);
+    if (value.storage === this.storage) return;
+    backendOf(this).copyInto(value, this);
+    this.storage.overwritten();
   }
 }
 

@@ -83,6 +83,7 @@ export class Storage {
   #release: (() => void) | null;
   /** Whether the collector knows this storage. */
   #watched = false;
+  #version = 0;
 
   private constructor(device: Device, length: number, dtype: DType, handle: unknown) {
     this.device = device;
@@ -142,12 +143,23 @@ export class Storage {
     return this.#handle;
   }
 
+  /** How often the block has been overwritten: the tape compares it with what it was when a value was saved. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Counts an overwriting that a kernel did in place. */
+  overwritten(): void {
+    this.#version += 1;
+  }
+
   /** Overwrites the block. Only owners of state (parameters, buffers) may call this: values are otherwise immutable. */
   write(data: TypedArray): void {
     if (data.length !== this.length || dtypeOf(data) !== this.dtype) {
       throw new BackendError('write', `block holds ${this.length} ${this.dtype}; got ${data.length} ${dtypeOf(data)}`);
     }
     this.device.upload(this.handle, data);
+    this.overwritten();
   }
 
   dispose(): void {

@@ -107,6 +107,7 @@ export function blend(x: View, into: View, keep: number, share: number): void {
     scope(() => backend.copyInto(v.add(v.mul(into, keep), v.mul(x, share)), into));
     return true;
   });
+  into.storage.overwritten();
 }
 
 /**

@@ -112,6 +112,7 @@ export abstract class Optimizer {
           average: (name: string) => averageOf(slot, name),
         }));
         this.update(updates, { learningRate, weightDecay, step });
+        for (const { parameter } of updates) parameter.storage.overwritten();
       }
     });
   }
