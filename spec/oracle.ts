@@ -1,4 +1,5 @@
 /** Naive float64 oracles of every kernel: nested loops over indices that share no code with the library. */
+export * from './oracle/accumulator.js';
 export * from './oracle/array.js';
 export * from './oracle/channels.js';
 export * from './oracle/elementwise.js';

@@ -1,7 +1,7 @@
 import type { Shape } from '../tensor/shape.js';
 import type { Device, DType } from '../tensor/storage.js';
 import type { View } from '../tensor/view.js';
-import type { FastPaths } from './fast.js';
+import type { FastPaths, IntegerBound } from './fast.js';
 import type { Window } from './geometry.js';
 import type { BINARY, UNARY } from './reference/elementwise.js';
 import type { Ran } from './trace.js';
@@ -42,6 +42,11 @@ export interface RequiredKernels {
   im2col(x: View, window: Window): View;
   /** The adjoint of `im2col`: adds every column back into an image of `shape` `[N, C, H, W]`. */
   col2im(columns: View, shape: Shape, window: Window): View;
+  /**
+   * Rows of integers `q [O, K]`, −limit … limit, as the accumulator holds them: a weight is kept, or reduced to the most
+   * that fits beside those before it. Exact, whatever the sums. NaN stays NaN and counts nothing.
+   */
+  fitAccumulator(q: View, bound: IntegerBound): View;
 }
 
 /** Memory, the required kernels, and whatever is faster than its composition. */

@@ -96,7 +96,22 @@ export interface AccumulatorBound {
   readonly budget: number;
   /** Whether the channel's mean is taken off first (A2Q+). */
   readonly centred: boolean;
+  /** The register that the integers of a channel must never overflow. */
+  readonly accumulator: Accumulator;
 }
+
+/** A P-bit two's complement register, and the integers c … d that weights are multiplied with before it sums them. */
+export interface Accumulator {
+  /** P, 1 … 32. */
+  readonly bits: number;
+  /** c ≤ 0. */
+  readonly low: number;
+  /** d ≥ 0. */
+  readonly high: number;
+}
+
+/** What integer weights are held to: their magnitude, and the register that sums their products. */
+export type IntegerBound = Pick<AccumulatorBound, 'limit' | 'accumulator'>;
 
 /** A parameter, its gradient and what SGD remembers of it; all but the gradient are contiguous and updated in place. */
 export interface SgdState {

@@ -3,6 +3,7 @@ import { broadcastShapes, reducedShape, type Shape, sizeOf } from '../tensor/sha
 import { scope } from '../tensor/storage.js';
 import { type View, viewExpand, viewReshape, viewTranspose } from '../tensor/view.js';
 import type { Backend, BinaryOp, UnaryOp } from './backend.js';
+import type { IntegerBound } from './fast.js';
 
 /** Arithmetic on views, off the tape, as rows are written: broadcasting, numbers as operands, copies only if needed. */
 
@@ -63,6 +64,16 @@ export function reshape(x: View, shape: Shape): View {
   if (view) return view;
   const copy = backendOf(x).copy(x);
   return { ...copy, shape, strides: (viewReshape(copy, shape) as View).strides };
+}
+
+/** Rows of integers as the accumulator of a bound holds them (see `RequiredKernels`); `q` itself if it holds any. */
+export function fitAccumulator(q: View, bound: IntegerBound): View {
+  return canOverflow(q.shape[1], bound) ? backendOf(q).fitAccumulator(q, bound) : q;
+}
+
+/** Whether K weights of −limit … limit could overflow at all: the data-type bound says not always. */
+function canOverflow(length: number, { limit, accumulator: { bits, low, high } }: IntegerBound): boolean {
+  return length * limit * Math.max(-low, high) >= 2 ** (bits - 1);
 }
 
 /** Swaps the last two axes. */

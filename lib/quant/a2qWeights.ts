@@ -16,6 +16,7 @@ import type { View } from '../tensor/view.js';
  *     v = w  (A2Q)   or   w − μ_w  (A2Q+)        the trained weights, centred in A2Q+
  *     r = min(g/s, T)                            T: the cap on ‖q‖₁, `l1Budget` in bounds.ts
  *     q = clip(trunc(v/‖v‖₁ · r), −Q, Q)         integers, Q = 2^(M−1) − 1
+ *     q = fitAccumulator(q)                      changes nothing, but where float rounding made q too large for P bits
  *     w̃ = s·q                                    what the layer computes with
  *
  * Two rows in the vocabulary that users write theirs in: value, straight-through gradient, and the penalty on g. `v.`
@@ -31,7 +32,7 @@ export const a2qRows = {
     value: ([w, d, t], bound) => {
       const { s, r } = scaleAndNorm(d, t, bound);
       const { truncated } = onGrid(rowsOf(w), r, bound);
-      return v.reshape(v.mul(clip(truncated, bound), s), w.shape);
+      return v.reshape(v.mul(v.fitAccumulator(clip(truncated, bound), bound), s), w.shape);
     },
     saves: [0, 1, 2],
     /**

@@ -1,10 +1,11 @@
 import { abs, div, sum } from '../autograd/ops.js';
 import { powerScale } from '../autograd/quantize.js';
+import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { a2qPenalty, a2qWeights } from './a2qWeights.js';
 import { type BoundKind, checkedL1Budget, l1Budget } from './bounds.js';
-import { type IntegerFormat, weightRange } from './integerRange.js';
+import { type IntegerFormat, inputRange, weightRange } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
 import {
   asRows,
@@ -50,6 +51,17 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
     this.t = parameterFrom(() => this.#initialT(w));
   }
 
+  /** What the weights are held to. */
+  get #bound(): AccumulatorBound {
+    const { low, high } = inputRange(this.input);
+    return {
+      limit: weightRange(this.bits).high,
+      budget: this.budget,
+      centred: this.kind === 'a2q+',
+      accumulator: { bits: this.accumulatorBits, low, high },
+    };
+  }
+
   /** `d = log2(max|w| / Q)`, `t = log2 ‖w‖₁`; of the weights as they are, centred or not. */
   override initialize(w: Tensor): void {
     overwrite(this.d, () => this.#initialD(w));
@@ -70,9 +82,7 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
   }
 
   override quantize(w: Tensor): QuantTensor {
-    const { high: Q } = weightRange(this.bits);
-    const bound = { limit: Q, centred: this.kind === 'a2q+', budget: this.budget };
-    return quantTensor(a2qWeights(w, this.d, this.t, bound), () => this.scale(), this.bits);
+    return quantTensor(a2qWeights(w, this.d, this.t, this.#bound), () => this.scale(), this.bits);
   }
 
   /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */

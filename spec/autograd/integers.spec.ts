@@ -3,6 +3,7 @@ import t from 'tap';
 import * as a2q from '../../lib/index.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
+import { WIDE } from '../oracle.js';
 
 type Library = typeof a2q;
 
@@ -55,7 +56,7 @@ const moves = (run: () => unknown, ...numbers: readonly number[]): Case => [{ mo
 const unary = (op: (x: Tensor) => Tensor): Case => refuses(() => op(matrix()));
 const binary = (op: (x: Tensor, y: Tensor) => Tensor): Case => refuses(() => op(matrix(), matrix()));
 
-const bound = { limit: 7, budget: 4, centred: false };
+const bound = { limit: 7, budget: 4, centred: false, accumulator: WIDE };
 
 const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
   reshape: moves(() => a2q.reshape(matrix(), [3, -1]), LOW, HIGH, ODD, -ODD, 0, 7),

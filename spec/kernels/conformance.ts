@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import type { Backend } from '../../lib/kernels/backend.js';
 import { TOLERANCES } from '../tolerances.js';
+import { accumulatorConformance } from './conformance/accumulator.js';
 import { channelConformance } from './conformance/channels.js';
 import { convolutionConformance } from './conformance/convolution.js';
 import { deviceConformance } from './conformance/device.js';
@@ -41,6 +42,7 @@ export async function conformance(t: Test, backend: Backend): Promise<void> {
       await poolingConformance(t, subject, tolerances);
       await channelConformance(t, subject, tolerances);
       await quantizationConformance(t, subject, tolerances);
+      await accumulatorConformance(t, subject);
       await weightConformance(t, subject, tolerances);
       await optimizerConformance(t, subject, tolerances);
       await fastPathConformance(t, subject, tolerances);

@@ -1,3 +1,4 @@
+import { fitAccumulator, type Register } from './accumulator.js';
 import type { NumberArray } from './array.js';
 
 interface Bound {
@@ -34,11 +35,11 @@ export function distanceToJump(w: NumberArray, norm: NumberArray, bound: Bound):
   return nearest;
 }
 
-export function boundWeights(w: NumberArray, norm: NumberArray, scale: NumberArray, bound: Bound): NumberArray {
+function integers(w: NumberArray, norm: NumberArray, bound: Bound): NumberArray {
   const data: number[] = [];
   for (let c = 0; c < w.shape[0]; c++) {
     const { u } = channel(row(w, c), norm.data[c], bound);
-    for (const x of u) data.push(scale.data[c] * clamp(Math.trunc(x), bound.limit));
+    for (const x of u) data.push(clamp(Math.trunc(x), bound.limit));
   }
   return { shape: w.shape, data };
 }
@@ -77,6 +78,7 @@ export function boundWeightsGrad(
 
 interface AccumulatorBound extends Bound {
   readonly budget: number;
+  readonly accumulator: Register;
 }
 
 /** s, g and r = min(g/s, T) of each channel; norm and scale as columns. */
@@ -94,7 +96,8 @@ function rows(w: NumberArray): NumberArray {
 
 export function a2qWeights(w: NumberArray, d: NumberArray, t: NumberArray, bound: AccumulatorBound): NumberArray {
   const { norm, scale } = scaleAndNorm(d, t, bound.budget);
-  return { shape: w.shape, data: boundWeights(rows(w), norm, scale, bound).data };
+  const q = fitAccumulator(integers(rows(w), norm, bound), bound.accumulator);
+  return { shape: w.shape, data: q.data.map((x, i) => x * scale.data[Math.floor(i / q.shape[1])]) };
 }
 
 /** The chain rule through r = min(g/s, T), s = 2^d, g = 2^t, by hand. */

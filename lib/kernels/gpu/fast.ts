@@ -1,7 +1,21 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { AccumulatorBound, FastPaths, Saved } from '../fast.js';
-import { add, compose, div, greater, lessEqual, maximum, minimum, mul, reshape, sub, unary, where } from '../value.js';
+import {
+  add,
+  compose,
+  div,
+  fitAccumulator,
+  greater,
+  lessEqual,
+  maximum,
+  minimum,
+  mul,
+  reshape,
+  sub,
+  unary,
+  where,
+} from '../value.js';
 import { convolutionKernels } from './convolution.js';
 import { normalizationKernels } from './normalization.js';
 import { optimizerKernels } from './optimizers.js';
@@ -88,7 +102,8 @@ function boundWeights(runtime: Runtime): Pick<FastPaths, 'a2qWeights'> {
     a2qWeights: {
       value: compose(([w, d, t], bound) => {
         const { s, r } = scaleAndNorm(d, t, bound);
-        return reshape(kernels.boundWeights(rowsOf(w), r, s, bound), w.shape);
+        const q = fitAccumulator(kernels.integers(rowsOf(w), r, bound), bound);
+        return reshape(mul(q, s), w.shape);
       }),
       vjp: compose((g, { input, attrs: bound }) => {
         const [w, d, t] = [input(0), input(1), input(2)];

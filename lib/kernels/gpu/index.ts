@@ -1,6 +1,7 @@
 import { BackendError } from '../../tensor/errors.js';
 import type { Device } from '../../tensor/storage.js';
 import type { Backend } from '../backend.js';
+import { accumulatorKernels } from './accumulator.js';
 import { type Content, Handle } from './content.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
@@ -77,6 +78,7 @@ export async function createGpuBackend({ mode, variant = 'measured' }: GpuOption
     ...reductionKernels(runtime),
     ...windowKernels(runtime),
     ...productKernels(runtime, tuner),
+    ...accumulatorKernels(runtime),
     fast: fastPaths(runtime, tuner),
     describe: () => ({
       mode,

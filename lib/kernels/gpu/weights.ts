@@ -45,11 +45,11 @@ export function weightKernels(runtime: Runtime) {
   };
 
   return {
-    /** `s·clip(trunc(v/p), −Q, Q)` with `p = max(‖v‖₁/r, 1e-10)`: of `w [O, K]`, `norm` r and `scale` s `[O, 1]`. */
-    boundWeights: (w: View, norm: View, scale: View, bound: AccumulatorBound): View =>
+    /** `clip(trunc(v/p), −Q, Q)` with `p = max(‖v‖₁/r, 1e-10)`: of `w [O, K]` and `norm` r `[O, 1]`. */
+    integers: (w: View, norm: View, bound: AccumulatorBound): View =>
       withRows(w, bound, (means, l1) => {
-        const operands = [operand(runtime, w), means, l1, column(norm), column(scale)];
-        const body = (x: readonly string[]) => `${truncated(x, bound)}return clipped * ${x[4]};`;
+        const operands = [operand(runtime, w), means, l1, column(norm)];
+        const body = (x: readonly string[]) => `${truncated(x, bound)}return clipped;`;
         return runtime.result(map(runtime, w.shape, operands, body), w.shape);
       }),
 

@@ -3,7 +3,9 @@ import { reducedShape, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type Device, type DType, hostArray, Storage, type TypedArray } from '../../tensor/storage.js';
 import { contiguousView, type View } from '../../tensor/view.js';
 import type { Backend, BinaryOp, ReduceOp, UnaryOp } from '../backend.js';
+import type { IntegerBound } from '../fast.js';
 import { type Window, windowExtents } from '../geometry.js';
+import { fitAccumulator } from './accumulator.js';
 import { arrayOf, compact, type HostArray } from './arrays.js';
 import { BINARY, UNARY } from './elementwise.js';
 import { matmul } from './matmul.js';
@@ -90,6 +92,10 @@ class ReferenceBackend implements Backend, Device<TypedArray> {
 
   col2im(columns: View, shape: Shape, window: Window): View {
     return this.#result(shape, columns.storage.dtype, (out) => col2im(out, compact(arrayOf(columns)), window));
+  }
+
+  fitAccumulator(q: View, { accumulator }: IntegerBound): View {
+    return this.#result(q.shape, q.storage.dtype, (out) => fitAccumulator(out, arrayOf(q), accumulator));
   }
 
   /** A fresh contiguous view, filled by `write`. */

@@ -1,6 +1,7 @@
 import { BackendError } from '../../tensor/errors.js';
 import { type Device, type DType, hostArray, type TypedArray } from '../../tensor/storage.js';
 import type { Backend } from '../backend.js';
+import { accumulatorKernels } from './accumulator.js';
 import type { Block } from './allocator.js';
 import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -89,6 +90,7 @@ function backendOn(machine: Machine, winograd: WinogradChoice = 'off'): WasmBack
     ...memoryOf(machine),
     ...elementwiseKernels(machine),
     ...productKernels(machine),
+    ...accumulatorKernels(machine),
     reduce,
     im2col,
     col2im,

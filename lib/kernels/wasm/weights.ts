@@ -1,5 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { AccumulatorBound, FastRows } from '../fast.js';
+import { registerOf } from './accumulator.js';
 import type { Machine } from './machine.js';
 
 /**
@@ -16,7 +17,8 @@ export function weightKernels(machine: Machine) {
         const out = machine.output(w.shape);
         machine.dense([w, d, t], (from, fromD, fromT) => {
           const job = { units: channels, cost: length * 0.7 + 50, scratch: () => 64 };
-          machine.run('a2qWeights', job, from, fromD, fromT, ...settings(length, bound), machine.address(out));
+          const given = [...settings(length, bound), ...registerOf(bound)] as const;
+          machine.run('a2qWeights', job, from, fromD, fromT, ...given, machine.address(out));
           machine.borrow(channels * 4, (scales) => {
             machine.run('powerScale', { units: channels, cost: 10 }, fromD, 1, scales);
             const start = scales / 4;

@@ -2,6 +2,7 @@ import { abs, add, div, exp2, mean, minimum, mul, reshape, sub, sum } from '../.
 import type { Row } from '../../../lib/autograd/row.js';
 import type { a2qRows } from '../../../lib/quant/a2qWeights.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
+import { WIDE } from '../../oracle.js';
 import { between, f64, shaped } from '../support.js';
 import type { Sample } from './sample.js';
 
@@ -51,15 +52,15 @@ export const a2qSamples: {
 } = {
   a2qWeights: {
     points: [
-      { inputs, attrs: { limit: Q, centred: false, budget: BUDGET }, surrogate: surrogate(false) },
-      { inputs, attrs: { limit: Q, centred: true, budget: BUDGET }, surrogate: surrogate(true) },
+      { inputs, attrs: { limit: Q, centred: false, budget: BUDGET, accumulator: WIDE }, surrogate: surrogate(false) },
+      { inputs, attrs: { limit: Q, centred: true, budget: BUDGET, accumulator: WIDE }, surrogate: surrogate(true) },
     ],
     edges: [
       {
         // v = [2, −1, 1, 0], ‖v‖₁ = 4 = r, so p = 1 and q = v, of which 2 is clipped to 1; a gradient of ones reaches
         // −1, 1 and 0 with 0.5 each, Σ toU·v = 0, so nothing flows through the norm.
         inputs: [shaped([1, 4], [2, -1, 1, 0]), [-1], [1]],
-        attrs: { limit: 1, centred: false, budget: 4 },
+        attrs: { limit: 1, centred: false, budget: 4, accumulator: WIDE },
         value: shaped([1, 4], [0.5, -0.5, 0.5, 0]),
         grads: [shaped([1, 4], [0, 0.5, 0.5, 0.5]), [0.5 * Math.LN2], [0]],
       },
@@ -67,7 +68,7 @@ export const a2qSamples: {
         // s = 1, g = 4 = T: the cap is not active yet. u = w·r/‖w‖₁ = [2, −2], and du₀/dr = 1/2; the two ways to s
         // cancel.
         inputs: [shaped([1, 2], [1, -1]), [0], [2]],
-        attrs: { limit: 7, centred: false, budget: 4 },
+        attrs: { limit: 7, centred: false, budget: 4, accumulator: WIDE },
         upstream: shaped([1, 2], [1, 0]),
         value: shaped([1, 2], [2, -2]),
         grads: [shaped([1, 2], [1, 1]), [0], [2 * Math.LN2]],
@@ -75,7 +76,7 @@ export const a2qSamples: {
       {
         // The same above its cap: u = [1.5, −1.5], g is blocked and s only scales.
         inputs: [shaped([1, 2], [1, -1]), [0], [2]],
-        attrs: { limit: 7, centred: false, budget: 3 },
+        attrs: { limit: 7, centred: false, budget: 3, accumulator: WIDE },
         upstream: shaped([1, 2], [1, 0]),
         value: shaped([1, 2], [1, -1]),
         grads: [shaped([1, 2], [0.75, 0.75]), [Math.LN2], [0]],

@@ -8,6 +8,7 @@ import {
   distanceToJump,
   type NumberArray,
   scaleAndNorm,
+  WIDE,
 } from '../../oracle.js';
 import { ROW_TOLERANCES, type Tolerances } from '../../tolerances.js';
 import { LAYOUT_NAMES, LAYOUTS, LENGTHS } from './layouts.js';
@@ -15,10 +16,13 @@ import { expectGradient, expectRow } from './rows.js';
 import type { Subject } from './subject.js';
 
 const BOUNDS = [
-  { limit: 7, centred: false },
-  { limit: 7, centred: true },
-  { limit: 1, centred: true },
-  { limit: 127, centred: false },
+  { limit: 7, centred: false, accumulator: WIDE },
+  { limit: 7, centred: true, accumulator: WIDE },
+  { limit: 1, centred: true, accumulator: WIDE },
+  { limit: 127, centred: false, accumulator: WIDE },
+  // Too narrow for most of what is drawn.
+  { limit: 7, centred: false, accumulator: { bits: 5, low: 0, high: 3 } },
+  { limit: 7, centred: true, accumulator: { bits: 6, low: -4, high: 3 } },
 ];
 
 /** Parameters of a layer, its weights as rows. */
@@ -127,7 +131,7 @@ export async function weightConformance(t: Test, s: Subject, tolerances: Toleran
       await layer('long rows', [2, 70], bound, 'contiguous');
     }
     for (const centred of [false, true]) {
-      await layer('rows of several runs', [2, 530], { limit: 2, centred }, 'contiguous', 3000.3);
+      await layer('rows of several runs', [2, 530], { limit: 2, centred, accumulator: WIDE }, 'contiguous', 3000.3);
     }
     await layer('no channels', [0, 4], BOUNDS[1], 'contiguous');
   });
@@ -137,7 +141,7 @@ export async function weightConformance(t: Test, s: Subject, tolerances: Toleran
     const zero = s.view({ shape: [2], data: [0, 0] });
     const want = { out: { shape: [2, 5], data: new Array<number>(10).fill(0) } };
     for (const budget of [1, 4]) {
-      const given = { row: weightsRow, inputs: [w, zero, zero], attrs: { limit: 7, centred: true, budget } };
+      const given = { row: weightsRow, inputs: [w, zero, zero], attrs: { ...BOUNDS[1], budget } };
       await expectRow(s, 'all zero or all equal', given, want, 'exact');
     }
   });

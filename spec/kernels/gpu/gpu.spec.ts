@@ -12,6 +12,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View, viewTranspose } from '../../../lib/tensor/view.js';
 import { arraysEqual } from '../../helpers.js';
+import { WIDE } from '../../oracle.js';
 import { kernelsOf } from '../kernels.js';
 
 function place(backend: Backend, shape: readonly number[], data: Float32Array): View {
@@ -51,7 +52,7 @@ t.test('plain JavaScript runs the same sources', async (t) => {
     Float32Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? 1 : -1)),
   );
   const [d, norm] = [place(backend, [1], Float32Array.of(0)), place(backend, [1], Float32Array.of(9))];
-  const bound = { limit: 7, centred: false, budget: 300 };
+  const bound = { limit: 7, centred: false, budget: 300, accumulator: WIDE };
   const [, slope] = kernelsOf(backend).a2qWeightsGrad(rows, rows, d, norm, bound);
   arraysEqual(
     t,

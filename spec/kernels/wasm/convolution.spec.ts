@@ -6,7 +6,7 @@ import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../../li
 import { Random } from '../../../lib/tensor/random.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
-import { conv2d, conv2dInputGrad, conv2dWeightGrad, count, type NumberArray, numberArray } from '../../oracle.js';
+import { conv2d, conv2dInputGrad, conv2dWeightGrad, count, type NumberArray, numberArray, WIDE } from '../../oracle.js';
 import { kernelsOf } from '../kernels.js';
 
 /** Every path a convolution can take, and what it may err by, relative to the root mean square of the result. */
@@ -159,7 +159,7 @@ function quantized(backend: WasmBackend, { x, w }: Sample, seed: number) {
   const scale = draw([], 0.05, 0.1);
   const logs = draw([w[0]], -6, -4);
   const norms = Math.log2(count(w) / w[0]);
-  const bound = { limit: 7, budget: 1e6, centred: true };
+  const bound = { limit: 7, budget: 1e6, centred: true, accumulator: WIDE };
   const k = kernelsOf(backend);
   return {
     x: k.fakeQuantize(draw(x, -0.5, 2), scale, { low: 0, high: 15, relu: false }),

@@ -14,6 +14,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import type { Shape } from '../../../lib/tensor/shape.js';
 import { scope } from '../../../lib/tensor/storage.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
+import { WIDE } from '../../oracle.js';
 
 const random = new Random(4);
 
@@ -76,7 +77,7 @@ t.test('the algorithm of a convolution and of its gradients to images and weight
 function quantized(x: Shape, w: Shape): [Tensor, Tensor] {
   const image = fakeQuantize(uniform(x, random, 0, 1), full([], 1 / 16), { low: 0, high: 15 });
   const [d, norm] = [full([w[0]], -5), full([w[0]], 4)];
-  const bound = { limit: 7, budget: 1e6, centred: true };
+  const bound = { limit: 7, budget: 1e6, centred: true, accumulator: WIDE };
   return [image, a2qWeights(uniform(w, random, -1, 1), d, norm, bound)];
 }
 

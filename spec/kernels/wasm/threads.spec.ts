@@ -7,6 +7,7 @@ import { Random } from '../../../lib/tensor/random.js';
 import { type Shape, sizeOf } from '../../../lib/tensor/shape.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
+import { WIDE } from '../../oracle.js';
 import { type Follower, kernelsOf } from '../kernels.js';
 
 /** Inputs that do not depend on the backend: the n-th call makes the same numbers on each. */
@@ -67,7 +68,7 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
     ),
   'accumulator-aware weights': (k, s) => {
     const [w, g, d, t] = [s.next(300, 40, 5, 5), s.next(300, 40, 5, 5), s.next(300), s.next(300)];
-    const bound = { limit: 7, centred: true, budget: 300 };
+    const bound = { limit: 7, centred: true, budget: 300, accumulator: WIDE };
     const { a2qWeights, a2qWeightsGrad } = kernelsOf(k);
     return [a2qWeights(w, d, t, bound), ...a2qWeightsGrad(g, w, d, t, bound)];
   },

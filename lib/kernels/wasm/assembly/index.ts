@@ -1,4 +1,5 @@
 /** Every kernel the host may call. All agree: units `begin … end` of the work, then the thread's scratch. */
+export { fitAccumulator } from './accumulator';
 export { blendInto } from './blend';
 export { copy, copyInto, fill } from './views';
 export { where } from './elementwise';

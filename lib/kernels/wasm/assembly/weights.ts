@@ -3,6 +3,7 @@
  * norm g = 2^t, the weights are centred, normalised to the l1 norm r = min(g/s, T) and put on their grid. And the
  * straight-through gradients of that. `w` is contiguous `[channels, length]`; vectors are `[channels]`.
  */
+import { fits, fitRow } from './accumulator';
 import { exp2Of } from './math';
 import { firstLanes, storeUpTo, sumLanes } from './simd';
 import { absolutesOf, sumOf } from './sums';
@@ -10,6 +11,8 @@ import { absolutesOf, sumOf } from './sums';
 /** Floats whose gradients are summed in float32 before they join float64 totals. */
 const RUN: i32 = 512;
 const SMALLEST: f32 = 1e-10;
+/** Sums of integers below this are exact in float32, and stay above it once they were. */
+const EXACT: f32 = 16777216;
 const LN2: f64 = 0.6931471805599453;
 
 /** 2^x, as the elementwise kernel has it. */
@@ -32,6 +35,9 @@ class Channel {
   /** ‖v‖₁ and the pre-scale p = ‖v‖₁ / r. */
   l1: f32 = 0;
   preScale: f32 = 0;
+  /** α and b: sums of the positive and of the |negative| integers. */
+  positives: f32 = 0;
+  negatives: f32 = 0;
 }
 
 /** Works out a channel's numbers, in memory at `at`. */
@@ -48,31 +54,51 @@ function prepare(at: usize, w: usize, length: i32, d: f32, t: f32, budget: f32, 
   return c;
 }
 
-/** Channels `begin … end` of `s·clip(trunc(v/p), ±limit)`. Scratch: 64 bytes. */
+/** Channels `begin … end` of `s·fit(clip(trunc(v/p), ±limit))`. Scratch: 64 bytes. */
 export function a2qWeights(
   begin: i32, end: i32, scratch: usize, w: usize, d: usize, t: usize, length: i32, limit: f32, budget: f32,
-  isCentred: i32, out: usize,
+  isCentred: i32, bits: i32, low: i32, high: i32, out: usize,
 ): void {
   for (let i = begin; i < end; i++) {
     const row = (<usize>i * length) << 2;
     const vector = <usize>i << 2;
     const c = prepare(scratch, w + row, length, load<f32>(d + vector), load<f32>(t + vector), budget, isCentred);
-    quantizeRow(w + row, length, c.mean, c.preScale, limit, c.scale, out + row);
+    quantizeRow(w + row, length, c, limit, c.scale, out + row);
+    const isExact = max(c.positives, c.negatives) < EXACT;
+    if (isExact && fits(c.positives, c.negatives, bits, low, high)) continue;
+    quantizeRow(w + row, length, c, limit, 1, out + row);
+    fitRow(out + row, length, bits, low, high);
+    scaleRow(out + row, length, c.scale);
   }
 }
 
-function quantizeRow(w: usize, length: i32, mean: f32, preScale: f32, limit: f32, scale: f32, to: usize): void {
-  const m = f32x4.splat(mean);
-  const p = f32x4.splat(preScale);
+/** A row's integers times `scale`, and their sums. */
+function quantizeRow(w: usize, length: i32, c: Channel, limit: f32, scale: f32, to: usize): void {
+  const m = f32x4.splat(c.mean);
+  const p = f32x4.splat(c.preScale);
   const high = f32x4.splat(limit);
   const low = f32x4.splat(-limit);
   const s = f32x4.splat(scale);
+  const zero = f32x4.splat(0);
+  let positives = zero;
+  let negatives = zero;
   for (; length > 0; length -= 4) {
-    const q = f32x4.trunc(f32x4.div(f32x4.sub(v128.load(w), m), p));
-    storeUpTo(to, f32x4.mul(f32x4.pmin(f32x4.pmax(q, low), high), s), length);
+    const whole = f32x4.trunc(f32x4.div(f32x4.sub(v128.load(w), m), p));
+    let q = f32x4.pmin(f32x4.pmax(whole, low), high);
+    if (length < 4) q = v128.and(q, firstLanes(length));
+    // In this order a NaN counts as 0.
+    positives = f32x4.add(positives, f32x4.pmax(zero, q));
+    negatives = f32x4.sub(negatives, f32x4.pmin(zero, q));
+    storeUpTo(to, f32x4.mul(q, s), length);
     w += 16;
     to += 16;
   }
+  c.positives = <f32>sumLanes(positives);
+  c.negatives = <f32>sumLanes(negatives);
+}
+
+function scaleRow(x: usize, length: i32, scale: f32): void {
+  for (const end = x + (<usize>length << 2); x < end; x += 4) store<f32>(x, load<f32>(x) * scale);
 }
 
 /** Gradients of `a2qWeights` to `w`, `d` and `t` for channels `begin … end`. Scratch: 128 bytes. */
