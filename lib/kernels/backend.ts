@@ -43,8 +43,8 @@ export interface RequiredKernels {
   /** The adjoint of `im2col`: adds every column back into an image of `shape` `[N, C, H, W]`. */
   col2im(columns: View, shape: Shape, window: Window): View;
   /**
-   * Rows of integers `q [O, K]`, −limit … limit, as the accumulator holds them: a weight is kept, or reduced to the most
-   * that fits beside those before it. Exact, whatever the sums. NaN stays NaN and counts nothing.
+   * Rows of integers `q [O, K]`, −limit … limit, as the accumulator holds them: a weight is kept, or reduced to the
+   * most that fits beside those before it. Exact, whatever the sums. NaN stays NaN and counts nothing.
    */
   fitAccumulator(q: View, bound: IntegerBound): View;
 }

@@ -5,7 +5,7 @@
  */
 import { fits, fitRow } from './accumulator';
 import { exp2Of } from './math';
-import { firstLanes, storeUpTo, sumLanes } from './simd';
+import { firstLanes, storeLanes, storeUpTo, sumLanes } from './simd';
 import { absolutesOf, sumOf } from './sums';
 
 /** Floats whose gradients are summed in float32 before they join float64 totals. */
@@ -72,7 +72,7 @@ export function a2qWeights(
   }
 }
 
-/** A row's integers times `scale`, and their sums. */
+/** A row's integers times `scale`, and their sums, where a NaN counts as 0. */
 function quantizeRow(w: usize, length: i32, c: Channel, limit: f32, scale: f32, to: usize): void {
   const m = f32x4.splat(c.mean);
   const p = f32x4.splat(c.preScale);
@@ -82,19 +82,27 @@ function quantizeRow(w: usize, length: i32, c: Channel, limit: f32, scale: f32, 
   const zero = f32x4.splat(0);
   let positives = zero;
   let negatives = zero;
-  for (; length > 0; length -= 4) {
-    const whole = f32x4.trunc(f32x4.div(f32x4.sub(v128.load(w), m), p));
-    let q = f32x4.pmin(f32x4.pmax(whole, low), high);
-    if (length < 4) q = v128.and(q, firstLanes(length));
-    // In this order a NaN counts as 0.
+  for (const end = w + (<usize>(length & ~3) << 2); w < end; w += 16) {
+    const q = integersOf(v128.load(w), m, p, low, high);
     positives = f32x4.add(positives, f32x4.pmax(zero, q));
     negatives = f32x4.sub(negatives, f32x4.pmin(zero, q));
-    storeUpTo(to, f32x4.mul(q, s), length);
-    w += 16;
+    v128.store(to, f32x4.mul(q, s));
     to += 16;
+  }
+  if (length & 3) {
+    const q = v128.and(integersOf(v128.load(w), m, p, low, high), firstLanes(length & 3));
+    positives = f32x4.add(positives, f32x4.pmax(zero, q));
+    negatives = f32x4.sub(negatives, f32x4.pmin(zero, q));
+    storeLanes(to, f32x4.mul(q, s), length & 3);
   }
   c.positives = <f32>sumLanes(positives);
   c.negatives = <f32>sumLanes(negatives);
+}
+
+/** `clip(trunc((w − m)/p), low, high)`. */
+@inline
+function integersOf(w: v128, m: v128, p: v128, low: v128, high: v128): v128 {
+  return f32x4.pmin(f32x4.pmax(f32x4.trunc(f32x4.div(f32x4.sub(w, m), p)), low), high);
 }
 
 function scaleRow(x: usize, length: i32, scale: f32): void {
