@@ -32,6 +32,7 @@ export const add = (a: Operand, b: Operand): View => binary('add', a, b);
 export const sub = (a: Operand, b: Operand): View => binary('sub', a, b);
 export const mul = (a: Operand, b: Operand): View => binary('mul', a, b);
 export const div = (a: Operand, b: Operand): View => binary('div', a, b);
+export const pow = (a: Operand, b: Operand): View => binary('pow', a, b);
 export const minimum = (a: Operand, b: Operand): View => binary('minimum', a, b);
 export const maximum = (a: Operand, b: Operand): View => binary('maximum', a, b);
 export const equal = (a: Operand, b: Operand): View => binary('equal', a, b);

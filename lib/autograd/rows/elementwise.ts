@@ -83,6 +83,12 @@ export const square = unary('square', (g, s) => v.mul(g, v.mul(s.input(0), 2)), 
 export const relu = unary('relu', (g, s) => v.where(v.greater(s.output(), 0), g, 0), 'output');
 export const tanh = unary('tanh', (g, s) => v.mul(g, v.sub(1, v.unary('square', s.output()))), 'output');
 export const sigmoid = unary('sigmoid', (g, s) => v.mul(g, v.mul(s.output(), v.sub(1, s.output()))), 'output');
+/** `2/√π·∫₀ˣ e^(−t²) dt`. */
+export const erf = unary(
+  'erf',
+  (g, s) => v.mul(g, v.mul(v.unary('exp', v.unary('neg', v.unary('square', s.input(0)))), 2 / Math.sqrt(Math.PI))),
+  0,
+);
 /** −1, 0 or 1; piecewise constant, so without a gradient. */
 export const sign = unary('sign', null);
 /** Nearest integer, ties to even; the gradient passes straight through. */
@@ -100,6 +106,26 @@ export const mul = binary('mul', [(g, s) => v.mul(g, s.input(1)), (g, s) => v.mu
 export const div = binary(
   'div',
   [(g, s) => v.div(g, s.input(1)), (g, s) => v.unary('neg', v.div(v.mul(g, s.output()), s.input(1)))],
+  1,
+  'output',
+);
+/**
+ * aᵇ, NaN for a negative a and a b that is not whole. The gradient to a is 0 where b = 0; that to b is 0 where a = 0 ≤ b,
+ * and NaN where a < 0, whose logarithm it takes.
+ */
+export const pow = binary(
+  'pow',
+  [
+    (g, s) => {
+      const slope = v.mul(s.input(1), v.pow(s.input(0), v.sub(s.input(1), 1)));
+      return v.mul(g, v.where(s.input(1), slope, 0));
+    },
+    (g, s) => {
+      const flat = v.mul(v.equal(s.input(0), 0), v.greaterEqual(s.input(1), 0));
+      return v.mul(g, v.where(flat, 0, v.mul(s.output(), v.unary('log', s.input(0)))));
+    },
+  ],
+  0,
   1,
   'output',
 );

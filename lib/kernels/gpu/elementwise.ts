@@ -3,7 +3,15 @@ import type { View } from '../../tensor/view.js';
 import type { BinaryOp, UnaryOp } from '../backend.js';
 import { map, operand } from './map.js';
 import type { Runtime } from './runtime.js';
-import { binaryLogarithm, exponential, hyperbolicTangent, logarithm, powerOfTwo } from './transcendental.js';
+import {
+  binaryLogarithm,
+  errorFunction,
+  exponential,
+  hyperbolicTangent,
+  logarithm,
+  power,
+  powerOfTwo,
+} from './transcendental.js';
 
 /** Elementwise kernels without `x != x` and infinite literals, which some GPUs get wrong; NaN stays NaN regardless. */
 
@@ -30,6 +38,7 @@ const UNARY: Readonly<Record<UnaryOp, (x: string) => string>> = {
   relu: (x) => `let y = ${x};\nif (${x} < 0) { y = 0; }\nreturn y;`,
   tanh: (x) => `${hyperbolicTangent(x)}return y;`,
   sigmoid: (x) => `const minus = -${x};\n${exponential('minus')}return 1 / (1 + y);`,
+  erf: (x) => `${errorFunction(x)}return y;`,
   roundHalfEven: (x) => `${roundHalfEven(x, 'y')}return y;`,
   trunc: (x) => `let y = Math.floor(${x});\nif (${x} < 0) { y = Math.ceil(${x}); }\nreturn y;`,
   floor: (x) => `return Math.floor(${x});`,
@@ -44,6 +53,7 @@ const BINARY: Readonly<Record<BinaryOp, (a: string, b: string) => string>> = {
   sub: (a, b) => `return ${a} - ${b};`,
   mul: (a, b) => `return ${a} * ${b};`,
   div: (a, b) => `return ${a} / ${b};`,
+  pow: (a, b) => `${power(a, b)}return y;`,
   minimum: (a, b) => `let y = ${a};\nif (${b} < ${a} || !(${b} == ${b})) { y = ${b}; }\nreturn y;`,
   maximum: (a, b) => `let y = ${a};\nif (${b} > ${a} || !(${b} == ${b})) { y = ${b}; }\nreturn y;`,
   equal: (a, b) => indicator(`${a} == ${b}`),

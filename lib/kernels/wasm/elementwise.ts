@@ -6,7 +6,7 @@ import { elementJob, floatBits, type Machine } from './machine.js';
 import { operandWords } from './operand.js';
 
 /** Functions computed by polynomials, and roots. */
-const COSTLY: ReadonlySet<UnaryOp> = new Set(['exp', 'exp2', 'log', 'log2', 'sqrt', 'tanh', 'sigmoid']);
+const COSTLY: ReadonlySet<UnaryOp> = new Set(['exp', 'exp2', 'log', 'log2', 'sqrt', 'tanh', 'sigmoid', 'erf']);
 
 /** Estimated nanoseconds an element of these takes. */
 const COST_OF_COSTLY = 3;

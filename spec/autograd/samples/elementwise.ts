@@ -49,6 +49,7 @@ function comparison(value: number[]): Sample<None> {
 
 const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
 const { E, LN2 } = Math;
+const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
 export const unarySamples = {
   neg: unary(anywhere([3, 4], 1), [0, -2, 3], [0, 2, -3], [-1, -1, -1]),
@@ -62,6 +63,12 @@ export const unarySamples = {
   relu: unary(awayFromZero([3, 4]), [-1, 0, 2], [0, 0, 2], [0, 0, 1]),
   tanh: unary(anywhere([3, 4], 1), [0, 400, -400], [0, 1, -1], [1, 0, 0]),
   sigmoid: unary(anywhere([3, 4], 1), [0, 800, -800], [0.5, 1, 0], [0.25, 0, 0]),
+  erf: unary(
+    anywhere([3, 4], 1),
+    [0, 1, -30],
+    [0, 0.8427007929497149, -1],
+    [TWO_OVER_ROOT_PI, TWO_OVER_ROOT_PI / E, 0],
+  ),
   sign: unary(awayFromZero([3, 4]), [-3, 0, 2], [-1, 0, 1], null),
   roundHalfEven: rounding([0.5, 1.5, 2.5, -0.5, -1.5], [0, 2, 2, 0, -2]),
   trunc: rounding([1.9, -1.9, 0, 3], [1, -1, 0, 3]),
@@ -81,6 +88,17 @@ export const binarySamples = {
     inputs: [shaped([2, 1], [1, 0]), [4, 2]],
     value: shaped([2, 2], [0.25, 0.5, 0, 0]),
     grads: [shaped([2, 1], [0.75, 0.75]), [-1 / 16, -1 / 4]],
+  }),
+  pow: binary((shape, seed) => (seed === 1 ? between(0.2, 3, shape, 1) : anywhere(shape, 2)), {
+    inputs: [
+      [2, 0, -2, 0, 5, -3],
+      [3, 2, 2, 0, 0, -1],
+    ],
+    value: [8, 0, 4, 1, 1, -1 / 3],
+    grads: [
+      [12, 0, -4, 0, 0, -1 / 9],
+      [8 * LN2, 0, NaN, 0, Math.log(5), NaN],
+    ],
   }),
   minimum: binary(apart, { inputs: [[1, 2, 3], 2], value: [1, 2, 2], grads: [[1, 1, 0], 1] }),
   maximum: binary(apart, { inputs: [[1, 2, 3], 2], value: [2, 2, 3], grads: [[0, 1, 1], 1] }),

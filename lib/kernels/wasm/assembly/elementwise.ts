@@ -2,7 +2,7 @@
  * Elementwise functions, and their kernels over operands of any strides. An op is a line here: the build script makes a
  * kernel of every inlined function of one vector (`unary`) or of two (`binary`), and tells the host its name.
  */
-import { exp2Of, expOf, log2Of, logOf, sigmoidOf, tanhOf } from './math';
+import { erfOf, exp2Of, expOf, log2Of, logOf, powOf, sigmoidOf, tanhOf } from './math';
 import { binaryValue, unaryValue } from './elementwise.generated';
 import { storeLanes } from './simd';
 import { CHUNK, locate, step } from './views';
@@ -23,6 +23,7 @@ import { CHUNK, locate, step } from './views';
 @inline export function relu(x: v128): v128 { return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), f32x4.splat(0)); }
 @inline export function tanh(x: v128): v128 { return tanhOf(x); }
 @inline export function sigmoid(x: v128): v128 { return sigmoidOf(x); }
+@inline export function erf(x: v128): v128 { return erfOf(x); }
 @inline export function roundHalfEven(x: v128): v128 { return f32x4.nearest(x); }
 @inline export function trunc(x: v128): v128 { return f32x4.trunc(x); }
 @inline export function floor(x: v128): v128 { return f32x4.floor(x); }
@@ -32,6 +33,7 @@ import { CHUNK, locate, step } from './views';
 @inline export function sub(a: v128, b: v128): v128 { return f32x4.sub(a, b); }
 @inline export function mul(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
 @inline export function div(a: v128, b: v128): v128 { return f32x4.div(a, b); }
+@inline export function pow(a: v128, b: v128): v128 { return powOf(a, b); }
 @inline export function minimum(a: v128, b: v128): v128 { return f32x4.min(a, b); }
 @inline export function maximum(a: v128, b: v128): v128 { return f32x4.max(a, b); }
 @inline export function equal(a: v128, b: v128): v128 { return v128.and(f32x4.eq(a, b), f32x4.splat(1)); }
