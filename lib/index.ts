@@ -71,13 +71,11 @@ export {
   type WeightQuantizerFactory,
 } from './quant/weightQuantizer.js';
 // The value: tensors, their memory, seeded random numbers, and every error by name.
-export * from './tensor/create.js';
 export * from './tensor/errors.js';
 export * from './tensor/random.js';
 export type { Shape } from './tensor/shape.js';
 export type { Device, DType, MemoryUse, TypedArray } from './tensor/storage.js';
 export { dispose, keep, memory, resetPeak, scope } from './tensor/storage.js';
-export { type Nested, Tensor } from './tensor/tensor.js';
 export type { View } from './tensor/view.js';
 
 // Training: one loop, what it is for, and how well it went.

@@ -1,5 +1,3 @@
-import './fluent.js';
-
 export * from './activations.js';
 export { type CheckOptions, checkGrads, type GradReport } from './check.js';
 export * from './convolution.js';
@@ -12,3 +10,4 @@ export { pixelShuffle, resizeConv2d, upsampleNearest } from './resample.js';
 export { fastRow, type Outputs, type Row, row, type Saved, type Vjp } from './row.js';
 export { type OpName, table } from './table.js';
 export { apply, applyAll, backward, isRecording, noGrad, withGrad } from './tape.js';
+export * from './tensors.js';

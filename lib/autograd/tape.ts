@@ -1,3 +1,5 @@
+// What computes needs a backend.
+import '../kernels/current.js';
 import { add, backendOf, sumTo } from '../kernels/value.js';
 import { asTensor } from '../tensor/argument.js';
 import { BackendError, DTypeError, ShapeError, TapeError } from '../tensor/errors.js';

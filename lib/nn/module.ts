@@ -1,3 +1,5 @@
+// Who has a module has its parameters, and their methods.
+import '../autograd/fluent.js';
 import { DataError } from '../tensor/errors.js';
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import { type DType, dtypeOf, hostArray, type TypedArray } from '../tensor/storage.js';

@@ -1,4 +1,5 @@
-import { plain, relaxed } from './binaries.generated.js';
+import { literalBytes, packed, plainBytes, relaxedSteps } from './binaries.generated.js';
+import { inflate } from './inflate.js';
 
 /** A module of one relaxed multiply-add, valid only where the engine has relaxed SIMD. */
 const RELAXED_PROBE = Uint8Array.of(
@@ -29,14 +30,36 @@ export function hasSharedMemory(): boolean {
 
 /** The binary of all kernels; the memory it imports is marked unshared if `shared` is false. */
 export function kernelBinary(simd: 'plain' | 'relaxed', shared: boolean): Uint8Array<ArrayBuffer> {
-  const text = atob(simd === 'relaxed' ? relaxed : plain);
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  if (!shared) bytes[memoryFlags(text)] = 1;
+  const compressed = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const both = inflate(compressed, plainBytes + literalBytes);
+  const bytes = simd === 'relaxed' ? relaxedOf(both) : both.slice(0, plainBytes);
+  if (!shared) bytes[memoryFlags(bytes)] = 1;
+  return bytes;
+}
+
+/** The relaxed binary, from the plain one and what it has of its own. */
+function relaxedOf(both: Uint8Array): Uint8Array<ArrayBuffer> {
+  const pieces: Uint8Array[] = [];
+  for (let i = 0, own = plainBytes; i < relaxedSteps.length; i += 3) {
+    const [start, length, literals] = relaxedSteps.slice(i, i + 3);
+    pieces.push(both.subarray(start, start + length), both.subarray(own, own + literals));
+    own += literals;
+  }
+  return joined(pieces);
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }
 
 /** Where the limits of the imported memory start: 3 means shared with a maximum, 1 unshared with a maximum. */
-function memoryFlags(text: string): number {
-  const entry = '\x03env\x06memory\x02';
-  return text.indexOf(entry) + entry.length;
+function memoryFlags(bytes: Uint8Array): number {
+  const entry = [...'\x03env\x06memory\x02'].map((character) => character.charCodeAt(0));
+  return bytes.findIndex((_, at) => entry.every((byte, i) => bytes[at + i] === byte)) + entry.length;
 }
