@@ -5,7 +5,7 @@ import type { ModelEntry } from '../nn/models/entry.js';
 import { MODEL_NAMES, MODELS } from '../nn/models/index.js';
 import { METHODS } from '../quant/methods.js';
 import { type Recipe, recipeFor } from '../train/recipes.js';
-import { flagName, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
+import { flagName, hasMeaning, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
 
 /** What `a2q train --help` and `docs/settings.md` say of settings, made from their schema and the recipes. */
 
@@ -86,6 +86,12 @@ function flagText(setting: NamedSetting, value: unknown): string[] {
   if (value === undefined) return [];
   if (typeof value === 'boolean') return [value ? setting.flag : setting.flag.replace('--', '--no-')];
   return [`${flagName(setting)} ${typed(setting, value)}`];
+}
+
+/** Settings as the flags that stand for them, in the order of the schema. @param settings of a run, or more */
+export function settingsAsFlags(settings: object): string[] {
+  const told = SETTINGS.filter((each) => hasMeaning(each, settings));
+  return told.flatMap((each) => flagText(each, valueAt(settings, each.path)));
 }
 
 /** What there is to choose by name. */

@@ -1,5 +1,5 @@
 import { DataError } from '../tensor/errors.js';
-import type { Pixels } from './pixels.js';
+import { type Pixels, pixels } from './pixels.js';
 
 /** Per-channel affine map of [0, 1] values to network inputs: (value − mean) / std. */
 export interface Normalisation {
@@ -44,6 +44,24 @@ export function writePlanes(image: Pixels, tables: readonly Float32Array[], out:
     const table = tables[c];
     for (let i = 0, from = c, to = c * area; i < area; i++, from += channels, to++) out[to] = table[data[from]];
   }
+}
+
+/**
+ * The inverse of {@link writePlanes}: an interleaved image of the bytes nearest to the values.
+ *
+ * @param planes [channels, height, width], normalised; out of range is cut off
+ */
+export function readPlanes(
+  planes: ArrayLike<number>,
+  [channels, height, width]: readonly [number, number, number],
+  { mean, std }: Normalisation,
+): Pixels {
+  const area = height * width;
+  const data = new Uint8ClampedArray(area * channels);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) data[i * channels + c] = 255 * (planes[c * area + i] * std[c] + mean[c]);
+  }
+  return pixels(width, height, channels, new Uint8Array(data.buffer));
 }
 
 /**

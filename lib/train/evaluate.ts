@@ -1,7 +1,7 @@
 import { noGrad } from '../autograd/tape.js';
 import { batchCount } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
-import type { DatasetFacts } from '../data/dataset.js';
+import type { Batch, DatasetFacts } from '../data/dataset.js';
 import type { Module } from '../nn/module.js';
 import { tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
@@ -16,6 +16,8 @@ export interface EvaluateOptions {
   readonly limitBatches?: number | null;
   /** Told after each batch how many of how many are done. */
   readonly onBatch?: (done: number, total: number) => void;
+  /** Shown each batch with what the model made of it, in host memory, `[n, …]`. */
+  readonly onOutput?: (output: ArrayLike<number>, batch: Batch) => void;
   /** Gives up between two batches, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -37,7 +39,7 @@ export async function evaluate(
   model: Module,
   dataset: Batchable,
   task: Task,
-  { batchSize, limitBatches, onBatch, signal }: EvaluateOptions,
+  { batchSize, limitBatches, onBatch, onOutput, signal }: EvaluateOptions,
 ): Promise<Evaluation> {
   const limit = limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('evaluate', dataset, task);
@@ -56,7 +58,9 @@ export async function evaluate(
         }),
       );
       loss += (await made.loss.item()) * batch.size;
-      score += task.score(await made.output.data(), batch.targets, batch.size);
+      const output = await made.output.data();
+      score += task.score(output, batch.targets, batch.size);
+      onOutput?.(output, batch);
       samples += batch.size;
       dispose(made);
       onBatch?.(batch.position + 1, total);

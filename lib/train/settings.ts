@@ -74,6 +74,11 @@ function holds({ setting, is }: Condition, settings: unknown): boolean {
   return is.length === 0 ? value === undefined : is.includes(String(value));
 }
 
+/** Whether a setting has a meaning beside the others of a run. */
+export function hasMeaning({ when }: Setting, settings: unknown): boolean {
+  return when === undefined || holds(when, settings);
+}
+
 /** A flag without its argument, `--weight-bits`. */
 export function flagName({ flag }: Setting): string {
   return flag.split(' ')[0];

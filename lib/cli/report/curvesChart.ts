@@ -30,8 +30,8 @@ const NAMES = 0.22;
 /** Curves that share their axes, in one panel or several. */
 export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (layout: Layout) => TopLevelSpec {
   const panels = [...new Set(curves.map(({ panel = '' }) => panel))];
-  const values = curves.flatMap(({ points, ...curve }) =>
-    points.map((point, i) => ({ panel: '', ...curve, ...point, isEnd: i === points.length - 1 })),
+  const values = curves.flatMap(({ points, ...curve }, id) =>
+    points.map((point, i) => ({ panel: '', id, ...curve, ...point, isEnd: i === points.length - 1 })),
   );
   const longest = Math.max(...curves.map(({ points }) => points.length));
   const x = xAxis(
@@ -43,22 +43,27 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
     values.map((point) => point.y),
     options,
   );
+  const height = options.height ?? 220;
+  const names = endNames(curves, y.scale.domain, options.log ?? false, height);
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
   const detail = { field: 'name', type: 'nominal' as const };
   return ({ width, columns }) => {
     const across = Math.min(panels.length, columns);
     const spec = {
       width: Math.floor((width - MARGIN - 18 * (across - 1)) / across),
-      height: options.height ?? 220,
+      height,
       layer: [
         { mark: { type: 'line' as const, strokeWidth: 1.75 }, encoding: { x, y, color, detail } },
         ...(longest > FEW
           ? []
           : [{ mark: { type: 'point' as const, filled: true, size: 30, opacity: 1 }, encoding: { x, y, color } }]),
         {
-          transform: [{ filter: 'datum.isEnd && datum.name !== ""' }],
+          transform: [
+            { filter: 'datum.isEnd && datum.name !== ""' },
+            { lookup: 'id', from: { data: { values: names }, key: 'id', fields: ['nameAt'] } },
+          ],
           mark: { type: 'text' as const, align: 'left' as const, dx: 5, fontSize: 11 },
-          encoding: { x, y, color, text: { field: 'name' } },
+          encoding: { x, y: { ...y, field: 'nameAt' }, color, text: { field: 'name' } },
         },
       ],
     };
@@ -66,6 +71,24 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
     if (panels.length === 1) return { data, ...spec };
     return { data, facet: { field: 'panel', type: 'ordinal', sort: panels }, columns: across, spacing: 18, spec };
   };
+}
+
+/** Least distance of two names, pixels. */
+const NAME_GAP = 13;
+
+/** Where the names at the ends of curves stand, so that none covers another of its panel. */
+function endNames(curves: readonly Curve[], [low, high]: number[], log: boolean, height: number) {
+  const [to, from] = log ? [Math.log, Math.exp] : [(y: number) => y, (y: number) => y];
+  const step = (NAME_GAP / height) * (to(high) - to(low));
+  const ends = curves
+    .map(({ points, panel = '' }, id) => ({ id, panel, at: to(points.at(-1)?.y ?? low) }))
+    .sort((a, b) => a.at - b.at);
+  const last = new Map<string, number>();
+  return ends.map(({ id, panel, at }) => {
+    const free = Math.max(at, (last.get(panel) ?? Number.NEGATIVE_INFINITY) + step);
+    last.set(panel, free);
+    return { id, nameAt: from(free) };
+  });
 }
 
 function xAxis(values: readonly number[], { x }: CurvesOptions, named: boolean) {

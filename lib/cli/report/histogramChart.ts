@@ -34,7 +34,7 @@ export function histogramChart(histograms: readonly Histogram[], xTitle: string)
     type: 'quantitative' as const,
     title: xTitle,
     scale: { nice: false, zero: false },
-    axis: { tickCount: 5, format: '~g', domain: false },
+    axis: { tickCount: 4, domain: false },
   };
   const y = (field: string) => ({
     field,

@@ -37,13 +37,14 @@ export async function figure(chart: (layout: Layout) => TopLevelSpec, label: str
   return `<figure>${drawings}<figcaption>${caption}</figcaption></figure>`;
 }
 
-/** A table that scrolls sideways where it is too wide. @param rows HTML of cells, the first of each its heading */
+/** A table that scrolls sideways where it is too wide. @param bodies HTML of rows @param caption HTML */
 export function table(columns: readonly string[], bodies: readonly string[], caption: string): string {
-  return `<div class="scroll"><table>
-<caption>${caption}</caption>
-<thead><tr>${columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('')}</tr></thead>
-${bodies.map((rows) => `<tbody>${rows}</tbody>`).join('\n')}
-</table></div>`;
+  const head = columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('');
+  const rows = bodies.map((body) => `<tbody>${body}</tbody>`).join('\n');
+  return `<figure><div class="scroll"><table>
+<thead><tr>${head}</tr></thead>
+${rows}
+</table></div><figcaption>${caption}</figcaption></figure>`;
 }
 
 /** Terms and what they are. @param facts the second of each is HTML */

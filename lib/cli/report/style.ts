@@ -31,9 +31,8 @@ figure svg text { font-family: inherit; }
 figcaption, footer { font-size: 0.875rem; line-height: 1.5; }
 figcaption { margin-top: 0.5rem; max-width: 44rem; }
 .qat { color: var(--qat); } .a2q { color: var(--a2q); } .a2q-plus { color: var(--a2q-plus); }
-.scroll { overflow-x: auto; margin-top: 1rem; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
-caption { text-align: left; color: var(--muted); font-size: 0.875rem; caption-side: bottom; padding-top: 0.6rem; }
 th, td { padding: 0.32rem 0.7rem; text-align: right; white-space: nowrap; }
 thead th { font-weight: 600; white-space: normal; vertical-align: bottom; line-height: 1.25;
   border-bottom: 1.5px solid var(--ink); }
@@ -42,6 +41,20 @@ tbody tr:first-child > * { border-top: 1px solid var(--grid); }
 tbody:first-of-type tr:first-child > * { border-top: 0; }
 tbody:last-child { border-bottom: 1.5px solid var(--ink); }
 .bad { color: var(--bad); font-weight: 600; }
+.meter { --bar: color-mix(in srgb, var(--muted) 45%, transparent);
+  background: linear-gradient(var(--bar), var(--bar)) 100% 100% / calc(var(--share) * 100%) 3px no-repeat; }
+.confusion td { background: color-mix(in srgb, var(--hue) calc(var(--share) * 55%), transparent); min-width: 2.2rem;
+  text-align: center; padding: 0.3rem 0.2rem; }
+.confusion tbody tr > * { border-top: 0; }
+.confusion thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; font-weight: 400;
+  border-bottom: 0; border-top: 1.5px solid var(--ink); }
+.confusion thead th:first-child { border-top: 0; }
+.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.75rem; margin-top: 1rem; }
+.tiles.small { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
+.tiles figure { margin: 0; }
+.tiles img { display: block; width: 100%; height: auto; }
+.tiles.small img, .tiles figure:first-child img { image-rendering: pixelated; }
+.tiles figcaption { margin-top: 0.25rem; line-height: 1.3; }
 footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--grid); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.25rem; margin: 0 0 1rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -51,6 +64,7 @@ code { font-size: 0.92em; }
   h1 { font-size: 1.55rem; }
   .lead { font-size: 1rem; }
   .wide { display: none; } .narrow { display: block; }
+  .tiles { grid-template-columns: repeat(2, 1fr); }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
   th, td { padding: 0.32rem 0.5rem; }

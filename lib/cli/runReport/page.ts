@@ -1,0 +1,196 @@
+import type { Method } from '../../quant/methods.js';
+import type { RunConfig } from '../../train/config.js';
+import type { LogLine } from '../../train/log.js';
+import { modelName } from '../../train/models.js';
+import { formatMetric, formatSeconds, percent } from '../output.js';
+import { curvesChart } from '../report/curvesChart.js';
+import { histogramChart } from '../report/histogramChart.js';
+import { normsChart } from '../report/normsChart.js';
+import { definitions, figure, heading, htmlPage, table } from '../report/page.js';
+import { escapeHtml } from '../report/svg.js';
+import { colourOf, INK, METHOD_LABELS, MUTED } from '../report/theme.js';
+import { settingsAsFlags } from '../settingsText.js';
+import { packageVersion } from '../version.js';
+import type { Answers } from './answers.js';
+import { answerSection } from './answersSection.js';
+import type { LayerFacts } from './layers.js';
+
+/** What the report of a run is made of. */
+export interface RunReport {
+  readonly config: RunConfig;
+  /** The checkpoint that layers and answers are of, and its epoch, from 0; null if that is not known. */
+  readonly checkpoint: string;
+  readonly epoch: number | null;
+  readonly log: readonly LogLine[];
+  readonly layers: readonly LayerFacts[];
+  /** Null if no images were looked at. */
+  readonly answers: Answers | null;
+  /** What computed layers and answers. */
+  readonly backend: string;
+}
+
+/** The report of a run as one HTML page that needs nothing else. */
+export async function renderRun(report: RunReport): Promise<string> {
+  const { config } = report;
+  const title = `${modelName(config)} on ${config.dataset.name}: ${methodText(config)}`;
+  const sections = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    `<p class="lead">${lead(report)}</p>`,
+    ...(await trainingSection(report)),
+    ...(report.answers ? answerSection(report.answers, hueOf(config.method)) : []),
+    ...(await layerSection(report)),
+    `<footer>${definitions(footer(report))}</footer>`,
+  ];
+  return htmlPage(title, sections.join('\n'));
+}
+
+function hueOf(method: Method): string {
+  return method === 'float' ? INK : colourOf(method);
+}
+
+function methodText({ method, weightBits, actBits, accumulatorBits }: RunConfig): string {
+  const bits = weightBits === undefined ? '' : `, W${weightBits}A${actBits}`;
+  return `${METHOD_LABELS[method]}${accumulatorBits === undefined ? '' : ` for ${accumulatorBits} bits`}${bits}`;
+}
+
+/** What came of it, in two or three sentences. */
+function lead({ config, log, epoch, layers, answers }: RunReport): string {
+  const sentences = [measured(log, answers, epoch, config.epochs)];
+  const needed = layers.flatMap(({ role, accumulator }) => (role === 'hidden' && accumulator ? [accumulator] : []));
+  if (needed.length === 0) return sentences.join(' ');
+  const safe = needed.reduce((most, { safeBits }) => Math.max(most, safeBits), 0);
+  const isSafe = needed.every(({ proved }) => proved === true);
+  sentences.push(
+    isSafe
+      ? `No input whatever overflows the ${config.accumulatorBits}-bit accumulators of its hidden layers.`
+      : `Its hidden layers need accumulators of <strong>${safe} bits</strong>, so that no input can overflow them.`,
+  );
+  return sentences.join(' ');
+}
+
+/** How good it is, on which images, and after how much training. */
+function measured(log: readonly LogLine[], answers: Answers | null, epoch: number | null, epochs: number): string {
+  const when = epoch === null ? '' : `, after epoch ${epoch + 1} of ${epochs}`;
+  if (answers) {
+    const metric = formatMetric(answers.kind === 'labels' ? 'accuracy' : 'psnr', answers.metric);
+    return `<strong>${metric}</strong> on ${answers.samples} images of ${escapeHtml(answers.dataset)}${when}.`;
+  }
+  const line = log.find((each) => each.epoch === epoch);
+  return line ? `<strong>${formatMetric(line.metricName, line.testMetric)}</strong>${when}.` : '';
+}
+
+async function trainingSection({ log, config }: RunReport): Promise<string[]> {
+  if (log.length === 0) return [];
+  const hue = hueOf(config.method);
+  const points = (of: (line: LogLine) => number) =>
+    log.flatMap((line) => (Number.isFinite(of(line)) ? [{ x: line.epoch + 1, y: of(line) }] : []));
+  const drawn = (of: (line: LogLine) => number, name = '', colour = hue) => ({ name, colour, points: points(of) });
+  const losses = [drawn((line) => line.loss, 'training', MUTED), drawn((line) => line.testLoss, 'test')];
+  const log10 = log.every(({ loss, testLoss }) => loss > 0 && testLoss > 0);
+  const isAccuracy = log[0].metricName === 'accuracy';
+  const metric = { x: 'epoch', y: isAccuracy ? 'accuracy' : 'PSNR (dB)', ...(isAccuracy ? { format: '.1%' } : {}) };
+  const lossName = isAccuracy ? 'cross-entropy (nats)' : 'mean squared error';
+  return [
+    heading('Training'),
+    await figure(
+      curvesChart([drawn((line) => line.testMetric)], metric),
+      `${metric.y} after each epoch`,
+      isAccuracy
+        ? 'Share of test images told right, after each epoch.'
+        : 'Mean over the test images, after each epoch.',
+    ),
+    await figure(
+      curvesChart(losses, { x: 'epoch', y: lossName, log: log10 }),
+      'Loss of training and test after each epoch',
+      'Training loss is the mean over the steps of an epoch, with the penalty of the bound left out.',
+    ),
+    await figure(
+      curvesChart([drawn((line) => line.learningRate)], { x: 'epoch', y: 'learning rate', height: 90 }),
+      'Learning rate of each epoch',
+      `The learning rate. ${formatSeconds(log.reduce((sum, { seconds }) => sum + seconds, 0))} of training in all.`,
+    ),
+  ];
+}
+
+async function layerSection({ layers, config }: RunReport): Promise<string[]> {
+  const hue = hueOf(config.method);
+  const rows = layers.flatMap(({ name, accumulator }) =>
+    accumulator ? [{ name, colour: hue, norms: accumulator.norms, cap: accumulator.budget }] : [],
+  );
+  const histograms = layers.map(({ name, weights }) => ({ name, colour: hue, bars: weights }));
+  return [
+    heading('Layers'),
+    layerTable(layers),
+    ...(rows.length === 0
+      ? []
+      : [
+          heading('What the weights ask of accumulators'),
+          await figure(
+            normsChart(rows),
+            'l1 norm of every channel of every layer, beside its budget',
+            'One dot is one output channel: the sum of |q| of its integer weights. A bar is the budget of a layer.',
+          ),
+        ]),
+    heading('Weights'),
+    await figure(
+      histogramChart(histograms, rows.length > 0 ? 'integer weight q' : 'weight'),
+      'Histogram of the weights of every layer',
+      'Shares are drawn as their square roots, so that few weights are seen beside many zeros.',
+    ),
+  ];
+}
+
+const QUANTIZED_COLUMNS = ['layer', 'terms K', 'M × N', 'P', 'safe P', 'budget used', 'zeros'];
+const FLOAT_COLUMNS = ['layer', 'terms K', 'channels', 'zeros'];
+
+function layerTable(layers: readonly LayerFacts[]): string {
+  const isQuantized = layers.some(({ accumulator }) => accumulator !== null);
+  const rows = layers.map((layer) => {
+    const [name, ...cells] = isQuantized ? quantizedCells(layer) : floatCells(layer);
+    return `<tr><th scope="row">${name}</th>${cells.join('')}</tr>`;
+  });
+  const caption = isQuantized
+    ? 'M × N: bits of weights and of inputs. Safe P: the narrowest accumulator that no input whatever can overflow. ' +
+      'Budget used: ℓ₁ norm over its cap, mean of the channels and the largest.'
+    : 'Terms K: length of one dot product.';
+  return table(isQuantized ? QUANTIZED_COLUMNS : FLOAT_COLUMNS, [rows.join('')], caption);
+}
+
+const cell = (text: string | number, bad = false) => `<td${bad ? ' class="bad"' : ''}>${text}</td>`;
+
+function floatCells({ name, length, channels, sparsity }: LayerFacts): string[] {
+  return [escapeHtml(name), cell(length), cell(channels), meter(sparsity)];
+}
+
+function quantizedCells({ name, length, sparsity, accumulator }: LayerFacts): string[] {
+  if (accumulator === null)
+    return [escapeHtml(name), cell(length), ...[1, 2, 3, 4].map(() => cell('–')), meter(sparsity)];
+  const { weightBits, inputBits, accumulatorBits, safeBits, budget, norms } = accumulator;
+  const used = budget === null ? null : norms.map((norm) => norm / budget);
+  const mean = used ? used.reduce((sum, share) => sum + share, 0) / used.length : 0;
+  const most = used ? used.reduce((largest, share) => Math.max(largest, share), 0) : 0;
+  return [
+    escapeHtml(name),
+    cell(length),
+    cell(`${weightBits} × ${inputBits}`),
+    cell(accumulatorBits ?? '–'),
+    cell(safeBits, accumulatorBits !== null && safeBits > accumulatorBits),
+    used ? meter(mean, `${percent(mean, 0)}, ${percent(most, 0)}`) : cell('–'),
+    meter(sparsity),
+  ];
+}
+
+/** A share as a number over a bar. */
+function meter(share: number, text = percent(share)): string {
+  return `<td class="meter" style="--share:${share.toFixed(4)}">${text}</td>`;
+}
+
+function footer({ config, checkpoint, backend, log }: RunReport): [term: string, html: string][] {
+  const last = log.at(-1);
+  const flags = settingsAsFlags(config).join(' ');
+  return [
+    ['Settings', `<code>a2q train ${escapeHtml(flags)}</code>`],
+    ...(last ? [['Trained on', escapeHtml(last.backend)] as [string, string]] : []),
+    ['Measured', escapeHtml(`${checkpoint} on ${backend}, a2q.js ${packageVersion()}`)],
+  ];
+}
