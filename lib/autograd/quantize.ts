@@ -1,5 +1,6 @@
 import type { QuantGrid } from '../kernels/fast.js';
 import { QuantError } from '../tensor/errors.js';
+import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { add, maximum, sub } from './ops.js';
 import { quantizationRows, SMALLEST } from './rows/quantization.js';
@@ -9,11 +10,14 @@ export { SMALLEST } from './rows/quantization.js';
 
 /**
  * `clip(roundHalfEven(x/s), low, high)·s` with one scale, straight through (see the row of this name).
- * @throws QuantError if the grid is not a pair of ascending integers
+ * @throws QuantError if the grid is not a pair of ascending integers that float32 carries on every grid, up to 2^23
  */
 export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor {
   if (!Number.isInteger(grid.low) || !Number.isInteger(grid.high) || grid.low >= grid.high) {
     throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
+  }
+  if (Math.max(-grid.low, grid.high) > MAX_FLOAT_INTEGER) {
+    throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} exceeds ±2^23, what float32 carries`);
   }
   return apply(quantizationRows.fakeQuantize, [x, scale], grid);
 }

@@ -10,6 +10,7 @@ import { gatherView, type Tensor } from '../tensor/tensor.js';
 import { accumulateConv2d } from './accumulator/conv2d.js';
 import type { Accumulated, AccumulateOptions, IntegerArray } from './accumulator/engine.js';
 import { accumulateLinear } from './accumulator/linear.js';
+import { makeRegister } from './accumulator/register.js';
 
 /**
  * A trained quantized model on real P-bit accumulators: while a simulation runs, the dot products of its constrained
@@ -72,6 +73,7 @@ export async function withAccumulators<T>(
   work: () => T | Promise<T>,
 ): Promise<Simulation<T>> {
   const { accumulatorBits, overflow } = options;
+  makeRegister(accumulatorBits, overflow);
   const layers = [...(options.layers ?? hiddenLayers(model))];
   const tallies = layers.map(([layer]): LayerTally => {
     return { layer, overflows: 0, outputsAffected: 0, outputs: 0, sums: 0 };
@@ -138,8 +140,8 @@ function repeatPixels({ data, shape }: IntegerArray, factor: number): IntegerArr
   return { data: repeated, shape: out };
 }
 
-/** How far a value may be from its grid, in steps: float32 rounding of `q·s` and of its division by s. */
-const GRID_TOLERANCE = 1e-3;
+/** How far `q·s` may be from its grid, in steps: float32 rounding of the product, and a little for sums of such. */
+const toleranceAt = (q: number) => 1e-3 + Math.abs(q) * 2 ** -23;
 
 /** The integers `value / scale`. @throws QuantError if a value is between two of them */
 function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: string): IntegerArray {
@@ -148,7 +150,7 @@ function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: st
   for (let i = 0; i < data.length; i++) {
     const steps = host[i] / scaleAt(i);
     data[i] = Math.round(steps);
-    if (!(Math.abs(steps - data[i]) <= GRID_TOLERANCE)) {
+    if (!(Math.abs(steps - data[i]) <= toleranceAt(data[i]))) {
       throw new QuantError(
         'withAccumulators',
         `${name} holds ${host[i]}, which is no multiple of its scale ${scaleAt(i)}; ` +

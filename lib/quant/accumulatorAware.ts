@@ -2,10 +2,11 @@ import { abs, div, sum } from '../autograd/ops.js';
 import { powerScale } from '../autograd/quantize.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
+import { QuantError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { a2qPenalty, a2qWeights } from './a2qWeights.js';
 import { type BoundKind, checkedL1Budget, l1Budget } from './bounds.js';
-import { type IntegerFormat, inputRange, weightRange } from './integerRange.js';
+import { checkFloatBits, type IntegerFormat, inputRange, weightRange } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
 import {
   asRows,
@@ -21,7 +22,7 @@ import {
 
 /** What the accumulator of a layer demands of its weights. */
 export interface AccumulatorOptions {
-  /** M, weight bits, 2 … 32. */
+  /** M, weight bits, 2 … 24. */
   readonly bits: number;
   /** P, accumulator bits. */
   readonly accumulatorBits: number;
@@ -43,6 +44,7 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
     super(options.bits);
+    checkFloatBits(kind, 'input bits N', input);
     this.kind = kind;
     this.accumulatorBits = options.accumulatorBits;
     this.input = { bits: input.bits, signed: input.signed };
@@ -91,12 +93,18 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
   }
 }
 
-/** A2Q: one norm, one scale, one cap per output channel. @throws QuantError if P can hold no weight at all */
+/**
+ * A2Q: one norm, one scale, one cap per output channel.
+ * @throws QuantError if P can hold no weight at all, or float32 not carry M or N bits
+ */
 export function a2q(options: AccumulatorOptions): WeightQuantizerFactory {
   return accumulatorAware('a2q', options);
 }
 
-/** A2Q+: zero-centred weights, which may spend twice the budget and a little more. @throws QuantError as `a2q` */
+/**
+ * A2Q+: zero-centred weights, which may spend twice the budget and a little more.
+ * @throws QuantError as `a2q`, and for channels of one weight, which centring leaves nothing of
+ */
 export function a2qPlus(options: AccumulatorOptions): WeightQuantizerFactory {
   return accumulatorAware('a2q+', options);
 }
@@ -104,6 +112,9 @@ export function a2qPlus(options: AccumulatorOptions): WeightQuantizerFactory {
 function accumulatorAware(kind: BoundKind, options: AccumulatorOptions): WeightQuantizerFactory {
   return (w, input) => {
     checkedL1Budget(kind, kind, options.accumulatorBits, input);
+    if (kind === 'a2q+' && w.size === w.shape[0]) {
+      throw new QuantError(kind, 'a channel of one weight is its own mean and would be 0; use a2q for this layer');
+    }
     return new AccumulatorAwareQuantizer(kind, options, w, input);
   };
 }

@@ -9,11 +9,11 @@ import { full } from '../tensor/create.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { checkBits, type IntegerFormat, type IntegerRange, inputRange } from './integerRange.js';
+import { checkFloatBits, type IntegerFormat, type IntegerRange, inputRange } from './integerRange.js';
 
 /** Settings of an activation quantizer; the defaults are Brevitas's. */
 export interface ActivationOptions {
-  /** N. */
+  /** N: signed 2 … 24, unsigned 1 … 23, what float32 carries. */
   readonly bits: number;
   /** True: two's complement. False: from 0, for values that are never negative. */
   readonly signed: boolean;
@@ -52,7 +52,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
 
   constructor(options: ActivationOptions) {
     super();
-    checkBits('ActivationQuantizer', 'activation bits N', options.bits, options.signed ? 2 : 1, 24);
+    checkFloatBits('ActivationQuantizer', 'activation bits N', options);
     const { collectStatsSteps = 300, percentile = 99.999, momentum = 0.1 } = options;
     if (!Number.isInteger(collectStatsSteps) || collectStatsSteps < 0) {
       throw new QuantError('ActivationQuantizer', `collectStatsSteps must be a count; got ${collectStatsSteps}`);

@@ -1,4 +1,5 @@
 import { QuantError } from '../tensor/errors.js';
+import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 
 /** What a value looks like to the hardware: how many bits, and whether one of them is a sign. */
 export interface IntegerFormat {
@@ -20,6 +21,12 @@ export interface IntegerRange extends IntegerFormat {
 
 /** Widest format; its integers are exact in a Number and fit an int32 accumulator. */
 export const MAX_BITS = 32;
+
+/**
+ * What the integer q of a bias is clipped to, either way: a float32 that is int32 still after the roundings of its step
+ * s_x·s_w, of `q·s` and of its division by s, which move it by 128 each.
+ */
+export const MAX_INT32_BIAS = 2 ** 31 - 2 ** 9;
 
 /**
  * The range of a format: signed `−2^(bits−1) … 2^(bits−1) − 1`, unsigned `0 … 2^bits − 1`; narrow takes one value away.
@@ -66,6 +73,15 @@ export function bitsToHold(low: number, high: number): number {
   let bits = 1;
   while (low < -(2 ** (bits - 1)) || high > 2 ** (bits - 1) - 1) bits++;
   return bits;
+}
+
+/**
+ * Refuses a format whose integers float32 cannot carry on a grid; a signed one needs 2 bits, to be more than a sign.
+ * @throws QuantError naming `what` and the limits
+ */
+export function checkFloatBits(op: string, what: string, { bits, signed }: IntegerFormat): void {
+  const magnitudeBits = Math.log2(MAX_FLOAT_INTEGER);
+  checkBits(op, what, bits, signed ? 2 : 1, signed ? magnitudeBits + 1 : magnitudeBits);
 }
 
 /** Refuses a bit width that is not an integer of `low … high`. @throws QuantError naming `what` and the limits. */

@@ -1,5 +1,5 @@
 import { type ConvOptions, conv2d, convGeometry, type Pair } from '../autograd/convolution.js';
-import { add, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
+import { add, clip, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { resizeConv2d } from '../autograd/resample.js';
 import type { ConvGeometry } from '../kernels/geometry.js';
 import type { Join } from '../nn/layers/chain.js';
@@ -11,6 +11,7 @@ import { ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type ActivationFactory, type ActivationOptions, ActivationQuantizer } from './activation.js';
+import { MAX_INT32_BIAS } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
 import type { WeightQuantizer, WeightQuantizerFactory } from './weightQuantizer.js';
 
@@ -24,7 +25,7 @@ export interface QuantLayerOptions {
   readonly bias?: boolean;
   /** Default hidden. */
   readonly role?: LayerRole;
-  /** `int32` rounds the bias to the accumulator's grid s_x·s_w. Default `float`. */
+  /** `int32` rounds the bias to the accumulator's grid s_x·s_w, within int32. Default `float`. */
   readonly biasQuant?: 'float' | 'int32';
   /** Draws the initial weights. */
   readonly random: Random;
@@ -89,11 +90,11 @@ export abstract class QuantLayer extends WeightedModule {
     return y;
   }
 
-  /** `round(b / (s_x·s_w)) · s_x·s_w`, straight through. */
+  /** `clip(round(b / (s_x·s_w))) · s_x·s_w`, straight through; the clip is to int32. */
   #quantBias(w: QuantTensor, bias: Parameter): Tensor {
     if (this.biasQuant === 'float') return bias;
     const step = mul(reshape(w.scale, [this.weight.shape[0]]), reshape(this.input.scale(), [1]));
-    return mul(roundHalfEven(div(bias, step)), step);
+    return mul(clip(roundHalfEven(div(bias, step)), -MAX_INT32_BIAS, MAX_INT32_BIAS), step);
   }
 }
 

@@ -1,4 +1,4 @@
-import { div, roundHalfEven } from '../autograd/ops.js';
+import { div, mul, roundHalfEven, sub } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { IntegerFormat } from './integerRange.js';
@@ -14,6 +14,10 @@ export interface QuantTensor extends IntegerFormat {
 }
 
 /** The integers `q = value / scale`, as an int-valued float tensor without history. Shape of `value`. */
-export function integers(x: QuantTensor): Tensor {
-  return noGrad(() => roundHalfEven(div(x.value, x.scale)));
+export function integers({ value, scale }: QuantTensor): Tensor {
+  return noGrad(() => {
+    const q = roundHalfEven(div(value, scale));
+    // Beyond 22 bits the quotient itself may be rounded to a half: a second look at what is left takes that back.
+    return sub(q, roundHalfEven(div(sub(mul(q, scale), value), scale)));
+  });
 }

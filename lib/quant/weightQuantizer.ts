@@ -5,7 +5,7 @@ import { Module } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { checkBits, type IntegerFormat, weightRange } from './integerRange.js';
+import { checkFloatBits, type IntegerFormat, weightRange } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
 
 /**
@@ -13,12 +13,12 @@ import type { QuantTensor } from './quantTensor.js';
  * Write your own by extending this class and passing a factory to a layer.
  */
 export abstract class WeightQuantizer extends Module {
-  /** M. */
+  /** M, 2 … 24: what float32 carries. */
   readonly bits: number;
 
   constructor(bits: number) {
     super();
-    checkBits('WeightQuantizer', 'weight bits M', bits, 2);
+    checkFloatBits('WeightQuantizer', 'weight bits M', { bits, signed: true });
     this.bits = bits;
   }
 
@@ -89,13 +89,16 @@ export function parameterFrom(compute: () => Tensor): Parameter {
 }
 
 /**
- * Affine weights, `s = max|w| / Q` per output channel, `q = round(w/s)`, ties to even; s passes gradients to max|w|.
+ * Affine weights, `s = max|w| / Q` per output channel, `q = clip(round(w/s), −Q, Q)`, ties to even; s passes gradients
+ * to max|w|.
  */
 export class StatsWeightQuantizer extends WeightQuantizer {
   override quantize(w: Tensor): QuantTensor {
     const rows = asRows(w);
-    const s = atLeastSmallest(div(largestMagnitude(rows), weightRange(this.bits).high));
-    return quantTensor(reshape(mul(roundHalfEven(div(rows, s)), s), w.shape), () => s, this.bits);
+    const { high: Q } = weightRange(this.bits);
+    const s = atLeastSmallest(div(largestMagnitude(rows), Q));
+    const q = clip(roundHalfEven(div(rows, s)), -Q, Q);
+    return quantTensor(reshape(mul(q, s), w.shape), () => s, this.bits);
   }
 }
 

@@ -10,7 +10,7 @@ import { LANES } from './weights.js';
  * @param x `[N, C, H, W]` integer inputs; padding is the integer 0.
  * @param w `[O, C/groups, kh, kw]` integers; an accumulator per output channel, of K = C/groups·kh·kw terms, no bias
  * @returns `y [N, O, oh, ow]` and the overflow counts.
- * @throws ShapeError if the shapes do not fit; QuantError on a bad P, mode or order, or a sum beyond int32.
+ * @throws ShapeError if the shapes do not fit; QuantError on a bad P, mode or order, or sums that may reach 2^52.
  */
 export function accumulateConv2d(
   x: IntegerArray,
@@ -22,7 +22,7 @@ export function accumulateConv2d(
   const [batch] = x.shape;
   const [channels, ...terms] = w.shape;
   const positions = oh * ow;
-  const y = new Int32Array(batch * channels * positions);
+  const y = new Float64Array(batch * channels * positions);
   const counts = accumulate(
     {
       weights: w.data,

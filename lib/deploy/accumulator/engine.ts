@@ -21,7 +21,8 @@ export interface IntegerArray {
 
 /** Outputs, and what happened on the way to them. */
 export interface Accumulated {
-  readonly y: IntegerArray;
+  /** Integers; with `exact` also beyond int32. */
+  readonly y: { readonly data: Float64Array; readonly shape: readonly number[] };
   /** Partial sums that fell outside −2^(P−1) … 2^(P−1) − 1, before the register wrapped or saturated them. */
   readonly overflows: number;
   /** Outputs with at least one such partial sum. */
@@ -50,7 +51,7 @@ export interface DotProducts {
 export function accumulate(
   work: DotProducts,
   options: AccumulateOptions,
-  y: Int32Array,
+  y: Float64Array,
 ): Pick<Accumulated, 'overflows' | 'outputsAffected' | 'sums'> {
   const { length, groups, vectors } = work;
   const register = makeRegister(options.accumulatorBits, options.overflow);
@@ -58,7 +59,7 @@ export function accumulate(
   const rows = compileRows(work.weights, length, order, work.inputs, register);
   const rowsPerGroup = rows.paths.length / groups;
   const panel = new Int32Array(length * LANES);
-  const lanes = new Int32Array(LANES);
+  const lanes = new Float64Array(LANES);
   const tally: Tally = { overflows: 0, outputsAffected: 0 };
   for (let group = 0; group < groups; group++) {
     for (let vector = 0; vector < vectors; vector += LANES) {

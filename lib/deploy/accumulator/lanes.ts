@@ -1,4 +1,3 @@
-import { QuantError } from '../../tensor/errors.js';
 import { type Register, settle } from './register.js';
 import { LANES, type SparseRows } from './weights.js';
 
@@ -14,14 +13,14 @@ export interface Tally {
   outputsAffected: number;
 }
 
-/** Sums one row in every lane into `out [LANES]`, counting on `tally`. @throws QuantError if a sum leaves int32. */
+/** Sums one row in every lane into `out [LANES]`, counting on `tally`. */
 export function accumulateRow(
   rows: SparseRows,
   row: number,
   panel: Int32Array,
   register: Register,
   tally: Tally,
-  out: Int32Array,
+  out: Float64Array,
 ): void {
   if (rows.paths[row] === 'narrow') sumNarrow(rows, row, panel, register, tally, out);
   else sumWide(rows, row, panel, register, tally, out);
@@ -36,7 +35,7 @@ function sumNarrow(
   panel: Int32Array,
   register: Register,
   tally: Tally,
-  out: Int32Array,
+  out: Float64Array,
 ): void {
   const { offsets, values } = rows;
   const end = rows.starts[row + 1];
@@ -93,7 +92,7 @@ function sumWide(
   panel: Int32Array,
   register: Register,
   tally: Tally,
-  out: Int32Array,
+  out: Float64Array,
 ): void {
   const { offsets, values } = rows;
   const start = rows.starts[row];
@@ -108,7 +107,6 @@ function sumWide(
       overflows++;
       sum = settle(register, sum);
     }
-    if (sum !== (sum | 0)) throw new QuantError('accumulate', `the exact sum ${sum} does not fit an int32 output`);
     tally.overflows += overflows;
     if (overflows > 0) tally.outputsAffected++;
     out[lane] = sum;

@@ -9,7 +9,7 @@ import { LANES } from './weights.js';
  * @param x `[batch, in]` integer inputs.
  * @param w `[out, in]` integer weights; one row is one accumulator. No bias: that is for a wider register.
  * @returns `y [batch, out]` and the overflow counts.
- * @throws ShapeError if the shapes do not fit; QuantError on a bad P, mode or order, or a sum beyond int32.
+ * @throws ShapeError if the shapes do not fit; QuantError on a bad P, mode or order, or sums that may reach 2^52.
  * @example
  * const x = { data: Int32Array.of(15, 15), shape: [1, 2] };
  * const w = { data: Int32Array.of(7, 7), shape: [1, 2] };
@@ -24,7 +24,7 @@ export function accumulateLinear(x: IntegerArray, w: IntegerArray, options: Accu
   const [channels] = w.shape;
   if (w.shape[1] !== length) throw new ShapeError('accumulateLinear', 'in-features differ', [x.shape, w.shape]);
 
-  const y = new Int32Array(batch * channels);
+  const y = new Float64Array(batch * channels);
   const counts = accumulate(
     {
       weights: w.data,

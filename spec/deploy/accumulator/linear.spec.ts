@@ -143,7 +143,9 @@ t.test('bad input is refused', async (t) => {
   const huge = matrix([[2 ** 30, 2 ** 30]]);
   t.throws(() => accumulateLinear(huge, huge, options), { message: /exact below 2\^52/ });
   const large = matrix([[2 ** 20, 2 ** 20]]);
-  t.throws(() => accumulateLinear(large, large, { accumulatorBits: 32, overflow: 'exact' }), {
-    message: /does not fit an int32 output/,
-  });
+  t.same(
+    [...accumulateLinear(large, large, { accumulatorBits: 32, overflow: 'exact' }).y.data],
+    [2 ** 41],
+    'exact sums may leave int32',
+  );
 });

@@ -1,0 +1,6 @@
+/**
+ * Largest magnitude of an integer q that float32 carries as `q·s` for every scale s: the product is rounded to 24
+ * digits, which up to 2^23 moves it by less than half a step, so q can be told from its neighbours. Signed formats of
+ * 24 bits keep to it, and unsigned ones of 23.
+ */
+export const MAX_FLOAT_INTEGER = 2 ** 23;
