@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
+import type { WinogradChoice } from '../lib/kernels/wasm/choices.js';
 import type { Timing } from './timing.js';
 
 /** What ran on our side. */

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BACKEND_NAMES } from '../lib/kernels/registry.js';
-import { WINOGRAD_CHOICES } from '../lib/kernels/wasm/winograd.js';
+import { WINOGRAD_CHOICES } from '../lib/kernels/wasm/choices.js';
 import type { OurOptions } from './ours.js';
 import { readTorchSteps, type TorchStep } from './trainingSteps.js';
 

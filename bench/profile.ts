@@ -5,8 +5,8 @@
  */
 import { setBackend } from '../lib/kernels/registry.js';
 import { type Call, explain } from '../lib/kernels/trace.js';
+import type { WinogradChoice } from '../lib/kernels/wasm/choices.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
-import type { WinogradChoice } from '../lib/kernels/wasm/winograd.js';
 import type { Method } from '../lib/quant/methods.js';
 import { makeStep, type StepModel } from './steps.js';
 

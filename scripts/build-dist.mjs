@@ -1,7 +1,7 @@
 /**
  * After `tsc`: what the package needs beside its modules.
  *
- * - `dist/lib/kernels/wasm/worker.js`, self-contained;
+ * - `dist/lib/kernels/wasm/kernelWorker.js`, self-contained;
  * - `dist/cli`, the command with the packages that only it needs, on the modules of `dist/lib`: whatever a model of a
  *   user imports from the package is what the command runs;
  * - `dist/cli/THIRD-PARTY-NOTICES`, the licences of those packages.
@@ -15,7 +15,7 @@ const lib = join(root, 'dist/lib');
 const cli = join(root, 'dist/cli');
 
 const { workerScript } = await import('../dist/lib/kernels/wasm/worker.generated.js');
-writeFileSync(join(lib, 'kernels/wasm/worker.js'), `${workerScript}\n`);
+writeFileSync(join(lib, 'kernels/wasm/kernelWorker.js'), `${workerScript}\n`);
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { BACKEND_NAMES, currentBackend, GPU_BACKEND_NAMES, setBackend, startBackend } from '../kernels/registry.js';
+import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/choices.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
-import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/winograd.js';
 import { integer, UsageError } from './usage.js';
 
 /** The options every command that computes has. */
@@ -74,8 +74,9 @@ export function describeCurrent(): string {
     const software = 'software' in describe(backend) && (describe(backend) as { software: boolean }).software;
     return software ? `${backend.name} (software adapter)` : backend.name;
   }
-  const { simd, threads, winograd } = details;
-  const parts = [`${simd} SIMD`, `${threads} ${threads === 1 ? 'thread' : 'threads'}`];
+  const { simd, threads, threadsWanted, whyFewerThreads, winograd } = details;
+  const team = whyFewerThreads === null ? `${threads}` : `${threads} of ${threadsWanted}`;
+  const parts = [`${simd} SIMD`, `${team} ${team === '1' ? 'thread' : 'threads'}`];
   if (winograd !== 'off') parts.push(`Winograd ${winograd}`);
   return `${backend.name} (${parts.join(', ')})`;
 }

@@ -1,6 +1,7 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
+import type { WinogradChoice } from './choices.js';
 import { FILTER_GROWTH, type Grid } from './grids.js';
 import type { Machine } from './machine.js';
 import { withPairs } from './pairs.js';
@@ -8,7 +9,7 @@ import { planeForward, planeInputGradient, planeWeightGradient } from './planes.
 import { slideBackward, slideForward } from './slidingPasses.js';
 import { forwardStrategy, inputGradientStrategy, type PairStrategy, weightGradientStrategy } from './strategy.js';
 import { correlate, depthwiseWeightGradient } from './weightgrad.js';
-import { type WinogradChoice, winograd, winogradWeightGradient } from './winograd.js';
+import { winograd, winogradWeightGradient } from './winograd.js';
 
 /** Convolution and its two gradients, filtered by tiles of the chosen kind where that pays. */
 export function convolutionKernels(machine: Machine, choice: WinogradChoice) {

@@ -1,4 +1,5 @@
 import type { FastPaths } from '../fast.js';
+import type { WinogradChoice } from './choices.js';
 import { convolutionKernels } from './convolution.js';
 import type { Machine } from './machine.js';
 import { normalizationKernels } from './normalization.js';
@@ -6,7 +7,6 @@ import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { reductionKernels } from './reduction.js';
 import { weightKernels } from './weights.js';
-import type { WinogradChoice } from './winograd.js';
 
 /** Which row is sped up by which kernels. */
 export function fastPaths(machine: Machine, winograd: WinogradChoice): FastPaths {

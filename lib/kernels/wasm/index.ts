@@ -4,18 +4,19 @@ import type { Backend } from '../backend.js';
 import { accumulatorKernels } from './accumulator.js';
 import type { Block } from './allocator.js';
 import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
+import type { WinogradChoice } from './choices.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
 import { Machine } from './machine.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
-import type { WinogradChoice } from './winograd.js';
 
 export interface WasmOptions {
   /**
    * Threads that share the work of a kernel, this one included; 1 unless given. Results do not depend on it. Where
-   * threads cannot share memory (pages that are not cross-origin isolated) there is one.
+   * there can be no more than one (pages that are not cross-origin isolated, policies against workers), a warning on
+   * the console and `describe()` say why.
    */
   readonly threads?: number;
   /**
@@ -40,6 +41,10 @@ export interface WasmDescription {
   readonly winograd: WinogradChoice;
   /** Threads that take part now; helpers join some milliseconds after the start. */
   readonly threads: number;
+  /** Threads that were asked for. */
+  readonly threadsWanted: number;
+  /** Why fewer take part than were asked for; null if all do, or are about to. */
+  readonly whyFewerThreads: string | null;
   /** True if memory is a SharedArrayBuffer: host views then survive growth. */
   readonly sharedMemory: boolean;
   /** Bytes of linear memory: reserved now, and in blocks handed out. */
@@ -61,7 +66,7 @@ export interface WasmBackend extends Backend {
  */
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const machine = new Machine({ simd: chooseSimd(options.relaxedSimd ?? 'auto'), ...limits(options) });
-  return backendOn(machine, options.winograd);
+  return backendOn(machine, options);
 }
 
 /**
@@ -72,8 +77,9 @@ export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBa
   const simd = chooseSimd(options.relaxedSimd ?? 'auto');
   const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
   const machine = new Machine({ simd, module, ...limits(options) });
-  await machine.ready;
-  return backendOn(machine, options.winograd);
+  const backend = backendOn(machine, options);
+  await machine.team?.ready;
+  return backend;
 }
 
 function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads: number; maximumBytes: number } {
@@ -83,7 +89,7 @@ function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads
   return { threads, maximumBytes };
 }
 
-function backendOn(machine: Machine, winograd: WinogradChoice = 'off'): WasmBackend {
+function backendOn(machine: Machine, { winograd = 'off', threads = 1 }: WasmOptions): WasmBackend {
   const { reduce } = reductionKernels(machine);
   const { im2col, col2im } = poolingKernels(machine);
   const backend: WasmBackend = {
@@ -96,18 +102,25 @@ function backendOn(machine: Machine, winograd: WinogradChoice = 'off'): WasmBack
     col2im,
     fast: fastPaths(machine, winograd),
     ran: () => machine.ran(),
-    close: () => machine.close(),
+    close: () => machine.team?.close(),
     describe: () => ({
       simd: machine.simd,
       winograd,
       threads: machine.threads,
+      threadsWanted: threads,
+      whyFewerThreads: machine.whyFewer,
       sharedMemory: machine.shared,
       memoryBytes: machine.memory.buffer.byteLength,
       usedBytes: machine.allocator.used,
     }),
   };
   machine.device = backend as Device<Block>;
+  void Promise.resolve(machine.team?.ready).then(() => warnOfFewer(machine, threads));
   return backend;
+}
+
+function warnOfFewer({ threads, whyFewer }: Machine, wanted: number): void {
+  if (whyFewer !== null) console.warn(`a2q.js runs on ${threads} of ${wanted} threads: ${whyFewer}`);
 }
 
 function chooseSimd(wanted: 'auto' | boolean): 'plain' | 'relaxed' {

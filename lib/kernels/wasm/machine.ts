@@ -7,9 +7,10 @@ import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import { floats, type Kernels, layouts } from './binaries.generated.js';
 import { hasSharedMemory, kernelBinary } from './binaries.js';
 import { Grids } from './grids.js';
+import { whyNoHelpers } from './helper.js';
 import { type Operand, operandWords } from './operand.js';
 import type { AnyKernel } from './team.js';
-import { canThread, Threads } from './threads.js';
+import { Threads } from './threads.js';
 
 const PAGE = 65536;
 /** Words passed to kernels live here, below the first block. */
@@ -70,7 +71,9 @@ export class Machine {
   readonly grids = new Grids();
   readonly #numbers: ReadonlyMap<string, number>;
   readonly #kernels: readonly AnyKernel[];
-  readonly #team: Threads | null;
+  /** The helpers, if there are any. */
+  readonly team: Threads | null;
+  readonly #whyAlone: string | null;
   #floats: Float32Array<ArrayBufferLike>;
   #integers: Int32Array<ArrayBufferLike>;
   #nextWord = WORDS_START;
@@ -94,23 +97,20 @@ export class Machine {
     const names = Object.keys(exports).filter((name) => typeof exports[name] === 'function');
     this.#numbers = new Map(names.map((name, number) => [name, number]));
     this.#kernels = names.map((name) => exports[name] as AnyKernel);
-    const helpers = canThread() ? options.threads - 1 : 0;
-    this.#team = helpers > 0 ? new Threads(helpers, module, this.memory, names, this.#kernels) : null;
+    const helpers = options.threads - 1;
+    this.#whyAlone = helpers > 0 ? whyNoHelpers() : null;
+    const alone = helpers === 0 || this.#whyAlone !== null;
+    this.team = alone ? null : new Threads(helpers, module, this.memory, names, this.#kernels);
   }
 
   /** Threads that take part now, this one included; helpers join as they become ready. */
   get threads(): number {
-    return this.#team?.count ?? 1;
+    return this.team?.count ?? 1;
   }
 
-  /** Settles when every helper has joined. */
-  get ready(): Promise<void> {
-    return this.#team?.ready ?? Promise.resolve();
-  }
-
-  /** Ends the helpers; this thread can go on alone. */
-  close(): void {
-    this.#team?.close();
+  /** Why fewer take part than were asked for; null if all do, or are about to. */
+  get whyFewer(): string | null {
+    return this.team?.whyFewer ?? this.#whyAlone;
   }
 
   #grow(end: number, maximum: number): number | null {
@@ -216,11 +216,11 @@ export class Machine {
     const block = scratchBytes === 0 ? null : this.allocator.allocate(scratchBytes * threads);
     try {
       const scratch = block === null ? 0 : block.address;
-      if (this.#team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
+      if (this.team === null || pieceUnits >= job.units) this.#kernels[kernel](0, job.units, scratch, ...args);
       else {
         const { units } = job;
         this.#mostThreads = Math.max(this.#mostThreads, Math.min(threads, Math.ceil(units / pieceUnits)));
-        this.#team.run({ kernel, arguments: args, units, pieceUnits, scratch, scratchBytes });
+        this.team.run({ kernel, arguments: args, units, pieceUnits, scratch, scratchBytes });
       }
     } finally {
       if (block !== null) this.allocator.release(block);

@@ -1,10 +1,11 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import { ROWS } from './assembly/blocking.js';
+import type { WinogradChoice } from './choices.js';
 import { fitsPairs, fitsWinogradPairs, type Grid } from './grids.js';
 import type { Sliding } from './plan.js';
 import type { PlaneKind } from './planes.js';
-import { type GradientWay, gradientStrides, type WinogradChoice, type WinogradTile } from './winograd.js';
+import { type GradientWay, gradientStrides, type WinogradTile } from './winograd.js';
 
 /**
  * Which algorithm a convolution or a gradient of it runs by. Every such choice stands here, made of shapes, geometry,

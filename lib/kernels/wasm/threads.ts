@@ -1,6 +1,6 @@
 import { BackendError } from '../../tensor/errors.js';
+import { type Helper, startHelper } from './helper.js';
 import { type AnyKernel, CONTROL, CONTROL_BYTES, type Control, controlOn, SPIN, waitWhile, work } from './team.js';
-import type { WorkerStart } from './worker.js';
 
 /** A job split into pieces. */
 export interface SplitJob {
@@ -17,13 +17,6 @@ export interface SplitJob {
 /** Distance between the tickets of one job and the next: more than idle threads can draw in vain. */
 const TICKET_GAP = 4096;
 
-/** The two kinds of workers, as far as they are used here. */
-interface Helper {
-  postMessage(start: WorkerStart): void;
-  terminate(): unknown;
-  unref?(): void;
-}
-
 /**
  * The threads that help the main one. They start in the background and join as they become ready; none is waited for.
  * Idle ones look for work for a moment, then sleep; they do not keep the process alive.
@@ -34,6 +27,8 @@ export class Threads {
   readonly #helpers: Helper[];
   readonly #maySleep: boolean;
   #nextBase = 0;
+  #whyFewer: string | null = null;
+  #closed = false;
   /** Settles when every helper has joined or failed. */
   readonly ready: Promise<void>;
 
@@ -49,14 +44,17 @@ export class Threads {
     this.#control = controlOn(buffer);
     this.#kernels = kernels;
     this.#maySleep = typeof document === 'undefined';
-    const arrivals: Promise<void>[] = [];
-    this.#helpers = Array.from({ length: count }, (_, i) => {
-      const { helper, arrival } = startHelper();
-      helper.postMessage({ module, memory, control: buffer, names, thread: i + 1 });
-      arrivals.push(arrival);
-      return helper;
+    this.#helpers = Array.from({ length: count }, (_, i) =>
+      startHelper({ module, memory, control: buffer, names, thread: i + 1 }),
+    );
+    this.ready = Promise.all(this.#helpers.map(({ arrival }) => arrival)).then((reasons) => {
+      if (!this.#closed) this.#whyFewer = reasons.find((why) => why !== null) ?? null;
     });
-    this.ready = Promise.all(arrivals).then(() => {});
+  }
+
+  /** Why a helper did not join; null if all did, or are about to. */
+  get whyFewer(): string | null {
+    return this.#whyFewer;
   }
 
   /** Threads that can take part now, the main one included. */
@@ -107,37 +105,8 @@ export class Threads {
 
   /** Ends the helpers. */
   close(): void {
+    this.#closed = true;
     for (const helper of this.#helpers) helper.terminate();
     Atomics.store(this.#control.words, CONTROL.ready, 0);
   }
-}
-
-/** Starts a worker of the platform; `arrival` settles when it serves, or cannot. */
-function startHelper(): { helper: Helper; arrival: Promise<void> } {
-  const url = new URL('./worker.js', import.meta.url);
-  const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
-  if (node) {
-    const worker = new node.Worker(url, { execArgv: [] });
-    const arrival = new Promise<void>((resolve) => {
-      // Until it has joined it keeps the process alive, so that `ready` can be awaited.
-      const settle = () => {
-        worker.unref();
-        resolve();
-      };
-      worker.once('message', settle).once('error', settle);
-    });
-    return { helper: worker, arrival };
-  }
-  const worker = new Worker(url, { type: 'module' });
-  const arrival = new Promise<void>((resolve) => {
-    worker.onmessage = () => resolve();
-    worker.onerror = () => resolve();
-  });
-  return { helper: worker, arrival };
-}
-
-/** True where helpers can run: shared memory, and workers of Node (20.16 or newer) or of a browser. */
-export function canThread(): boolean {
-  if (typeof SharedArrayBuffer !== 'function') return false;
-  return typeof globalThis.process?.getBuiltinModule === 'function' || typeof Worker === 'function';
 }

@@ -12,16 +12,11 @@ import {
   TRANSFORM_LINE,
   WEIGHT_BYTES,
 } from './assembly/blocking.js';
+import type { WinogradChoice } from './choices.js';
 import { cacheLines, type Job, type Machine, type PlanOf } from './machine.js';
 import type { Operand } from './operand.js';
 import { RATE, spread } from './plan.js';
 
-/**
- * Minimal filtering for 3 × 3 convolutions with stride 1: `f2` needs 2.25 times fewer multiplications and is as
- * accurate as direct convolution; `f4` needs 4 times fewer and errs by about 1e-5 of the output's root mean square.
- */
-export const WINOGRAD_CHOICES = ['off', 'f2', 'f4'] as const;
-export type WinogradChoice = (typeof WINOGRAD_CHOICES)[number];
 export type WinogradTile = Exclude<WinogradChoice, 'off'>;
 
 /** Tiles of a block: their patches stay in the second-level cache. */

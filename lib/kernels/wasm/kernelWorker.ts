@@ -1,3 +1,4 @@
+/** The script of a helper. The build makes it self-contained, as a file and as a string (scripts/build-worker.mjs). */
 import { type AnyKernel, CONTROL, controlOn, SPIN, waitWhile, work } from './team.js';
 
 /** What a worker is sent once, at its start. */
