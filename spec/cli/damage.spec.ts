@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encode } from 'fast-png';
 import t from 'tap';
+import { writePng } from '../data/writePng.js';
 import { a2q, words } from './a2q.js';
 
 const TINY = '--model cnn --dataset glyphs --train-images 200 --batch-size 8 --seed 1 --threads 1';
@@ -35,7 +35,7 @@ t.test('damaged runs and data', async (t) => {
 });
 
 t.test('an image found corrupt while training', async (t) => {
-  const image = encode({ width: 8, height: 8, channels: 3, depth: 8, data: new Uint8Array(8 * 8 * 3) });
+  const image = writePng({ width: 8, height: 8, samples: new Uint8Array(8 * 8 * 3) });
   const folder = t.testdir({ data: { train: { cat: { 'b.png': 'no image' } }, test: { cat: {} } } });
   const data = join(folder, 'data');
   for (const split of ['train', 'test']) await writeFile(join(data, split, 'cat', 'a.png'), image);

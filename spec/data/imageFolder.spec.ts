@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encode } from 'fast-png';
 import t from 'tap';
 import { makeBatch } from '../../lib/data/batches.js';
 import { imageFolder, type LabelledImages } from '../../lib/data/imageFolder.js';
@@ -9,6 +8,7 @@ import { pixels } from '../../lib/data/pixels.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import { REAL_DATA_DIR, skipWithout } from './realData.js';
 import { temporaryFolder } from './temporary.js';
+import { writePng } from './writePng.js';
 
 /** RGB image whose red is x, green y and blue 9. */
 function ramp(width: number, height: number) {
@@ -74,7 +74,7 @@ t.test('a tree of PNG files', async (t) => {
   mkdirSync(root);
   await t.rejects(readImageFolder(root, { size: 2 }), { message: /animals has no class folders/ });
   for (const name of ['owl', 'cat']) mkdirSync(join(root, name));
-  const png = (value: number) => encode({ width: 2, height: 2, channels: 3, data: new Uint8Array(12).fill(value) });
+  const png = (value: number) => writePng({ width: 2, height: 2, samples: new Uint8Array(12).fill(value) });
   writeFileSync(join(root, 'owl', 'b.PNG'), png(20));
   writeFileSync(join(root, 'owl', 'a.png'), png(10));
   writeFileSync(join(root, 'owl', 'notes.txt'), 'no image');

@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { encode } from 'fast-png';
 import t, { type Test } from 'tap';
 import { type Batchable, batchesOf, madeIn, release } from '../../../lib/data/batchSource.js';
 import type { Batch } from '../../../lib/data/dataset.js';
@@ -9,6 +8,7 @@ import { DataError } from '../../../lib/tensor/errors.js';
 import type { DataSource, Split } from '../../../lib/train/node/datasets.js';
 import { openBatches, openHalves } from '../../../lib/train/node/openBatches.js';
 import { REAL_DATA_DIR, skipWithout } from '../../data/realData.js';
+import { writePng } from '../../data/writePng.js';
 
 const GLYPHS: DataSource = { config: { name: 'glyphs', limit: 50 }, dataDir: null };
 
@@ -53,7 +53,7 @@ for (const [config, folder] of REAL) {
 
 /** A grey image as a PNG file. */
 function png(grey: number): Uint8Array {
-  return encode({ width: 8, height: 8, channels: 3, depth: 8, data: new Uint8Array(8 * 8 * 3).fill(grey) });
+  return writePng({ width: 8, height: 8, samples: new Uint8Array(8 * 8 * 3).fill(grey) });
 }
 
 t.test('both halves at once', async (t) => {
