@@ -1,7 +1,7 @@
 /**
  * a2q.js: everything that runs in a browser as well as in Node, room by room and bottom up. Files and data folders are
- * in `a2q.js/node`. Importing it evaluates no string as code, and loads no backend but `wasm`, no image decoder and no
- * package: what needs one loads it when asked.
+ * in `a2q.js/node`. Importing it evaluates no string as code, and loads no backend but `wasm` and no package: what
+ * needs one loads it when asked.
  */
 
 // The derivative: functions of tensors, the tape, functions of your own.

@@ -1,5 +1,5 @@
 /**
- * Small JPEG files of every sampling, and the SHA-256 of the RGB bytes to which Pillow 9.4 (libjpeg-turbo 2.1.5) decodes
+ * Small JPEG files of every sampling, and the SHA-256 of the RGB bytes to which Pillow 9.4 (libjpeg-turbo 2.1.5) takes
  * them: `Image.open(file).convert('RGB').tobytes()`.
  *
  * Made with libjpeg-turbo's `cjpeg` (`-sample`, `-restart`, `-progressive`, `-scans`, `-rgb`, `-grayscale`) and Pillow

@@ -1,6 +1,6 @@
 /**
- * The inverse DCT of 8×8 blocks in integers, after Loeffler, Ligtenberg and Moschytz (1989): twelve products a row, with
- * the fixed-point constants and the two roundings of libjpeg's accurate method, so that samples equal its own.
+ * The inverse DCT of 8×8 blocks in integers, after Loeffler, Ligtenberg and Moschytz (1989): twelve products a row,
+ * with the fixed-point constants and the two roundings of libjpeg's accurate method, so that samples equal its own.
  */
 
 const FRACTION_BITS = 13;

@@ -19,8 +19,8 @@ const COLOUR_TYPES: Readonly<Record<number, { readonly channels: number; readonl
 const LARGEST_RATIO = 1032;
 
 /**
- * Decodes a PNG of any kind, interlaced or not, to RGB: grey is repeated, palettes are looked up, of 16 bits the upper 8
- * are taken, transparency, gamma and colour profiles are left out, and of an animation the still picture is taken.
+ * Decodes a PNG of any kind, interlaced or not, to RGB: grey is repeated, palettes are looked up, of 16 bits the upper
+ * 8 are taken, transparency, gamma and colour profiles are left out, and of an animation the still picture is taken.
  *
  * @returns [height, width, 3]
  * @throws DataError naming the file if it is truncated, corrupt, of a kind that is not supported or above a limit

@@ -219,7 +219,7 @@ class Inflater {
     this.#copy(length, distance);
   }
 
-  /** Writes again what was written `distance` bytes before; where that is less than `length`, what comes is repeated. */
+  /** Writes again what was written `distance` bytes before; where that is less than `length`, it repeats itself. */
   #copy(length: number, distance: number): void {
     const at = this.#written & MASK;
     const from = (this.#written - distance) & MASK;
