@@ -110,8 +110,8 @@ export const div = binary(
   'output',
 );
 /**
- * aᵇ, NaN for a negative a and a b that is not whole. The gradient to a is 0 where b = 0; that to b is 0 where a = 0 ≤ b,
- * and NaN where a < 0, whose logarithm it takes.
+ * aᵇ, NaN for a negative a and a b that is not whole. The gradient to a is 0 where b = 0; that to b is 0 where
+ * a = 0 ≤ b, and NaN where a < 0, whose logarithm it takes.
  */
 export const pow = binary(
   'pow',
