@@ -2,6 +2,7 @@
 
 // Data folders.
 export { decodeImage } from './data/decode.js';
+export { encodePng } from './data/node/encodePng.js';
 export * from './data/node/index.js';
 
 // The models that can be trained by name.
@@ -17,6 +18,7 @@ export * from './train/node/openBatches.js';
 export { type BuildModel, openModel } from './train/node/openModel.js';
 export * from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
+export { classify, type Guess, upscale } from './train/predict.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
 export { type NamedSetting, resolveSettings, SETTINGS } from './train/settings.js';
 export * from './train/weights.js';

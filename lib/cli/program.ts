@@ -5,6 +5,7 @@ import { boundsCommand } from './commands/bounds.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { infoCommand } from './commands/info.js';
+import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
 import { trainCommand } from './commands/train.js';
 import { demoCommand } from './demo/command.js';
@@ -24,6 +25,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     boundsCommand(),
     trainCommand(),
     evalCommand(),
+    predictCommand(),
     reportCommand(),
     auditCommand(),
     await exportCommand(argv.includes('export')),

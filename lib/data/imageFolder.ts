@@ -70,8 +70,8 @@ export function imageFolder(images: LabelledImages, options: ImageFolderOptions)
   };
 }
 
-/** The longer side keeps the aspect ratio, rounded down as in torchvision. */
-function resizeShorterSide(image: Pixels, side: number, filter: ResizeFilter): Pixels {
+/** Resizes the shorter side; the longer one keeps the aspect ratio, rounded down as in torchvision. */
+export function resizeShorterSide(image: Pixels, side: number, filter: ResizeFilter): Pixels {
   const { width, height } = image;
   if (Math.min(width, height) === side) return image;
   return width <= height

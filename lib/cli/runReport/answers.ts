@@ -6,8 +6,8 @@ import type { Pixels } from '../../data/pixels.js';
 import { resize } from '../../data/resize.js';
 import type { Module } from '../../nn/module.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../train/evaluate.js';
+import { probabilities } from '../../train/predict.js';
 import { taskOf } from '../../train/task.js';
-import { probabilities } from '../probabilities.js';
 
 /** What a network makes of its test images. */
 export type Answers = Labels | Pictures;

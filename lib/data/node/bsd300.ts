@@ -72,6 +72,7 @@ const settings = {
 export const bsd300Entry = {
   kind: 'images',
   channels: 3,
+  normalisation: identityNormalisation(3),
   about: 'photographs of Berkeley for super-resolution, 200 to train on and 100 to test on',
   settings,
   locate: (folder) => dataFolder(folder, 'bsd300'),

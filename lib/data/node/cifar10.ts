@@ -37,6 +37,7 @@ export async function readCifar10(
 export const cifar10Entry = {
   kind: 'labels',
   channels: 3,
+  normalisation: CIFAR10_JPEG_STATISTICS,
   about: 'ten classes of colour photographs of 32x32 pixels, official binary files',
   settings: {},
   locate: (folder) => dataFolder(folder, FOLDER),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Dataset, ImagePairDataset, LabelledDataset } from '../dataset.js';
+import type { Normalisation } from '../normalise.js';
 
 export type Split = 'train' | 'test';
 
@@ -20,6 +21,8 @@ export interface DatasetEntry<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly kind: Dataset['kind'];
   /** Channels of its images. */
   readonly channels: 1 | 3;
+  /** What pixels become before a network sees them. */
+  readonly normalisation: Normalisation;
   /** One line for `--help`. */
   readonly about: string;
   readonly settings: Shape;

@@ -8,6 +8,7 @@ const TEST_IMAGES = 2000;
 export const glyphsEntry = {
   kind: 'labels',
   channels: 1,
+  normalisation: identityNormalisation(1),
   about: 'ten drawn glyphs of 16x16 pixels, built in',
   settings: {},
   outline: () => ({

@@ -79,6 +79,7 @@ const settings = {
 export const folderEntry = {
   kind: 'labels',
   channels: 3,
+  normalisation: IMAGENET_STATISTICS,
   about: 'images of your own, DIR/train/CLASS/*.jpg|png and DIR/test (or val), with --data-dir DIR',
   settings,
   locate: (folder) => Promise.all([splitFolder(folder, 'train'), splitFolder(folder, 'test')]),

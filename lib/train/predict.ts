@@ -1,0 +1,90 @@
+import { noGrad } from '../autograd/tape.js';
+import { fitImage, withChannels } from '../data/fitImage.js';
+import { DATASETS } from '../data/node/datasets.js';
+import { byteTables, identityNormalisation, readPlanes, writePlanes } from '../data/normalise.js';
+import type { Pixels } from '../data/pixels.js';
+import type { Module } from '../nn/module.js';
+import { tensor } from '../tensor/create.js';
+import { DataError } from '../tensor/errors.js';
+import { dispose, scope } from '../tensor/storage.js';
+import type { RunConfig } from './config.js';
+
+/** What a trained network makes of an image that is in no data set. */
+
+/** Most pixels of an image to be up-scaled at once, our limit: ESPCN takes 3 kB of memory for each while it computes. */
+export const MOST_PIXELS = 2 ** 19;
+
+/** A class and its probability. */
+export interface Guess {
+  /** Its name where the run knows names, else its number. */
+  readonly name: string;
+  readonly label: number;
+  /** 0 … 1. */
+  readonly probability: number;
+}
+
+/**
+ * All classes, the likeliest first. The image is resized by its shorter side and cropped at the centre.
+ *
+ * @param model in evaluation mode
+ * @throws DataError if the model was trained to make images
+ */
+export async function classify(model: Module, config: RunConfig, image: Pixels): Promise<Guess[]> {
+  const { shape, dataset } = config;
+  if (shape.kind !== 'labels') throw new DataError('classify', 'this network makes images; it knows no classes');
+  const { normalisation } = DATASETS[dataset.name];
+  const logits = await forward(model, fitImage(image, shape.inputShape, normalisation), shape.inputShape);
+  const names = await classNames(config);
+  const guesses = probabilities(logits).map((probability, label) => {
+    return { name: names?.[label] ?? String(label), label, probability };
+  });
+  return guesses.sort((a, b) => b.probability - a.probability);
+}
+
+/**
+ * The image the network makes of one: an up-scaled one, of `factor` times its sides.
+ *
+ * @param model in evaluation mode
+ * @throws DataError if the model was trained to tell classes, or the image has more than {@link MOST_PIXELS} pixels
+ */
+export async function upscale(model: Module, { shape }: RunConfig, image: Pixels): Promise<Pixels> {
+  if (shape.kind !== 'images') throw new DataError('upscale', 'this network tells classes; it makes no images');
+  const { width, height } = image;
+  if (width * height > MOST_PIXELS) {
+    const limit = MOST_PIXELS.toLocaleString('en-US');
+    throw new DataError('upscale', `the image has ${width}x${height} pixels, our limit is ${limit}; cut it into parts`);
+  }
+  const [channels] = shape.inputShape;
+  const plain = identityNormalisation(channels);
+  const input = new Float32Array(channels * width * height);
+  writePlanes(withChannels(image, channels), byteTables(plain), input);
+  const output = await forward(model, input, [channels, height, width]);
+  return readPlanes(output, [channels, shape.factor * height, shape.factor * width], plain);
+}
+
+async function forward(
+  model: Module,
+  input: Float32Array,
+  shape: readonly [number, number, number],
+): Promise<ArrayLike<number>> {
+  const output = scope(() => noGrad(() => model.forward(tensor(input, [1, ...shape]))));
+  const values = await output.data();
+  dispose(output);
+  return values;
+}
+
+/** The names of the classes of a run; null if only its data set knows them. */
+async function classNames({ dataset }: RunConfig): Promise<readonly string[] | null> {
+  if (dataset.name === 'folder') return null;
+  const outline = await DATASETS[dataset.name].outline('', dataset as never);
+  return outline.kind === 'labels' ? outline.classes : null;
+}
+
+/** Softmax of one row of logits: probabilities that add up to 1. */
+export function probabilities(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const largest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
