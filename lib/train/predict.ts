@@ -11,7 +11,7 @@ import type { RunConfig } from './config.js';
 
 /** What a trained network makes of an image that is in no data set. */
 
-/** Most pixels of an image to be up-scaled at once, our limit: ESPCN takes 3 kB of memory for each while it computes. */
+/** Most pixels of an image to be up-scaled at once, our limit: ESPCN takes 3 kB of memory for each. */
 export const MOST_PIXELS = 2 ** 19;
 
 /** A class and its probability. */
