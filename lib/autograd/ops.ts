@@ -97,7 +97,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return div(total, x.size / Math.max(1, total.size));
 }
 
-/** The k-th smallest of all elements, 1-based, as a scalar. */
+/** The k-th smallest of all elements, 1-based, as a scalar; NaN is larger than all numbers. */
 export function kthSmallest(x: Tensor, k: number): Tensor {
   return apply(reductionRows.kthSmallest, [x], { k });
 }

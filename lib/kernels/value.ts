@@ -49,6 +49,12 @@ export function where(condition: View, a: Operand, b: Operand): View {
   return backendOf(condition).where(condition, left, right);
 }
 
+/** 1 where there is no number. */
+export const noNumber = (x: View): View => sub(1, equal(x, x));
+
+/** 1 where two views hold the same, NaN included. */
+export const same = (a: View, b: View): View => add(equal(a, b), mul(noNumber(a), noNumber(b)));
+
 /** Sum over `axes`, kept as extent 1. */
 export function sum(x: View, axes: readonly number[]): View {
   return axes.length === 0 ? x : backendOf(x).reduce('sum', x, axes);

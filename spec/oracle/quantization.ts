@@ -51,8 +51,9 @@ export function fakeQuantizeGrad(
   return { x: { shape: x.shape, data }, scale: toScale };
 }
 
-/** By sorting; the index is the first of the elements that equal the value. */
+/** By sorting, NaN last; the index is the first of the elements that equal the value, or are NaN as it is. */
 export function kthSmallest(x: NumberArray, k: number): { value: number; index: number } {
-  const value = [...x.data].sort((a, b) => a - b)[k - 1];
-  return { value, index: x.data.indexOf(value) };
+  const numbers = [...x.data].filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  const value = numbers[k - 1] ?? Number.NaN;
+  return { value, index: k <= numbers.length ? x.data.indexOf(value) : x.data.findIndex(Number.isNaN) };
 }

@@ -36,7 +36,7 @@ export const imageRows = {
         const x = input(0);
         const columns = v.backendOf(x).im2col(x, window);
         const [n, c, , positions] = columns.shape;
-        const isMaximum = v.equal(columns, v.reshape(output(), [n, c, 1, positions]));
+        const isMaximum = v.same(columns, v.reshape(output(), [n, c, 1, positions]));
         const winner = v.firstOf(v.mul(isMaximum, insideImage(x, columns, window)), [2]);
         return v.backendOf(g).col2im(v.where(winner, v.reshape(g, [n, c, 1, positions]), 0), x.shape, window);
       },

@@ -28,7 +28,7 @@ export const reductionRows = {
     saves: [0, 'output'],
     vjp: [(g, s) => v.mul(g, v.firstOf(v.equal(s.input(0), s.output()), s.attrs.axes))],
   }),
-  /** The k-th smallest of all elements (1-based), a scalar; the gradient goes to the first element equal to it. */
+  /** The k-th smallest (1-based), NaN being the largest, a scalar; the gradient goes to the first element like it. */
   kthSmallest: fastRow('kthSmallest', {
     shape: ([x], { k }) => {
       if (!Number.isInteger(k) || k < 1 || k > sizeOf(x)) {
@@ -42,18 +42,26 @@ export const reductionRows = {
       (g, s) => {
         const size = sizeOf(s.shapes[0]);
         const value = viewExpand(smallest(s.input(0), s.attrs.k), [size]);
-        const first = v.firstOf(v.equal(v.reshape(s.input(0), [size]), value), [0]);
+        const first = v.firstOf(v.same(v.reshape(s.input(0), [size]), value), [0]);
         return v.reshape(v.mul(first, g), s.shapes[0]);
       },
     ],
   }),
 } satisfies Record<string, Row<never>>;
 
-/** The element of that rank, a scalar: takes away the largest again and again; from below, where that end is nearer. */
+/** The element of that rank, a scalar: NaN if so many come last that it is one of them. */
 function smallest(x: View, rank: number): View {
   const size = sizeOf(x.shape);
+  const nothing = v.noNumber(v.reshape(x, [size]));
+  const numbers = v.where(nothing, Number.POSITIVE_INFINITY, v.reshape(x, [size]));
+  const isNumber = v.lessEqual(v.reshape(v.sum(nothing, [0]), []), size - rank);
+  return v.where(isNumber, smallestNumber(numbers, rank), Number.NaN);
+}
+
+/** That of a vector without NaN: takes away the largest again and again; from below, where that end is nearer. */
+function smallestNumber(elements: View, rank: number): View {
+  const [size] = elements.shape;
   const fromBelow = rank - 1 < size - rank;
-  const elements = v.reshape(x, [size]);
   let left = fromBelow ? v.unary('neg', elements) : elements;
   for (let taken = 0; taken < Math.min(rank - 1, size - rank); taken++) left = withoutLargest(left);
   return v.reshape(fromBelow ? v.unary('neg', v.max(left, [0])) : v.max(left, [0]), []);

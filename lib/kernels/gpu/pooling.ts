@@ -62,7 +62,7 @@ for (let kx = 0; kx < ${kw}; kx++) {
 const x = ${inputPosition(window, 1, ox, 'kx')};
 if (winner < 0 && ${within('x', width)}) {
 const v = ${input(0)}[${address(from, [image, channel, 'y', 'x'])}];
-if (v == m) { winner = kx + ky * ${kw}; }
+if (v == m || (!(v == v) && !(m == m))) { winner = kx + ky * ${kw}; }
 }
 }
 }

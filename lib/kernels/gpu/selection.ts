@@ -58,20 +58,29 @@ export function selectionKernels(runtime: Runtime) {
     return reduceTerms(runtime, 'sum', x.shape, operands, axes, { term });
   };
 
+  /** Elements that are numbers. */
+  const numbers = (x: View): Content => {
+    const axes = x.shape.map((_, axis) => axis);
+    const term = ([value]: readonly string[]) => `let v = 0;\nif (${value} == ${value}) { v = 1; }`;
+    return reduceTerms(runtime, 'sum', x.shape, [operand(runtime, x)], axes, { term });
+  };
+
   const free = (...contents: readonly Content[]) => {
     for (const each of contents) each.release();
   };
 
-  /** The value, `[1]`: that of rank `k`, or of the same rank from above among the negatives, turned around. */
+  /**
+   * The value, `[1]`: that of rank `k`, or of the same rank from above among the negatives, turned around; NaN if there
+   * are fewer numbers.
+   */
   const value = (x: View, k: number): Content => {
-    const size = sizeOf(x.shape);
-    const [plus, zero] = [runtime.filled(1, 1), runtime.filled(1, 0)];
+    const [plus, zero, nothing] = [runtime.filled(1, 1), runtime.filled(1, 0), runtime.filled(1, Number.NaN)];
+    const count = numbers(x);
     const negatives = below(x, plus, zero);
     const sign = compute([negatives], ([n], [rank]) => `let y = 1;\nif (${n} >= ${rank}) { y = -1; }\nreturn y;`, [k]);
-    const rank = compute([sign], ([s], [up, down]) => `let y = ${up};\nif (${s} < 0) { y = ${down}; }\nreturn y;`, [
-      k,
-      size - k + 1,
-    ]);
+    const ranked = ([s, n]: readonly string[], [up]: readonly string[]) =>
+      `let y = ${up};\nif (${s} < 0) { y = ${n} - ${up} + 1; }\nreturn y;`;
+    const rank = compute([sign, count], ranked, [k]);
     /** Whether the element sought is at least `limit`: a 1 or a 0. */
     const reaches = (limit: Content): Content => {
       const count = below(x, sign, limit);
@@ -107,8 +116,10 @@ export function selectionKernels(runtime: Runtime) {
       mantissa = kept(mantissa, reaches(limit), step);
       limit.release();
     }
-    const found = compute([mantissa, exponent, sign], ([m, e, s]) => `${scaled(m, e)}return t * ${s};`);
-    free(plus, zero, negatives, sign, rank, unit, smallest, mantissa, exponent);
+    const turned = ([m, e, s, n, none]: readonly string[], [least]: readonly string[]) =>
+      `${scaled(m, e)}t = t * ${s};\nif (${n} < ${least}) { t = ${none}; }\nreturn t;`;
+    const found = compute([mantissa, exponent, sign, count, nothing], turned, [k]);
+    free(plus, zero, nothing, count, negatives, sign, rank, unit, smallest, mantissa, exponent);
     return found;
   };
 
@@ -120,7 +131,8 @@ export function selectionKernels(runtime: Runtime) {
       runtime,
       x.shape,
       operands,
-      ([v, n]) => `let y = -${size};\nif (${v} == ${n}) { y = -this.thread.x; }\nreturn y;`,
+      ([v, n]) =>
+        `let y = -${size};\nif (${v} == ${n} || (!(${v} == ${v}) && !(${n} == ${n}))) { y = -this.thread.x; }\nreturn y;`,
     );
     const first = reduceTerms(runtime, 'max', [size], [whole(marks, [size])], [0]);
     const position = compute([first], ([y]) => `return -${y};`);

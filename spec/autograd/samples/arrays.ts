@@ -127,6 +127,8 @@ export const reductionSamples: Pick<Samples, 'sum' | 'max' | 'kthSmallest'> = {
     edges: [
       { inputs: [[5, 1, 3, 1]], attrs: { k: 2 }, upstream: 4, value: 1, grads: [[0, 4, 0, 0]] },
       { inputs: [[5, 1, 3, 1]], attrs: { k: 4 }, value: 5, grads: [[1, 0, 0, 0]] },
+      { inputs: [[Number.NaN, 5, Number.NaN, Infinity]], attrs: { k: 2 }, value: Infinity, grads: [[0, 0, 0, 1]] },
+      { inputs: [[5, Number.NaN, 3, Number.NaN]], attrs: { k: 3 }, value: Number.NaN, grads: [[0, 1, 0, 0]] },
     ],
   },
 };
@@ -180,6 +182,12 @@ export const imageSamples: Pick<Samples, 'maxPool2d' | 'upsampleNearest'> = {
         upstream: shaped([1, 1, 1, 1], [5]),
         value: shaped([1, 1, 1, 1], [1]),
         grads: [shaped([1, 1, 2, 2], [5, 0, 0, 0])],
+      },
+      {
+        inputs: [shaped([1, 1, 2, 2], [3, Number.NaN, 1, Number.NaN])],
+        attrs: { ...plain, kernel: [2, 2] },
+        value: shaped([1, 1, 1, 1], [Number.NaN]),
+        grads: [shaped([1, 1, 2, 2], [0, 1, 0, 0])],
       },
       {
         inputs: [shaped([1, 1, 2, 2], [-1, -2, -3, -4])],

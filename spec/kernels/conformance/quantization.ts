@@ -141,6 +141,11 @@ export async function quantizationConformance(t: Test, s: Subject, tolerances: T
     await rank('one number', { shape: [], data: [s.store(0.3)] }, 1, 'contiguous');
     await rank('infinities', { shape: [5], data: [Infinity, 3, -Infinity, 1, Infinity] }, 1, 'contiguous');
     await rank('infinities', { shape: [5], data: [Infinity, 3, -Infinity, 1, Infinity] }, 4, 'contiguous');
+    const gaps = { shape: [6], data: [NaN, 2, -Infinity, NaN, Infinity, -1] };
+    for (let k = 1; k <= 6; k++) await rank('NaN comes last', gaps, k, 'contiguous');
+    const many = s.array([99]).data.map((value, i) => (i % 9 === 4 ? Number.NaN : value));
+    for (const k of [1, 2, 30, 60, 87, 88, 89, 99])
+      await rank('of many, 11 NaN', { shape: [99], data: many }, k, 'contiguous');
     await rank('zeros of both signs', { shape: [4], data: [1, -0, 0, -1] }, 3, 'contiguous');
   });
 }
