@@ -1,4 +1,5 @@
 export * from './activations.js';
+export { cast } from './cast.js';
 export { type CheckOptions, checkGrads, type GradReport } from './check.js';
 export * from './convolution.js';
 export { defineFunction, type FunctionDefinition, type StraightThroughDefinition, straightThrough } from './define.js';

@@ -109,7 +109,7 @@ function checkOperands(name: string, inputs: readonly Tensor[], moves: boolean):
     if (x.dtype !== first.dtype) throw new DTypeError(name, `operands differ in dtype (${first.dtype} and ${x.dtype})`);
   }
   if (first.dtype === 'int32' && !moves) {
-    throw new DTypeError(name, 'int32 tensors are stored and moved, not computed with; convert them to float32');
+    throw new DTypeError(name, "takes float32 tensors; got int32: convert with cast(x, 'float32')");
   }
 }
 
