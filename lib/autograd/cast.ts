@@ -1,7 +1,8 @@
 import { asTensor } from '../tensor/argument.js';
 import { BackendError, DTypeError } from '../tensor/errors.js';
+import { gatherView } from '../tensor/gather.js';
 import { type DType, hostArray, Storage, type TypedArray } from '../tensor/storage.js';
-import { gatherView, Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { contiguousView, type View, viewSize } from '../tensor/view.js';
 import { row } from './row.js';
 import { apply } from './tape.js';

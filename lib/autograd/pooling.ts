@@ -3,6 +3,7 @@ import { full } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { conv2d, type Pair, pair } from './convolution.js';
+import { checkOperands } from './operands.js';
 import { mean } from './ops.js';
 import { checkImage, imageRows } from './rows/images.js';
 import { apply } from './tape.js';
@@ -31,6 +32,7 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
 
 /** Mean over windows of `x [N, C, H, W]`; zeros of the padding count, as PyTorch's default has it. */
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
+  checkOperands('avgPool2d', [x]);
   checkImage('avgPool2d', x.shape);
   const window = poolWindow('avgPool2d', options);
   const [kh, kw] = window.kernel;

@@ -1,12 +1,12 @@
 // What computes needs a backend.
 import '../kernels/current.js';
 import { add, backendOf, sumTo } from '../kernels/value.js';
-import { asTensor } from '../tensor/argument.js';
-import { BackendError, DTypeError, ShapeError, TapeError } from '../tensor/errors.js';
+import { ShapeError, TapeError } from '../tensor/errors.js';
 import { broadcastShapes, checkShape, type Shape, sameShape } from '../tensor/shape.js';
 import { keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
-import { isContiguousView, type View, viewExpand } from '../tensor/view.js';
+import { checkAlike, type Home, isContiguousView, type View, viewExpand } from '../tensor/view.js';
+import { checkOperands } from './operands.js';
 import { differentiate, evaluate, type Row, type Saved, type SavedKey } from './row.js';
 import { SavedValues } from './saved.js';
 
@@ -18,6 +18,8 @@ interface Node {
   readonly attrs: unknown;
   /** Where gradients flow on: a computed tensor's node, a leaf that collects, or nowhere. */
   readonly parents: readonly (Node | Tensor | null)[];
+  /** Dtype and backend of all inputs, and so of their gradients. */
+  readonly home: Home;
   /** Shapes of the inputs as given, and as the row saw them. */
   readonly inputShapes: readonly Shape[];
   readonly shapes: readonly Shape[];
@@ -64,7 +66,7 @@ export function apply<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): Tens
 
 /** Applies a row and returns all of its outputs, of which the first has a history. */
 export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
-  checkOperands(row.name, inputs, row.moves ?? false);
+  checkOperands(row.name, inputs, row.moves);
   const inputShapes = inputs.map((x) => x.shape);
   let views: readonly View[] = inputs;
   let expected: readonly Shape[] | null = null;
@@ -98,21 +100,6 @@ function checkResults(name: string, results: readonly View[], expected: readonly
   });
 }
 
-function checkOperands(name: string, inputs: readonly Tensor[], moves: boolean): void {
-  if (inputs.length === 0) throw new ShapeError(name, 'needs at least one tensor');
-  const [first] = inputs;
-  for (const x of inputs) {
-    asTensor(name, 'an operand', x);
-    if (x.device !== first.device) {
-      throw new BackendError(name, `operands live on different backends (${first.device.name} and ${x.device.name})`);
-    }
-    if (x.dtype !== first.dtype) throw new DTypeError(name, `operands differ in dtype (${first.dtype} and ${x.dtype})`);
-  }
-  if (first.dtype === 'int32' && !moves) {
-    throw new DTypeError(name, "takes float32 tensors; got int32: convert with cast(x, 'float32')");
-  }
-}
-
 function record(
   row: Row<unknown>,
   inputs: readonly Tensor[],
@@ -125,6 +112,7 @@ function record(
     row,
     attrs,
     parents: inputs.map((x) => (x.requiresGrad ? ((x.node as Node | null) ?? x) : null)),
+    home: { dtype: inputs[0].dtype, device: inputs[0].device },
     inputShapes: inputs.map((x) => x.shape),
     shapes: views.map((view) => view.shape),
     saved: new SavedValues(row.name, row.saves ?? [], views, results),
@@ -148,6 +136,7 @@ export function backward(loss: Tensor, gradient?: Tensor, options: { readonly re
   if (gradient && !sameShape(gradient.shape, loss.shape)) {
     throw new ShapeError('backward', 'the gradient must have the shape of the loss', [gradient.shape, loss.shape]);
   }
+  if (gradient) checkAlike('backward', gradient, loss);
   const seed = gradient ?? backendOf(loss).fill(loss.shape, 1, loss.dtype);
   new BackwardPass(options.retain ?? false).run(loss, seed);
 }
@@ -217,6 +206,7 @@ class BackwardPass {
           node.shapes[i],
         ]);
       }
+      checkAlike(name, grad.storage, node.home);
       return sumTo(grad, node.inputShapes[i]);
     });
   }

@@ -17,4 +17,5 @@ export {
   uniform,
   zeros,
 } from '../tensor/create.js';
-export { type Nested, Tensor } from '../tensor/tensor.js';
+export type { Nested } from '../tensor/gather.js';
+export { Tensor } from '../tensor/tensor.js';

@@ -4,9 +4,10 @@ import { QuantConv2d, type QuantLayer, QuantResizeConv2d, quantLayers } from '..
 import type { QuantTensor } from '../quant/quantTensor.js';
 import { tensor } from '../tensor/create.js';
 import { BackendError, QuantError } from '../tensor/errors.js';
+import { gatherView } from '../tensor/gather.js';
 import { isContiguous } from '../tensor/shape.js';
 import { hostArray, scope, type TypedArray } from '../tensor/storage.js';
-import { gatherView, type Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { accumulateConv2d } from './accumulator/conv2d.js';
 import type { Accumulated, AccumulateOptions, IntegerArray } from './accumulator/engine.js';
 import { accumulateLinear } from './accumulator/linear.js';

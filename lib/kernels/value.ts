@@ -1,7 +1,7 @@
 import { DTypeError } from '../tensor/errors.js';
 import { broadcastShapes, reducedShape, type Shape, sizeOf } from '../tensor/shape.js';
 import { scope } from '../tensor/storage.js';
-import { type View, viewExpand, viewReshape, viewTranspose } from '../tensor/view.js';
+import { checkAlike, type View, viewExpand, viewReshape, viewTranspose } from '../tensor/view.js';
 import type { Backend, BinaryOp, UnaryOp } from './backend.js';
 import type { IntegerBound } from './fast.js';
 
@@ -21,9 +21,16 @@ function lift(x: Operand, like: Operand): View {
   return backendOf(like).fill([], x, like.storage.dtype);
 }
 
+/** @throws DTypeError for int32, which no kernel computes with */
+function floats(op: string, x: View): View {
+  if (x.storage.dtype !== 'int32') return x;
+  throw new DTypeError(op, "takes float32 views; got int32: convert with cast(x, 'float32')");
+}
+
 function binary(op: BinaryOp, a: Operand, b: Operand): View {
-  const left = lift(a, b);
+  const left = floats(op, lift(a, b));
   const right = lift(b, a);
+  checkAlike(op, right.storage, left.storage);
   const shape = broadcastShapes(op, left.shape, right.shape);
   return backendOf(left).binary(op, viewExpand(left, shape), viewExpand(right, shape));
 }
@@ -40,7 +47,7 @@ export const greater = (a: Operand, b: Operand): View => binary('greater', a, b)
 export const lessEqual = (a: Operand, b: Operand): View => binary('lessEqual', a, b);
 export const greaterEqual = (a: Operand, b: Operand): View => binary('greaterEqual', a, b);
 
-export const unary = (op: UnaryOp, x: View): View => backendOf(x).unary(op, x);
+export const unary = (op: UnaryOp, x: View): View => backendOf(x).unary(op, floats(op, x));
 
 /** `condition ≠ 0 ? a : b`, broadcast to the condition's shape. */
 export function where(condition: View, a: Operand, b: Operand): View {
@@ -57,12 +64,12 @@ export const same = (a: View, b: View): View => add(equal(a, b), mul(noNumber(a)
 
 /** Sum over `axes`, kept as extent 1. */
 export function sum(x: View, axes: readonly number[]): View {
-  return axes.length === 0 ? x : backendOf(x).reduce('sum', x, axes);
+  return axes.length === 0 ? x : backendOf(x).reduce('sum', floats('sum', x), axes);
 }
 
 /** Maximum over `axes`, kept as extent 1. */
 export function max(x: View, axes: readonly number[]): View {
-  return axes.length === 0 ? x : backendOf(x).reduce('max', x, axes);
+  return axes.length === 0 ? x : backendOf(x).reduce('max', floats('max', x), axes);
 }
 
 /** The same elements in row-major order under another shape; copies only if strides cannot express it. */

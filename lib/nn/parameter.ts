@@ -3,7 +3,7 @@ import { ShapeError } from '../tensor/errors.js';
 import { sameShape } from '../tensor/shape.js';
 import { keep } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
-import { contiguousView, type View } from '../tensor/view.js';
+import { checkAlike, contiguousView, type View } from '../tensor/view.js';
 
 /** A tensor that outlives every scope and whose memory may be overwritten: the state of a module. */
 export abstract class StateTensor extends Tensor {
@@ -12,11 +12,15 @@ export abstract class StateTensor extends Tensor {
     super(keep(contiguousView(backendOf(value).copy(value).storage, value.shape)));
   }
 
-  /** Overwrites the numbers with those of a tensor of the same shape, without leaving the device. */
+  /**
+   * Overwrites the numbers with those of a tensor of the same shape and dtype, without leaving the device.
+   * @throws ShapeError, DTypeError or BackendError where they differ
+   */
   assign(value: View): void {
     if (!sameShape(value.shape, this.shape)) {
       throw new ShapeError('assign', 'the new value must have the shape of the old', [value.shape, this.shape]);
     }
+    checkAlike('assign', value.storage, this.storage);
     if (value.storage === this.storage) return;
     backendOf(this).copyInto(value, this);
     this.storage.overwritten();

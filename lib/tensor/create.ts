@@ -2,10 +2,11 @@ import type { NdArray } from 'ndarray';
 import { asInstance, asOptions, asTensor, kindOf } from './argument.js';
 import { currentDevice } from './current.js';
 import { ArgumentError, BackendError, DTypeError, ShapeError } from './errors.js';
+import type { Nested } from './gather.js';
 import { Random } from './random.js';
 import { checkShape, contiguousStrides, type Shape, sizeOf } from './shape.js';
 import { type Device, type DType, dtypeOf, hostArray, Storage, type TypedArray } from './storage.js';
-import { type Nested, Tensor } from './tensor.js';
+import { Tensor } from './tensor.js';
 import { contiguousView, type View } from './view.js';
 
 /** Nesting beyond this is a circle, or no data. */

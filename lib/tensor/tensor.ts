@@ -1,10 +1,8 @@
 import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
+import { gatherView, type Nested, nest } from './gather.js';
 import { isContiguous, type Shape, sizeOf } from './shape.js';
-import { type Device, type DType, hostArray, type Storage, type TypedArray } from './storage.js';
+import type { Device, DType, Storage, TypedArray } from './storage.js';
 import type { View } from './view.js';
-
-/** Nested arrays of numbers, as deep as the tensor has axes. */
-export type Nested = number | Nested[];
 
 /**
  * An immutable value: numbers in a storage, read through shape and strides.
@@ -79,7 +77,7 @@ export class Tensor implements View {
 
   /** The elements as nested arrays. */
   async toArray(): Promise<Nested> {
-    return nest(await this.data(), this.shape, 0, 0)[0];
+    return nest(await this.data(), this.shape);
   }
 
   /** Overwrites the memory of a leaf (a parameter, a running statistic); every view of it sees the new numbers. */
@@ -99,34 +97,4 @@ export class Tensor implements View {
   toString(): string {
     return `Tensor(${this.dtype} ${formatShape(this.shape)} on ${this.device.name})`;
   }
-}
-
-/** Row-major elements of a view, given its whole block in host memory. */
-export function gatherView(view: View, block: TypedArray): TypedArray {
-  const out = hostArray(view.storage.dtype, sizeOf(view.shape));
-  const { shape, strides } = view;
-  const index = new Array<number>(shape.length).fill(0);
-  let position = view.offset;
-  for (let i = 0; i < out.length; i++) {
-    out[i] = block[position];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      position += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      position -= strides[axis] * shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
-}
-
-function nest(data: TypedArray, shape: Shape, axis: number, start: number): [Nested, number] {
-  if (axis === shape.length) return [data[start], start + 1];
-  const list: Nested[] = [];
-  let next = start;
-  for (let i = 0; i < shape[axis]; i++) {
-    const [item, after] = nest(data, shape, axis + 1, next);
-    list.push(item);
-    next = after;
-  }
-  return [list, next];
 }

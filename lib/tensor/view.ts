@@ -1,3 +1,4 @@
+import { BackendError, DTypeError } from './errors.js';
 import { broadcastStrides, contiguousStrides, isContiguous, reshapeStrides, type Shape, sizeOf } from './shape.js';
 import type { Storage } from './storage.js';
 
@@ -7,6 +8,16 @@ export interface View {
   readonly shape: Shape;
   readonly strides: readonly number[];
   readonly offset: number;
+}
+
+/** Where and how numbers are held; a storage says both. */
+export type Home = Pick<Storage, 'dtype' | 'device'>;
+
+/** @throws DTypeError or BackendError unless `x` has the dtype and the backend of `like` */
+export function checkAlike(op: string, x: Home, like: Home): void {
+  if (x.dtype !== like.dtype) throw new DTypeError(op, `takes ${like.dtype}; got ${x.dtype}`);
+  if (x.device === like.device) return;
+  throw new BackendError(op, `takes what is on backend ${like.device.name}; got what is on ${x.device.name}`);
 }
 
 /** The view of a whole, freshly written storage. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import '../startReference.js';
 import t from 'tap';
 import * as a2q from '../../lib/index.js';
@@ -38,12 +39,13 @@ type Case = readonly [outcome: Outcome, run: () => unknown];
 /** The ends of the range, and a number that float32 does not hold. */
 const [LOW, HIGH, ODD] = [-(2 ** 31), 2 ** 31 - 1, 2 ** 24 + 1];
 
+/** What the cases are run with. */
+let dtype: a2q.DType = 'int32';
+
 const whole = (shape: readonly number[], ...data: readonly number[]) => {
   const size = shape.reduce((product, extent) => product * extent, 1);
-  return a2q.tensor(
-    Int32Array.from({ length: size }, (_, i) => data[i % data.length]),
-    shape,
-  );
+  const numbers = Float64Array.from({ length: size }, (_, i) => data[i % data.length]);
+  return a2q.tensor(numbers, shape, { dtype });
 };
 const matrix = () => whole([2, 3], LOW, HIGH, ODD, -ODD, 0, 7);
 const images = () => whole([1, 4, 2, 2], ODD, 2, -3);
@@ -68,6 +70,7 @@ const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
   pixelShuffle: moves(() => a2q.pixelShuffle(whole([1, 4, 1, 1], ODD, 1, 2, HIGH), 2), ODD, 1, 2, HIGH),
   chain: moves(() => a2q.chain(matrix(), new a2q.Identity()), LOW, HIGH, ODD, -ODD, 0, 7),
   toNdarray: moves(() => a2q.toNdarray(matrix()), LOW, HIGH, ODD, -ODD, 0, 7),
+  cast: moves(() => a2q.cast(matrix(), 'int32'), LOW, HIGH, ODD, -ODD, 0, 7),
   powerScale: refuses(() => a2q.powerScale(vector(), 15)),
   neg: unary(a2q.neg),
   abs: unary(a2q.abs),
@@ -112,7 +115,7 @@ const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
   conv2d: refuses(() => a2q.conv2d(images(), images())),
   resizeConv2d: refuses(() => a2q.resizeConv2d(images(), whole([2, 4, 3, 3], 1), null, 2), 'matmul'),
   maxPool2d: refuses(() => a2q.maxPool2d(images(), { kernel: 2 })),
-  avgPool2d: refuses(() => a2q.avgPool2d(images(), { kernel: 2 }), 'conv2d'),
+  avgPool2d: refuses(() => a2q.avgPool2d(images(), { kernel: 2 })),
   globalAvgPool2d: refuses(() => a2q.globalAvgPool2d(images()), 'sum'),
   upsampleNearest: refuses(() => a2q.upsampleNearest(images(), 2)),
   batchNorm: refuses(() => a2q.batchNorm(images(), vector(), vector())),
@@ -130,6 +133,7 @@ const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
 for (const backend of a2q.BACKEND_NAMES) {
   t.test(`int32 is moved exactly or refused by name, by every public function: ${backend}`, async (t) => {
     a2q.setBackend(a2q.backendNamed(backend));
+    dtype = 'int32';
     for (const [name, [outcome, run]] of Object.entries(FUNCTIONS)) {
       if ('refusedBy' in outcome) {
         const kind = name === 'backward' ? 'TapeError' : 'DTypeError';
@@ -143,7 +147,7 @@ for (const backend of a2q.BACKEND_NAMES) {
       t.ok(numbers instanceof Int32Array, name);
       arraysEqual(t, numbers, outcome.moves, name);
     }
-    const message = 'add: int32 tensors are stored and moved, not computed with; convert them to float32';
+    const message = "add: takes float32 tensors; got int32: convert with cast(x, 'float32')";
     t.throws(() => a2q.add(matrix(), 1), { name: 'DTypeError', message }, 'a plain number is no way around it');
     t.throws(() => a2q.add(matrix(), a2q.ones([2, 3])), {
       message: 'add: operands differ in dtype (int32 and float32)',
@@ -151,3 +155,90 @@ for (const backend of a2q.BACKEND_NAMES) {
     t.throws(() => matrix().withGrad(), { name: 'DTypeError', message: 'withGrad: int32 tensors have no gradient' });
   });
 }
+
+t.test('float64 comes out where it goes in, of every public function, on the backend that holds it', async (t) => {
+  a2q.setBackend(a2q.backendNamed('reference'));
+  dtype = 'float64';
+  for (const [name, [, run]] of Object.entries(FUNCTIONS)) {
+    if (name === 'backward' || name === 'cast' || name === 'toNdarray') continue;
+    const given = await run();
+    const result = name === 'batchNorm' ? (given as a2q.BatchNormResult).y : given;
+    t.equal((result as Tensor).dtype, 'float64', name);
+  }
+  a2q.setBackend(a2q.backendNamed('wasm'));
+  t.throws(matrix, { name: 'DTypeError', message: 'alloc: backend wasm holds float32, int32, not float64' });
+});
+
+for (const backend of a2q.BACKEND_NAMES) {
+  t.test(`cast leads from integers to floats and back: ${backend}`, async (t) => {
+    a2q.setBackend(a2q.backendNamed(backend));
+    dtype = 'int32';
+    const floats = a2q.cast(a2q.transpose(matrix()), 'float32');
+    t.equal(floats.dtype, 'float32');
+    arraysEqual(t, await floats.data(), [LOW, -ODD, HIGH, 0, ODD, 7].map(Math.fround), 'rounded to what float32 holds');
+    const given = a2q.tensor([1.9, -1.9, -0.5, 2 ** 24]);
+    arraysEqual(t, await a2q.cast(given, 'int32').data(), [1, -1, 0, 2 ** 24], 'fractions are cut off');
+    t.equal(a2q.cast(given, 'float32'), given, 'nothing to do');
+    for (const lost of [Number.NaN, 2 ** 31, Number.NEGATIVE_INFINITY]) {
+      t.throws(() => a2q.cast(a2q.tensor([1, lost]), 'int32'), { message: `cast: int32 cannot hold ${lost}` });
+    }
+    t.throws(() => a2q.cast(given, 'float16' as 'int32'), { name: 'DTypeError' });
+    const leaf = a2q.tensor([1.5]).withGrad();
+    t.notOk(a2q.cast(leaf, 'int32').requiresGrad, 'integers have no gradient');
+  });
+}
+
+t.test('the gradient of a cast between floats is cast back', async (t) => {
+  a2q.setBackend(a2q.backendNamed('reference'));
+  const leaf = a2q.tensor([1.5, 2]).withGrad();
+  const wide = a2q.cast(leaf, 'float64');
+  t.equal(wide.dtype, 'float64');
+  a2q.backward(a2q.sum(a2q.square(wide)));
+  t.equal(leaf.grad?.dtype, 'float32');
+  arraysEqual(t, (await leaf.grad?.data()) ?? [], [3, 4], 'gradient');
+});
+
+t.test('the page says which functions take int32', async (t) => {
+  const page = readFileSync(new URL('../../../docs/dtypes.md', import.meta.url), 'utf8');
+  const named =
+    page
+      .match(/^\| (`[^|]*) \| yes \| yes \| moved/m)?.[1]
+      .replaceAll('`', '')
+      .split(/\s+/) ?? [];
+  const moved = Object.entries(FUNCTIONS).filter(([, [outcome]]) => 'moves' in outcome);
+  t.same(named.sort(), moved.map(([name]) => name).sort());
+});
+
+t.test('state, gradients and views of another dtype or backend are refused', async (t) => {
+  const [wasm, reference] = [a2q.backendNamed('wasm'), a2q.backendNamed('reference')];
+  a2q.setBackend(wasm);
+  dtype = 'int32';
+  const parameter = new a2q.Parameter(a2q.ones([4]));
+  const elsewhere = a2q.ones([4], { device: reference });
+  const dtypes = (op: string) => ({ name: 'DTypeError', message: `${op}: takes float32; got int32` });
+  const backends = (op: string) => ({
+    name: 'BackendError',
+    message: new RegExp(`^${op}: takes what is on backend wasm`),
+  });
+  t.throws(() => parameter.assign(vector()), dtypes('assign'));
+  t.throws(() => parameter.assign(elsewhere), backends('assign'));
+  t.throws(() => a2q.backward(a2q.square(parameter), vector()), dtypes('backward'));
+  t.throws(() => a2q.backward(a2q.square(parameter), elsewhere), backends('backward'));
+  const optimizer = new a2q.SGD([parameter], { learningRate: 1 });
+  for (const [grad, error] of [
+    [vector(), dtypes('SGD')],
+    [elsewhere, backends('SGD')],
+    [a2q.ones([2, 2]), { name: 'ShapeError', message: /^SGD: a gradient must have the shape of its parameter/ }],
+  ] as const) {
+    parameter.grad = grad;
+    t.throws(() => optimizer.step(), error);
+  }
+  parameter.grad = null;
+  const own = a2q.defineFunction({ name: 'own', forward: (x: Tensor) => x, vjp: () => [vector()] });
+  t.throws(() => a2q.backward(a2q.sum(own(parameter))), dtypes('own'));
+  const refused = { name: 'DTypeError', message: /takes float32 views; got int32/ };
+  t.throws(() => a2q.views.add(vector(), 1), refused);
+  t.throws(() => a2q.views.unary('neg', vector()), refused);
+  t.throws(() => a2q.views.sum(vector(), [0]), refused);
+  t.throws(() => a2q.views.add(a2q.ones([4]), elsewhere), backends('add'));
+});

@@ -1,8 +1,9 @@
 import { setBackend, startBackend } from '../../lib/kernels/registry.js';
 import { tensor } from '../../lib/tensor/create.js';
+import type { Nested } from '../../lib/tensor/gather.js';
 import { Random } from '../../lib/tensor/random.js';
 import type { DType } from '../../lib/tensor/storage.js';
-import type { Nested, Tensor } from '../../lib/tensor/tensor.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
 import '../../lib/autograd/index.js';
 
 /** The backend of all gradient checks; importing this module makes it current. */

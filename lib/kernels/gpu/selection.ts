@@ -131,8 +131,9 @@ export function selectionKernels(runtime: Runtime) {
       runtime,
       x.shape,
       operands,
-      ([v, n]) =>
-        `let y = -${size};\nif (${v} == ${n} || (!(${v} == ${v}) && !(${n} == ${n}))) { y = -this.thread.x; }\nreturn y;`,
+      ([v, n]) => `let y = -${size};
+if (${v} == ${n} || (!(${v} == ${v}) && !(${n} == ${n}))) { y = -this.thread.x; }
+return y;`,
     );
     const first = reduceTerms(runtime, 'max', [size], [whole(marks, [size])], [0]);
     const position = compute([first], ([y]) => `return -${y};`);

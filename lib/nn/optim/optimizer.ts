@@ -1,8 +1,10 @@
 import { backendOf } from '../../kernels/value.js';
-import { A2QError, DataError } from '../../tensor/errors.js';
+import { asTensor } from '../../tensor/argument.js';
+import { A2QError, DataError, ShapeError } from '../../tensor/errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { dtypeOf, scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { checkAlike } from '../../tensor/view.js';
 import type { StateDict } from '../module.js';
 import { Buffer, type Parameter } from '../parameter.js';
 
@@ -108,7 +110,7 @@ export abstract class Optimizer {
         const { learningRate, weightDecay } = group;
         const updates = slots.map((slot) => ({
           parameter: slot.parameter,
-          gradient: slot.parameter.grad as Tensor,
+          gradient: gradientOf(this.type, slot.parameter),
           average: (name: string) => averageOf(slot, name),
         }));
         this.update(updates, { learningRate, weightDecay, step });
@@ -201,6 +203,16 @@ export abstract class Optimizer {
     }
     return null;
   }
+}
+
+/** @throws ShapeError, DTypeError or BackendError for a gradient, set by hand, that is not like its parameter */
+function gradientOf(type: string, { grad, shape, storage }: Parameter): Tensor {
+  const gradient = asTensor(type, 'a gradient', grad as Tensor);
+  if (!sameShape(gradient.shape, shape)) {
+    throw new ShapeError(type, 'a gradient must have the shape of its parameter', [gradient.shape, shape]);
+  }
+  checkAlike(type, gradient.storage, storage);
+  return gradient;
 }
 
 function averageOf(slot: Slot, name: string): Buffer {
