@@ -44,6 +44,7 @@ export const ROW_TOLERANCES: Readonly<Record<keyof FastRows, (tolerances: Tolera
   kthSmallest: () => both('exact'),
   powerScale: ({ transcendental }) => both({ relative: 4 * transcendental }),
   fakeQuantize: ({ chained, accumulated }) => ({ value: { tolerance: chained }, gradient: { tolerance: accumulated } }),
+  dequantize: () => both('exact'),
   a2qWeights: ({ chained, accumulated }) => ({
     value: { tolerance: 4 * chained },
     gradient: { tolerance: 4 * accumulated },

@@ -27,6 +27,14 @@ export function powerScale(x: Tensor, divisor: number): Tensor {
   return apply(quantizationRows.powerScale, [x], { divisor });
 }
 
+/**
+ * `q·s`: integers `q [O, …]`, of at most `most` in magnitude, on the grid of their channel's scale `[O]`.
+ * @throws ShapeError unless there is one scale an output channel
+ */
+export function dequantize(q: Tensor, scale: Tensor, most: number): Tensor {
+  return apply(quantizationRows.dequantize, [q, scale], { most });
+}
+
 /** `max(x, 1e-10)` forward, identity backward. */
 export function atLeastSmallest(x: Tensor): Tensor {
   const lift = noGrad(() => sub(maximum(x, SMALLEST), x));

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { A2QError } from '../tensor/errors.js';
+import { VERSION } from '../tensor/version.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
 import { evalCommand } from './commands/eval.js';
@@ -10,13 +11,12 @@ import { reportCommand } from './commands/report.js';
 import { trainCommand } from './commands/train.js';
 import { demoCommand } from './demo/command.js';
 import { EXIT, UsageError } from './usage.js';
-import { packageVersion } from './version.js';
 
 /** The whole command line. @param argv what was typed: a command that is not named may know less of itself */
 export async function makeProgram(argv: readonly string[] = []): Promise<Command> {
   const program = new Command('a2q')
     .description('Train quantized networks whose low-bit accumulators provably never overflow (A2Q, A2Q+).')
-    .version(packageVersion(), '-V, --version')
+    .version(VERSION, '-V, --version')
     .exitOverride()
     .showHelpAfterError('(--help shows every option)');
   const commands = [

@@ -1,11 +1,9 @@
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Module } from '../nn/module.js';
-import { type ModelCheckpoint, restoreModel } from '../train/checkpoint.js';
-import { sourceOf } from '../train/models.js';
+import { engineOf, formatEngine } from '../kernels/engine.js';
+import { currentDevice } from '../tensor/current.js';
 import { fileExists } from '../train/node/files.js';
-import { openModel } from '../train/node/openModel.js';
-import { holdsRun, readCheckpoint, runCheckpointPath } from '../train/node/runFolder.js';
+import { openTrained, type Trained } from '../train/node/openTrained.js';
+import { holdsRun, runCheckpointPath } from '../train/node/runFolder.js';
 import { UsageError } from './usage.js';
 
 /** The options that name a trained model. */
@@ -37,19 +35,16 @@ export async function subjectPath({ run, checkpoint, last }: SubjectFlags): Prom
   return runCheckpointPath(folder, last ? 'last' : 'best');
 }
 
-/** A trained model and the checkpoint it came from. */
-export interface Subject {
-  readonly path: string;
-  readonly model: Module;
-  readonly checkpoint: ModelCheckpoint;
-}
-
-/** Reads a checkpoint and builds its model, in evaluation mode. @throws DataError if the file is damaged */
-export async function loadSubject(path: string): Promise<Subject> {
-  const checkpoint = await readCheckpoint(path);
-  const source = sourceOf(checkpoint.state, path);
-  const model = await openModel(checkpoint.config, dirname(path), { source });
-  restoreModel(model, checkpoint.state, path);
-  model.eval();
-  return { path, model, checkpoint };
+/** Opens a checkpoint, and says which integers had to be computed. @throws DataError if the file is damaged */
+export async function loadSubject(path: string): Promise<Trained> {
+  const subject = await openTrained(path);
+  const { computed } = subject;
+  if (computed.length > 0) {
+    const layers = computed.length > 3 ? `${computed.length} layers` : computed.join(', ');
+    const here = formatEngine(engineOf(currentDevice()));
+    process.stderr.write(
+      `note: ${path} holds no integers of ${layers}; they are computed from the weights on ${here}\n`,
+    );
+  }
+  return subject;
 }

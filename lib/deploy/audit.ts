@@ -8,6 +8,7 @@ import type { Batches } from '../quant/calibrate.js';
 import { inputRange, MAX_BITS } from '../quant/integerRange.js';
 import { QuantLayer, quantLayers } from '../quant/layers.js';
 import { QuantError } from '../tensor/errors.js';
+import { sha256 } from '../tensor/sha256.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { copyOf } from './copyOf.js';
@@ -193,7 +194,7 @@ export async function auditLayer(
     budgetUsed: used && largest(used),
     meanBudgetUsed: used && used.reduce((sum, share) => sum + share, 0) / channels,
     sparsity: q.reduce((zeros, weight) => zeros + (weight === 0 ? 1 : 0), 0) / q.length,
-    weightsSha256: await sha256(q),
+    weightsSha256: await integersSha256(q),
     alpha: test.channels.map(({ alpha }) => alpha),
     beta: test.channels.map(({ beta }) => beta),
     worst: {
@@ -236,9 +237,8 @@ function largest(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
-async function sha256(q: Int32Array): Promise<string> {
+function integersSha256(q: Int32Array): Promise<string> {
   const bytes = new DataView(new ArrayBuffer(q.length * 4));
   for (const [i, value] of q.entries()) bytes.setInt32(i * 4, value, true);
-  const digest = await crypto.subtle.digest('SHA-256', bytes.buffer);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return sha256(new Uint8Array(bytes.buffer));
 }

@@ -47,6 +47,7 @@ export interface FastRows {
   readonly kthSmallest?: FastRow<{ readonly k: number }>;
   readonly powerScale?: FastRow<{ readonly divisor: number }>;
   readonly fakeQuantize?: FastRow<QuantGrid>;
+  readonly dequantize?: FastRow<{ readonly most: number }>;
   readonly a2qWeights?: FastRow<AccumulatorBound>;
   readonly a2qPenalty?: FastRow<{ readonly budget: number }>;
 }

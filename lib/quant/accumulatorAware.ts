@@ -1,5 +1,5 @@
 import { abs, div, sum } from '../autograd/ops.js';
-import { powerScale } from '../autograd/quantize.js';
+import { dequantize, powerScale } from '../autograd/quantize.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
 import { QuantError } from '../tensor/errors.js';
@@ -85,6 +85,11 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   override quantize(w: Tensor): QuantTensor {
     return quantTensor(a2qWeights(w, this.d, this.t, this.#bound), () => this.scale(), this.bits);
+  }
+
+  /** As `quantize` does it on backends that then multiply integers. */
+  override restore(q: Tensor, scale: Tensor): Tensor {
+    return dequantize(q, scale, weightRange(this.bits).high);
   }
 
   /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */

@@ -7,10 +7,11 @@ import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
-import { ShapeError } from '../tensor/errors.js';
+import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type ActivationFactory, type ActivationOptions, ActivationQuantizer } from './activation.js';
+import { FrozenWeights } from './frozenWeights.js';
 import { MAX_INT32_BIAS } from './integerRange.js';
 import type { QuantTensor } from './quantTensor.js';
 import type { WeightQuantizer, WeightQuantizerFactory } from './weightQuantizer.js';
@@ -48,6 +49,7 @@ export abstract class QuantLayer extends WeightedModule {
   /** False computes with the float weights, for comparison. */
   quantizeWeights = true;
   readonly #upstream: ActivationQuantizer;
+  #frozen: FrozenWeights | null = null;
 
   constructor(op: string, shape: readonly number[], options: QuantLayerOptions) {
     super(op, shape, { random: options.random, bias: options.bias ?? true, role: options.role ?? 'hidden' });
@@ -67,9 +69,30 @@ export abstract class QuantLayer extends WeightedModule {
     return this.weight.size / this.weight.shape[0];
   }
 
-  /** The weights on their grid. */
+  /** Whether the layer computes with integers from before: see {@link freeze}. */
+  get frozen(): boolean {
+    return this.#frozen !== null;
+  }
+
+  /**
+   * Computes with these integers from now on, in evaluation: those a run has stored, on whatever backend.
+   * @param q `[O, …]`, row-major, of the weight's shape @param scales `[O]`
+   * @throws ShapeError, QuantError as {@link FrozenWeights}
+   */
+  freeze(q: ArrayLike<number>, scales: ArrayLike<number>): void {
+    this.#frozen = new FrozenWeights(this.weight, this.weightQuant, q, scales);
+  }
+
+  /** Quantizes the weights as they are again. */
+  unfreeze(): void {
+    this.#frozen = null;
+  }
+
+  /** The weights on their grid. @throws QuantError if they are frozen, and trained or overwritten since */
   quantWeight(): QuantTensor {
-    return this.weightQuant.quantize(this.weight);
+    if (this.#frozen === null) return this.weightQuant.quantize(this.weight);
+    if (!this.training) return this.#frozen.quantTensor();
+    throw new QuantError('QuantLayer', 'the integers of this layer are frozen; unfreeze() it before training');
   }
 
   /** The float product of dequantized values; shapes as the layer's. */

@@ -25,6 +25,14 @@ export abstract class WeightQuantizer extends Module {
   /** @param w `[O, …]`, output channels first @returns the grid values, of the same shape, differentiable */
   abstract quantize(w: Tensor): QuantTensor;
 
+  /**
+   * What `quantize` once returned as integers, by the same arithmetic.
+   * @param q integers `[O, …]` @param scale `[O]` @returns `q·s`, of the shape of `q`
+   */
+  restore(q: Tensor, scale: Tensor): Tensor {
+    return mul(q, reshape(scale, [q.shape[0], ...q.shape.slice(1).map(() => 1)]));
+  }
+
   /** Sets the quantizer's own parameters from weights, as at the start of training. */
   initialize(_w: Tensor): void {}
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HostTensor, Module, StateDict } from '../nn/module.js';
+import type { Module, StateDict } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
 import { DataError } from '../tensor/errors.js';
 import { verifyChecksums, withChecksums } from './checksums.js';
@@ -7,12 +7,13 @@ import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
 import { buildModel, sourceOf } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
+import { decodeIntegers, encodeIntegers, INTEGERS_PREFIX, type StoredIntegers } from './storedIntegers.js';
 import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 /**
  * Checkpoints are safetensors files. A model's tensors have their own names, so that other programs can read them; the
- * optimizer's lie beside them under `optimizer/`, and all else is JSON in the metadata,
- * checksums of both included. Equal states give equal bytes.
+ * optimizer's lie beside them under `optimizer/`, its integers under `integers/`, and all else is JSON in the metadata,
+ * checksums of all included. Equal states give equal bytes.
  */
 
 const OPTIMIZER_PREFIX = 'optimizer/';
@@ -42,6 +43,8 @@ export interface ModelCheckpoint {
   /** The training state, if the file was written to be resumed from. */
   readonly training: TrainingState | null;
   readonly best: Best | null;
+  /** The integers of its quantized layers; null in files of earlier versions, and of float models. */
+  readonly integers: StoredIntegers | null;
 }
 
 /** Beyond the model, what training needs to go on. */
@@ -56,16 +59,18 @@ export interface TrainingState {
   };
 }
 
-/** What every checkpoint says of its model. */
-function facts(model: Module, config: RunConfig) {
+/** What every checkpoint holds of its model. */
+async function contents(model: Module, config: RunConfig): Promise<TensorFile> {
+  const integers = await encodeIntegers(model);
   const names = JSON.stringify(quantizerNames(model));
-  return { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names };
+  const metadata = { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names, ...integers.metadata };
+  return { tensors: new Map([...(await model.stateDict()), ...integers.tensors]), metadata };
 }
 
 /** The bytes of a model alone, with what is needed to build it. */
 export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
-  const metadata = { ...facts(model, config), a2q_best: JSON.stringify(best) };
-  return encodeSafetensors(withChecksums({ tensors: await model.stateDict(), metadata }));
+  const { tensors, metadata } = await contents(model, config);
+  return encodeSafetensors(withChecksums({ tensors, metadata: { ...metadata, a2q_best: JSON.stringify(best) } }));
 }
 
 /** The bytes of a run that can be resumed to the same bits. */
@@ -76,11 +81,10 @@ export async function encodeTraining(
   { position, best }: { readonly position: Position; readonly best: Best | null },
 ): Promise<Uint8Array> {
   const { tensors: averages, ...rest } = await optimizer.state();
-  const tensors: Map<string, HostTensor> = await model.stateDict();
+  const { tensors, metadata } = await contents(model, config);
   for (const [key, tensor] of averages) tensors.set(OPTIMIZER_PREFIX + key, tensor);
   const state = { position, best, optimizer: rest };
-  const metadata = { ...facts(model, config), a2q_state: JSON.stringify(state) };
-  return encodeSafetensors(withChecksums({ tensors, metadata }));
+  return encodeSafetensors(withChecksums({ tensors, metadata: { ...metadata, a2q_state: JSON.stringify(state) } }));
 }
 
 function decodeVerified(bytes: Uint8Array, name: string): TensorFile {
@@ -102,9 +106,9 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
     throw new DataError('checkpoint', `${name} says nothing of the model it is of (no a2q_config)`);
   const config = parseConfigText(text, `${name}: a2q_config`);
   const training = decodeTraining(file, name);
-  const state: StateDict = new Map([...file.tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
+  const state = stateIn(file);
   const best = training ? training.best : parseJson(bestSchema.nullable(), file.metadata['a2q_best'] ?? 'null', name);
-  return { config, state, training, best };
+  return { config, state, training, best, integers: decodeIntegers(file, name) };
 }
 
 /**
@@ -112,9 +116,15 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
  * @throws DataError naming the file if it is corrupt
  */
 export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
-  const { tensors, metadata } = decodeVerified(bytes, name);
-  const state: StateDict = new Map([...tensors].filter(([key]) => !key.startsWith(OPTIMIZER_PREFIX)));
-  return withoutQuantizers(quantizersIn(metadata, state, name), state);
+  const file = decodeVerified(bytes, name);
+  const state = stateIn(file);
+  return withoutQuantizers(quantizersIn(file.metadata, state, name), state);
+}
+
+/** The tensors of the model itself. */
+function stateIn({ tensors }: TensorFile): StateDict {
+  const beside = [OPTIMIZER_PREFIX, INTEGERS_PREFIX];
+  return new Map([...tensors].filter(([key]) => !beside.some((prefix) => key.startsWith(prefix))));
 }
 
 function quantizersIn(metadata: TensorFile['metadata'], state: StateDict, name: string): string[] {

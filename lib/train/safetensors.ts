@@ -1,7 +1,7 @@
 import type { HostTensor } from '../nn/module.js';
 import { DataError, formatShape } from '../tensor/errors.js';
 import { sizeOf } from '../tensor/shape.js';
-import { BYTES_PER_ELEMENT, dtypeOf, type TypedArray } from '../tensor/storage.js';
+import { dtypeOf, type TypedArray } from '../tensor/storage.js';
 import { jsonKeys, jsonObject } from './jsonKeys.js';
 import { decoders } from './safetensorsDtypes.js';
 
@@ -9,8 +9,14 @@ import { decoders } from './safetensorsDtypes.js';
 
 /** What a file holds: named tensors, and strings about them. */
 export interface TensorFile {
-  readonly tensors: Map<string, HostTensor>;
+  readonly tensors: Map<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A tensor of a file. */
+export interface StoredTensor extends HostTensor {
+  /** Integers take as few bytes as their values need, in place of those of their array; they read back as int32. */
+  readonly smallest?: boolean;
 }
 
 /** Longest header the format allows. */
@@ -21,24 +27,31 @@ const METADATA = '__metadata__';
 
 const DTYPE_NAMES = { float64: 'F64', float32: 'F32', int32: 'I32' } as const;
 
+/** Signed integers, the narrowest first. */
+const INTEGER_DTYPES = [
+  ['I8', Int8Array],
+  ['I16', Int16Array],
+] as const;
+
 /**
  * The bytes of a file. Equal contents give equal bytes: tensors keep the order of the map, wider dtypes first.
  * @throws DataError if a tensor's numbers do not fill its shape, or is called `__metadata__`
  */
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
-  const entries = [...tensors].map(([name, { shape, data }]) => {
+  const entries = [...tensors].map(([name, { shape, data, smallest }]) => {
     const dtype = dtypeOf(data);
     if (name === METADATA || dtype === undefined || sizeOf(shape) !== data.length) {
       throw new DataError('safetensors', `cannot store ${name} of shape ${formatShape(shape)}`);
     }
-    return { name, shape, data, dtype };
+    const narrow = smallest && data instanceof Int32Array ? narrowest(data) : null;
+    return { name, shape, ...(narrow ?? { dtype: DTYPE_NAMES[dtype], data }) };
   });
   // Widest first keeps every tensor aligned to its own elements.
-  entries.sort((a, b) => BYTES_PER_ELEMENT[b.dtype] - BYTES_PER_ELEMENT[a.dtype]);
+  entries.sort((a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   let end = 0;
   for (const { name, shape, data, dtype } of entries) {
-    header.push([name, { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [end, end + data.byteLength] }]);
+    header.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }]);
     end += data.byteLength;
   }
   const text = new TextEncoder().encode(jsonObject(header));
@@ -54,8 +67,17 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   return bytes;
 }
 
+/** The same integers in fewer bytes; null if they need all of theirs. */
+function narrowest(data: Int32Array): { readonly dtype: string; readonly data: Int8Array | Int16Array } | null {
+  for (const [dtype, Narrow] of INTEGER_DTYPES) {
+    const narrow = Narrow.from(data);
+    if (narrow.every((value, i) => value === data[i])) return { dtype, data: narrow };
+  }
+  return null;
+}
+
 /** The bytes of an array as files hold them; on most machines a view of its memory. */
-export function littleEndian(data: TypedArray): Uint8Array {
+export function littleEndian(data: TypedArray | Int8Array | Int16Array): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1) return bytes;
   const width = data.BYTES_PER_ELEMENT;

@@ -50,7 +50,30 @@ export const quantizationRows = {
     },
     surrogate: 'inside (x/s + r)·s with r the rounding error at the point, outside low·s or high·s',
   }),
+  /** `q·s`: integers of at most `most` in magnitude, back on a grid with one step an output channel. */
+  dequantize: fastRow('dequantize', {
+    shape: ([q, scale]) => {
+      if (scale.length !== 1 || scale[0] !== q[0]) {
+        throw new ShapeError('dequantize', 'wants one scale an output channel', [q, scale]);
+      }
+      return q;
+    },
+    value: ([q, scale]) => v.mul(q, perChannel(scale, q)),
+    saves: [0, 1],
+    vjp: [
+      (g, { input }) => v.mul(g, perChannel(input(1), g)),
+      (g, { input, shapes: [q, scale] }) => v.reshape(v.sum(rows(v.mul(g, input(0)), q), [1]), scale),
+    ],
+  }),
 } satisfies Record<string, Row<never>>;
+
+function perChannel(scale: View, { shape }: View): View {
+  return v.reshape(scale, [shape[0], ...shape.slice(1).map(() => 1)]);
+}
+
+function rows(x: View, [channels, ...rest]: Shape): View {
+  return v.reshape(x, [channels, sizeOf(rest)]);
+}
 
 function rectified(x: View, { relu }: QuantGrid): View {
   return relu ? v.unary('relu', x) : x;

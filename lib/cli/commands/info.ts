@@ -4,11 +4,11 @@ import { Command } from 'commander';
 import { BACKEND_NAMES, describeBackend, startBackend } from '../../kernels/registry.js';
 import { hasRelaxedSimd, hasSharedMemory } from '../../kernels/wasm/binaries.js';
 import { A2QError } from '../../tensor/errors.js';
+import { VERSION } from '../../tensor/version.js';
 import { defaultThreads, useBackend, wasmDescription } from '../backend.js';
 import { callTable, explainForward } from '../explain.js';
 import { Output } from '../output.js';
 import { loadSubject, subjectPath } from '../subject.js';
-import { packageVersion } from '../version.js';
 
 /** One backend, and whether it runs here. */
 interface BackendStatus {
@@ -46,7 +46,7 @@ async function info(out: Output): Promise<void> {
   const { name, why, refused } = describeBackend();
   const features = { relaxedSimd: hasRelaxedSimd(), sharedMemory: hasSharedMemory() };
   const report = {
-    version: packageVersion(),
+    version: VERSION,
     node: process.versions.node,
     v8: process.versions.v8,
     platform: `${process.platform} ${process.arch}`,

@@ -1,5 +1,6 @@
 import { MODELS } from '../../nn/models/index.js';
 import { dataTypeAccumulatorBits } from '../../quant/bounds.js';
+import { VERSION } from '../../tensor/version.js';
 import { formatSeconds, percent } from '../output.js';
 import { curvesChart } from '../report/curvesChart.js';
 import { histogramChart } from '../report/histogramChart.js';
@@ -7,7 +8,6 @@ import { normsChart } from '../report/normsChart.js';
 import { definitions, figure, heading, htmlPage, table } from '../report/page.js';
 import { escapeHtml } from '../report/svg.js';
 import { METHOD_LABELS } from '../report/theme.js';
-import { packageVersion } from '../version.js';
 import { accuracyChart } from './accuracyChart.js';
 import { lossCurves, narrowestNetworks, normRows, weightHistograms } from './charts.js';
 import { type DemoPlan, trainCommandOf } from './plan.js';
@@ -138,7 +138,7 @@ function footer({ results, backend, seconds }: ReportInput): [term: string, html
         `${quantized.optimizer.learningRate}, the same for every method`,
     ],
     ['Start', 'float weights; EP-init (A2Q, A2Q+); batch norms re-estimated; activation thresholds calibrated'],
-    ['Run', `seed ${plan.seed}, ${formatSeconds(seconds)} on ${backend}, a2q.js ${packageVersion()}`],
+    ['Run', `seed ${plan.seed}, ${formatSeconds(seconds)} on ${backend}, a2q.js ${VERSION}`],
     ['Papers', 'A2Q: Colbert et al., ICCV 2023, arXiv 2308.13504. A2Q+: Colbert et al., ICML 2024, arXiv 2401.10432'],
   ];
   return [...facts.map(([term, text]) => [term, escapeHtml(text)] as [string, string]), ['By hand', commands(plan)]];

@@ -1,6 +1,7 @@
 import type { FastPaths } from '../fast.js';
 import type { WinogradChoice } from './choices.js';
 import { convolutionKernels } from './convolution.js';
+import { dequantizeKernel } from './dequantize.js';
 import type { Machine } from './machine.js';
 import { normalizationKernels } from './normalization.js';
 import { optimizerKernels } from './optimizers.js';
@@ -23,6 +24,7 @@ export function fastPaths(machine: Machine, winograd: WinogradChoice): FastPaths
     ...poolingKernels(machine).fast,
     ...normalizationKernels(machine),
     ...weightKernels(machine),
+    ...dequantizeKernel(machine),
     ...optimizerKernels(machine),
   };
 }

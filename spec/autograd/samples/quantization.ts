@@ -35,7 +35,7 @@ function pointOn(grid: QuantGrid): Point<QuantGrid> {
 }
 
 /** Fake quantization, and the scales of grids. */
-export const quantizationSamples: Pick<Samples, 'fakeQuantize' | 'powerScale'> = {
+export const quantizationSamples: Pick<Samples, 'fakeQuantize' | 'powerScale' | 'dequantize'> = {
   powerScale: {
     points: [{ inputs: [between(-3, 3, [2, 3])], attrs: { divisor: 15 } }],
     edges: [
@@ -46,6 +46,20 @@ export const quantizationSamples: Pick<Samples, 'fakeQuantize' | 'powerScale'> =
         upstream: [1, 2, 2 ** 40],
         value: [0.5, 2, 0.25e-10],
         grads: [[0.5 * Math.LN2, 4 * Math.LN2, 0.25 * Math.LN2]],
+      },
+    ],
+  },
+  dequantize: {
+    points: [
+      { inputs: [shaped([3, 2, 2], [3, -7, 0, 1, 2, 2, -1, 5, 7, 0, 0, -4]), [0.5, 0.3, 2]], attrs: { most: 7 } },
+    ],
+    edges: [
+      {
+        inputs: [shaped([2, 2], [1, -3, 2, 0]), [0.5, 2]],
+        attrs: { most: 3 },
+        upstream: shaped([2, 2], [1, 2, 3, 4]),
+        value: shaped([2, 2], [0.5, -1.5, 4, 0]),
+        grads: [shaped([2, 2], [0.5, 1, 6, 8]), [-5, 6]],
       },
     ],
   },
