@@ -55,7 +55,7 @@ export interface StoredIntegers {
   readonly layers: readonly StoredLayer[];
 }
 
-/** The integers of a model, as a checkpoint holds them; layers without any (off their grid, not finite) are left out. */
+/** The integers of a model as a checkpoint holds them; layers without (off their grid, not finite) are left out. */
 export async function encodeIntegers(model: Module): Promise<TensorFile> {
   const tensors: TensorFile['tensors'] = new Map();
   const layers: z.infer<typeof layerSchema>[] = [];

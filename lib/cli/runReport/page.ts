@@ -1,4 +1,5 @@
 import type { Method } from '../../quant/methods.js';
+import { VERSION } from '../../tensor/version.js';
 import type { RunConfig } from '../../train/config.js';
 import type { LogLine } from '../../train/log.js';
 import { modelName } from '../../train/models.js';
@@ -10,7 +11,6 @@ import { definitions, figure, heading, htmlPage, table } from '../report/page.js
 import { escapeHtml } from '../report/svg.js';
 import { colourOf, INK, METHOD_LABELS, MUTED } from '../report/theme.js';
 import { settingsAsFlags } from '../settingsText.js';
-import { packageVersion } from '../version.js';
 import type { Answers } from './answers.js';
 import { answerSection } from './answersSection.js';
 import type { LayerFacts } from './layers.js';
@@ -191,6 +191,6 @@ function footer({ config, checkpoint, backend, log }: RunReport): [term: string,
   return [
     ['Settings', `<code>a2q train ${escapeHtml(flags)}</code>`],
     ...(last ? [['Trained on', escapeHtml(last.backend)] as [string, string]] : []),
-    ['Measured', escapeHtml(`${checkpoint} on ${backend}, a2q.js ${packageVersion()}`)],
+    ['Measured', escapeHtml(`${checkpoint} on ${backend}, a2q.js ${VERSION}`)],
   ];
 }
