@@ -35,8 +35,11 @@ export async function subjectPath({ run, checkpoint, last }: SubjectFlags): Prom
   return runCheckpointPath(folder, last ? 'last' : 'best');
 }
 
+/** What a command works on. */
+export type Subject = Trained;
+
 /** Opens a checkpoint, and says which integers had to be computed. @throws DataError if the file is damaged */
-export async function loadSubject(path: string): Promise<Trained> {
+export async function loadSubject(path: string): Promise<Subject> {
   const subject = await openTrained(path);
   const { computed } = subject;
   if (computed.length > 0) {
