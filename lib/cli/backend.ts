@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
+import type { GpuDescription } from '../kernels/gpu/index.js';
 import { BACKEND_NAMES, currentBackend, GPU_BACKEND_NAMES, setBackend, startBackend } from '../kernels/registry.js';
 import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/choices.js';
 import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
@@ -21,7 +22,12 @@ export const TRAINING_WINOGRAD: WinogradChoice = 'f4';
 /** @param winograd the command's default, as for {@link useBackend} */
 export function addBackendOptions(command: Command, winograd: WinogradChoice = 'off'): Command {
   return command
-    .addOption(new Option('--backend <name>', 'what computes').choices([...BACKEND_NAMES, ...GPU_BACKEND_NAMES]))
+    .addOption(
+      new Option('--backend <name>', `what computes (default: ${BACKEND_NAMES[0]})`).choices([
+        ...BACKEND_NAMES,
+        ...GPU_BACKEND_NAMES,
+      ]),
+    )
     .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64))
     .addOption(
       new Option(
@@ -62,6 +68,12 @@ export function wasmDescription(backend: object): WasmDescription | null {
   return 'simd' in details ? (details as WasmDescription) : null;
 }
 
+/** What a gpu backend runs on; null for any other. */
+export function gpuDescription(backend: object): GpuDescription | null {
+  const details = describe(backend);
+  return 'mode' in details ? (details as GpuDescription) : null;
+}
+
 function describe(backend: object): object {
   return 'describe' in backend && typeof backend.describe === 'function' ? (backend.describe() as object) : {};
 }
@@ -71,8 +83,7 @@ export function describeCurrent(): string {
   const backend = currentBackend();
   const details = wasmDescription(backend);
   if (details === null) {
-    const software = 'software' in describe(backend) && (describe(backend) as { software: boolean }).software;
-    return software ? `${backend.name} (software adapter)` : backend.name;
+    return gpuDescription(backend)?.software ? `${backend.name} (software adapter)` : backend.name;
   }
   const { simd, threads, threadsWanted, whyFewerThreads, winograd } = details;
   const team = whyFewerThreads === null ? `${threads}` : `${threads} of ${threadsWanted}`;

@@ -12,6 +12,9 @@ import { trainCommand } from './commands/train.js';
 import { demoCommand } from './demo/command.js';
 import { EXIT, UsageError } from './usage.js';
 
+/** The environment variable that asks for the traces of faults. */
+const TRACE_VARIABLE = 'A2Q_TRACE';
+
 /** The whole command line. @param argv what was typed: a command that is not named may know less of itself */
 export async function makeProgram(argv: readonly string[] = []): Promise<Command> {
   const program = new Command('a2q')
@@ -66,9 +69,12 @@ function report(error: unknown, json: boolean): number {
     if (json) writeError(error.name, error.message);
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`unexpected error: ${text}\n`);
-  if (json) writeError('Error', error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${message}\n`);
+  const stack = error instanceof Error ? error.stack : undefined;
+  if (process.env[TRACE_VARIABLE]) process.stderr.write(`${stack ?? 'no trace'}\n`);
+  else process.stderr.write(`this was not foreseen, and is a fault of a2q: ${TRACE_VARIABLE}=1 shows where it arose\n`);
+  if (json) writeError('Error', message);
   return EXIT.failure;
 }
 

@@ -22,7 +22,7 @@ export function aboutSetting(setting: NamedSetting): string {
   const { about, when } = setting;
   const under = when ? `, ${conditionText(when)}` : '';
   const usual = usualValue(setting);
-  return `${about}${under}${usual === null ? '' : ` (default: ${usual})`}`;
+  return `${about}${under} (${usual === null ? 'required' : `default: ${usual}`})`;
 }
 
 function conditionText({ setting, is }: NonNullable<Setting['when']>): string {
@@ -36,7 +36,7 @@ function usualValue(setting: NamedSetting): string | null {
   const values = new Set(recipeRows().map(({ recipe }) => typed(setting, valueAt(recipe, setting.path))));
   values.delete(null);
   if (values.size > 1) return 'by model and data set, below';
-  return [...values][0] ?? typed(setting, setting.default);
+  return [...values][0] ?? typed(setting, setting.default) ?? setting.absent ?? null;
 }
 
 function typed({ format }: Setting, value: unknown): string | null {
@@ -111,6 +111,11 @@ export function settingsPage(): string {
   ]);
   const head = ['# Settings of `a2q train`', '', 'Made from the schema by `npm run docs:settings`; do not edit.', ''];
   return [...head, ...items, '', '```text', aboutChoices(), '', aboutRecipes(), '```', ''].join('\n');
+}
+
+/** Words as lines of at most {@link WIDTH} characters, each indented. */
+export function wrapWords(words: readonly string[], indent: string): string[] {
+  return wrap(words.join(' '), indent);
 }
 
 /** Lines of at most {@link WIDTH} characters, broken between words. */

@@ -13,6 +13,8 @@ export interface Setting {
   readonly not?: string;
   /** Its value unless the user or a recipe says otherwise. */
   readonly default?: unknown;
+  /** What leaving it out means, where it has no default: `all`, `never`. */
+  readonly absent?: string;
   /** The value of another setting, one that comes before it, under which it has a meaning; always, if left out. */
   readonly when?: Condition;
   /** Its value where it has no meaning. Without one it is left out there, and refused if given. */

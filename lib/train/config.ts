@@ -28,6 +28,7 @@ const startSchema = z.strictObject({
   initFrom: setting(z.string().min(1), {
     flag: '--init-from <path>',
     about: 'start from a float checkpoint: a safetensors file or a run’s folder',
+    absent: 'random weights',
   }).exactOptional(),
   heInit: setting(z.boolean(), {
     flag: '--he-init',
@@ -95,6 +96,7 @@ export const settingsSchema = z.strictObject({
   module: setting(z.string().min(1), {
     flag: '--module <file>',
     about: 'train a model of your own, which this file exports (docs/train.md)',
+    absent: 'the one that --model names',
   }).exactOptional(),
   model: setting(z.enum(MODEL_NAMES), {
     flag: '--model <name>',
@@ -142,11 +144,13 @@ export const settingsSchema = z.strictObject({
   freezeNorms: setting(z.int().min(0), {
     flag: '--freeze-norms <n>',
     about: 'batch norms keep their running statistics after n epochs',
+    absent: 'never',
   }).exactOptional(),
   seed: setting(z.int().min(0), { flag: '--seed <n>', about: 'seeds weights, order and augmentation', default: 0 }),
   limitBatches: setting(count, {
     flag: '--limit-batches <n>',
     about: 'cut epochs and evaluations to n batches',
+    absent: 'all',
   }).exactOptional(),
 });
 /** What can be chosen about a run. */

@@ -71,5 +71,5 @@ t.test('a step is run to its end', async (t) => {
 t.test('what cannot run here is said, with exit code 2', async (t) => {
   const written = t.capture(process.stderr, 'write');
   t.equal(await gpuMain(['--mode', 'gpu:webgl2', '--json']), 2);
-  t.match(written()[0].args[0], /error: gpu:webgl2: WebGL2 is not to be had here/);
+  t.match(written()[0].args[0], /error: gpu:webgl2: there is no WebGL2 here; browsers have it/);
 });

@@ -31,6 +31,17 @@ t.test('a2q info', async (t) => {
   t.type(report.chosen.why, 'string');
   const people = await a2q(['info']);
   t.match(people.stdout, /chosen: \w+ \(/);
+  for (const mode of ['webgpu', 'webgl2', 'webasm', 'cpu']) {
+    const gpu = report.backends.find(({ name }: { name: string }) => name === `gpu:${mode}`);
+    t.type(gpu.available, 'boolean');
+    t.ok(gpu.details.length > 10, `gpu:${mode} ${gpu.details}`);
+    t.match(people.stdout, `gpu:${mode}`);
+  }
+  t.match(
+    report.backends.find(({ name }: { name: string }) => name === 'gpu:webgl2'),
+    { available: false, details: /browsers have it|npm i gpu\.js/ },
+    'and why it is not here',
+  );
 });
 
 t.test(

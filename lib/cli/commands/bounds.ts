@@ -20,7 +20,7 @@ export function boundsCommand(): Command {
     .requiredOption('--act-bits <N>', 'bits of the inputs', integer(1, 32))
     .requiredOption('--k <K>', 'terms of one dot product', integer(1))
     .option('--signed', 'inputs are two’s complement; else they count from 0')
-    .option('--acc-bits <P>', 'bits of the accumulator', integer(1, 32))
+    .option('--acc-bits <P>', 'bits of the accumulator (default: none, only widths are answered)', integer(1, 32))
     .option('--json', 'machine-readable output')
     .action(bounds);
 }

@@ -29,8 +29,12 @@ export function evalCommand(): Command {
   const command = new Command('eval').description('measure a trained model on its test images');
   return addBackendOptions(addDataOptions(addSubjectOptions(command)))
     .option('--batch-size <n>', 'images at a time (default: as in training)', integer(1))
-    .option('--limit-batches <n>', 'stop after n batches', integer(1))
-    .option('--acc-bits <P>', 'sum hidden layers in registers of P bits, and count what does not fit', integer(2, 32))
+    .option('--limit-batches <n>', 'stop after n batches (default: all)', integer(1))
+    .option(
+      '--acc-bits <P>',
+      'sum hidden layers in registers of P bits, and count what does not fit (default: no limit)',
+      integer(2, 32),
+    )
     .addOption(
       new Option('--overflow <mode>', 'what a register does then (default: wrap)').choices(['wrap', 'saturate']),
     )

@@ -1,11 +1,12 @@
 import { availableParallelism, cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BACKEND_NAMES, describeBackend, startBackend } from '../../kernels/registry.js';
+import type { Backend } from '../../kernels/backend.js';
+import { BACKEND_NAMES, describeBackend, GPU_BACKEND_NAMES, startBackend } from '../../kernels/registry.js';
 import { hasRelaxedSimd, hasSharedMemory } from '../../kernels/wasm/binaries.js';
 import { A2QError } from '../../tensor/errors.js';
 import { VERSION } from '../../tensor/version.js';
-import { defaultThreads, useBackend, wasmDescription } from '../backend.js';
+import { defaultThreads, gpuDescription, useBackend, wasmDescription } from '../backend.js';
 import { callTable, explainForward } from '../explain.js';
 import { Output } from '../output.js';
 import { loadSubject, subjectPath } from '../subject.js';
@@ -42,7 +43,7 @@ async function explainRun(out: Output, run: string): Promise<void> {
 }
 
 async function info(out: Output): Promise<void> {
-  const backends = await Promise.all(BACKEND_NAMES.map(statusOf));
+  const backends = await Promise.all([...BACKEND_NAMES, ...GPU_BACKEND_NAMES].map(statusOf));
   const { name, why, refused } = describeBackend();
   const features = { relaxedSimd: hasRelaxedSimd(), sharedMemory: hasSharedMemory() };
   const report = {
@@ -70,11 +71,21 @@ async function info(out: Output): Promise<void> {
 async function statusOf(name: string): Promise<BackendStatus> {
   try {
     const backend = await startBackend(name);
-    const details = wasmDescription(backend);
-    const runsOn = details ? `WebAssembly, ${details.simd} SIMD` : 'plain JavaScript';
-    return { name, available: true, details: `${runsOn}; ${backend.dtypes.join(', ')}` };
+    return { name, available: true, details: `${runsOn(backend)}; ${backend.dtypes.join(', ')}` };
   } catch (error) {
     if (!(error instanceof A2QError)) throw error;
-    return { name, available: false, details: error.message };
+    return { name, available: false, details: error.message.replace(`${name}: `, '') };
   }
+}
+
+/** What a backend computes on, for people. */
+function runsOn(backend: Backend): string {
+  const wasm = wasmDescription(backend);
+  if (wasm) return `WebAssembly, ${wasm.simd} SIMD`;
+  const gpu = gpuDescription(backend);
+  if (!gpu || gpu.mode === 'cpu') return 'plain JavaScript';
+  if (gpu.mode === 'webasm') return 'WebAssembly made by gpu.js, one thread';
+  const { vendor, architecture, description } = gpu.adapter ?? {};
+  const adapter = [vendor, architecture, description].filter((part) => part !== undefined).join(' ');
+  return `${adapter || 'an adapter that does not say its name'}${gpu.software ? ', a software adapter' : ''}`;
 }

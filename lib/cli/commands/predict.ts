@@ -23,7 +23,10 @@ export function predictCommand(): Command {
     .argument('<image...>', 'JPEG or PNG files; for classes, the middle of an image is looked at');
   return addBackendOptions(addSubjectOptions(command))
     .option('--top <n>', 'show the n likeliest classes', integer(1), 3)
-    .option('--out <path>', 'where up-scaled pictures go: a .png file for one image, a folder for several')
+    .option(
+      '--out <path>',
+      'where up-scaled pictures go: a .png file for one image, a folder for several (required for them)',
+    )
     .option('--json', 'machine-readable output')
     .action(predict);
 }

@@ -27,7 +27,11 @@ export type DatasetConfig = {
   } & SettingsOf<(typeof DATASETS)[Name]['settings']>;
 }[DatasetName];
 
-const limit = setting(z.int().min(1), { flag: '--train-images <n>', about: 'keep the first n training images' });
+const limit = setting(z.int().min(1), {
+  flag: '--train-images <n>',
+  about: 'keep the first n training images',
+  absent: 'all',
+});
 
 const options = DATASET_NAMES.map((name) =>
   z.strictObject({ name: z.literal(name), ...DATASETS[name].settings, limit: limit.exactOptional() }),

@@ -108,7 +108,8 @@ async function available(gpuJs: GpuJs, mode: GpuMode): Promise<{ kernelClass: Ke
     case 'webgpu':
       return { kernelClass: gpuJs.WebGPUKernel, adapter: await findAdapter() };
     case 'webgl2':
-      if (!gpuJs.WebGL2Kernel.isSupported) throw new BackendError('gpu:webgl2', 'WebGL2 is not to be had here');
+      if (!gpuJs.WebGL2Kernel.isSupported)
+        throw new BackendError('gpu:webgl2', 'there is no WebGL2 here; browsers have it');
       return { kernelClass: gpuJs.WebGL2Kernel };
     case 'webasm':
       if (!gpuJs.WebAssemblyKernel.isSupported)
