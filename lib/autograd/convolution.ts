@@ -1,57 +1,47 @@
-import type { ConvGeometry } from '../kernels/geometry.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { add, reshape } from './ops.js';
-import { convolutionRows } from './rows/convolution.js';
+import { addBias } from './bias.js';
+import { alike, type Conv1dOptions, type ConvOptions, convGeometry, lying } from './geometry.js';
+import { checkOperands } from './operands.js';
+import { pad, reshape } from './ops.js';
+import { checkChannels, checkRanks, convolutionRows } from './rows/convolution.js';
 import { apply } from './tape.js';
-
-/** One number for both directions, or `[vertical, horizontal]`. */
-export type Pair = number | readonly [number, number];
-
-/** Geometry of a convolution; PyTorch's names and defaults. */
-export interface ConvOptions {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
-  readonly dilation?: Pair;
-  readonly groups?: number;
-}
-
-/** A pair of integers, each at least `least`. @throws ShapeError */
-export function pair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
-  const both: readonly [number, number] = typeof value === 'number' ? [value, value] : value;
-  if (both.length !== 2 || both.some((x) => !Number.isInteger(x) || x < least)) {
-    throw new ShapeError(op, `${name} must be integers of at least ${least}; got [${both.join(', ')}]`);
-  }
-  return both;
-}
-
-/** All of a convolution's geometry. @throws ShapeError if a number is out of range */
-export function convGeometry(op: string, options: ConvOptions): ConvGeometry {
-  const { groups = 1 } = options;
-  if (!Number.isInteger(groups) || groups < 1) {
-    throw new ShapeError(op, `groups must be a positive integer; it is ${groups}`);
-  }
-  return {
-    stride: pair(op, 'stride', options.stride ?? 1, 1),
-    padding: pair(op, 'padding', options.padding ?? 0, 0),
-    dilation: pair(op, 'dilation', options.dilation ?? 1, 1),
-    groups,
-  };
-}
 
 /**
  * Cross-correlation of `x [N, C, H, W]` with `w [O, C/groups, kh, kw]`, plus `bias [O]`, → `[N, O, oh, ow]`.
+ *
  * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded image
+ * @example
+ * conv2d(zeros([1, 3, 8, 8]), zeros([4, 3, 2, 2]), null, { padding: 'same' }).shape; // [1, 4, 8, 8]
+ * conv2d(zeros([1, 3, 8, 8]), zeros([4, 3, 3, 3]), null, { padding: [[0, 2], [1, 1]] }).shape; // [1, 4, 8, 8]
  */
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  return addBias('conv2d', apply(convolutionRows.conv2d, [x, w], convGeometry('conv2d', options)), w, bias);
+  checkOperands('conv2d', [x, w]);
+  checkRanks('conv2d', 4, x.shape, w.shape);
+  const { geometry, beforehand } = convGeometry('conv2d', options, [w.shape[2], w.shape[3]]);
+  const padded = beforehand === null ? x : pad(x, [alike(0), alike(0), ...beforehand]);
+  return addBias('conv2d', apply(convolutionRows.conv2d, [padded, w], geometry), w, bias);
 }
 
-/** `y [N, O, oh, ow] + bias [O]`, y made with `w [O, …]`. @throws ShapeError unless there is one bias a channel */
-export function addBias(op: string, y: Tensor, w: Tensor, bias: Tensor | null): Tensor {
-  if (bias === null) return y;
-  if (bias.rank !== 1 || bias.shape[0] !== w.shape[0]) {
-    throw new ShapeError(op, 'bias must hold one number an output channel', [bias.shape, w.shape]);
+/**
+ * Cross-correlation of `x [N, C, L]` with `w [O, C/groups, k]`, plus `bias [O]`, → `[N, O, l]`.
+ *
+ * @throws ShapeError if channels and groups do not fit, or the kernel exceeds the padded sequence
+ * @example
+ * const x = tensor([1, 2, 4, 8], [1, 1, 4]);
+ * await conv1d(x, tensor([-1, 1], [1, 1, 2])).toArray(); // [[[1, 2, 4]]]
+ */
+export function conv1d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
+  checkOperands('conv1d', [x, w]);
+  checkRanks('conv1d', 3, x.shape, w.shape);
+  const [[n, c, length], [outputs, perGroup, taps]] = [x.shape, w.shape];
+  const across = lying(options);
+  const { geometry, beforehand } = convGeometry('conv1d', across, [1, taps]);
+  checkChannels('conv1d', x.shape, w.shape, geometry.groups);
+  const [before, after] = beforehand?.[1] ?? alike(0);
+  if (geometry.dilation[1] * (taps - 1) >= length + 2 * geometry.padding[1] + before + after) {
+    throw new ShapeError('conv1d', 'the kernel is larger than the padded sequence', [x.shape, w.shape]);
   }
-  return add(y, reshape(bias, [1, bias.shape[0], 1, 1]));
+  const y = conv2d(reshape(x, [n, c, 1, length]), reshape(w, [outputs, perGroup, 1, taps]), null, across);
+  return addBias('conv1d', reshape(y, [n, outputs, y.shape[3]]), w, bias);
 }

@@ -3,6 +3,7 @@ export { cast } from './cast.js';
 export { type CheckOptions, checkGrads, type GradReport } from './check.js';
 export * from './convolution.js';
 export { defineFunction, type FunctionDefinition, type StraightThroughDefinition, straightThrough } from './define.js';
+export type { Conv1dOptions, ConvOptions, Padding, Pair, Sides } from './geometry.js';
 export * from './normalization.js';
 export * from './ops.js';
 export * from './pooling.js';

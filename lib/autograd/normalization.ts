@@ -1,6 +1,11 @@
 import type { QuantGrid } from '../kernels/fast.js';
+import { asTensor } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
+import { type Shape, sameShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { layerShape } from './checks.js';
+import { checkOperands } from './operands.js';
+import { add, div, mean, mul, sqrt, square, sub } from './ops.js';
 import { normalizationRows } from './rows/normalization.js';
 import { applyAll } from './tape.js';
 
@@ -41,4 +46,37 @@ export function batchNorm(
           grid: follower.grid,
         });
   return { y, mean, variance };
+}
+
+/**
+ * `γ·(x − mean)/√(variance + ε) + β` over the last axes (Ba et al. 2016), the gradient through both statistics.
+ *
+ * @param normalizedShape extents of the last axes, or the extent of the last one @param weight γ of that shape, or null
+ * @param bias β of that shape, or null
+ * @throws ShapeError if the last axes, γ or β do not have that shape
+ * @example
+ * await layerNorm(tensor([[1, 3], [-5, 5]]), 2, null, null, 0).toArray(); // [[-1, 1], [-1, 1]]
+ */
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: number | Shape,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  epsilon = 1e-5,
+): Tensor {
+  const shape = layerShape('layerNorm', normalizedShape);
+  checkOperands('layerNorm', [x]);
+  const lead = x.rank - shape.length;
+  if (lead < 0 || !sameShape(x.shape.slice(lead), shape)) {
+    throw new ShapeError('layerNorm', 'x must end with the normalized axes', [x.shape, shape]);
+  }
+  for (const given of [weight, bias]) {
+    if (given === null || sameShape(asTensor('layerNorm', 'weight or bias', given).shape, shape)) continue;
+    throw new ShapeError('layerNorm', 'weight and bias must have the normalized shape', [given.shape, shape]);
+  }
+  const last = { axes: shape.map((_, axis) => lead + axis), keepDims: true };
+  const centred = sub(x, mean(x, last));
+  const y = div(centred, sqrt(add(mean(square(centred), last), epsilon)));
+  const scaled = weight === null ? y : mul(y, weight);
+  return bias === null ? scaled : add(scaled, bias);
 }

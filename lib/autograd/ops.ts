@@ -1,6 +1,14 @@
-import { asTensor, asTensors } from '../tensor/argument.js';
-import { ShapeError } from '../tensor/errors.js';
-import { broadcastShapes, inferShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../tensor/shape.js';
+import { asList, asTensor, asTensors, kindOf } from '../tensor/argument.js';
+import { ArgumentError, DTypeError, ShapeError } from '../tensor/errors.js';
+import {
+  broadcastShapes,
+  inferShape,
+  normalizeAxes,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+} from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { div, maximum, minimum, type TensorLike } from './rows/elementwise.js';
 import { layoutRows } from './rows/layout.js';
@@ -66,15 +74,88 @@ export function concat(xs: readonly Tensor[], axis = 0): Tensor {
   return apply(layoutRows.concat, xs, { axis: normalizeAxis('concat', axis, xs[0].rank) });
 }
 
+/**
+ * Tensors of one shape side by side along a new axis.
+ *
+ * @param axis where the new axis stands in the result
+ * @throws ShapeError if the shapes differ, or there is no tensor
+ * @example
+ * stack([zeros([2, 3]), ones([2, 3])], -1).shape; // [2, 3, 2]
+ */
+export function stack(xs: readonly Tensor[], axis = 0): Tensor {
+  if (asTensors('stack', 'xs', xs).length === 0) throw new ShapeError('stack', 'needs at least one tensor');
+  const [{ shape }] = xs;
+  if (!xs.every((x) => sameShape(x.shape, shape))) {
+    throw new ShapeError(
+      'stack',
+      'all tensors must have one shape',
+      xs.map((x) => x.shape),
+    );
+  }
+  const at = normalizeAxis('stack', axis, shape.length + 1);
+  const slices = xs.map((x) => reshape(x, [...shape.slice(0, at), 1, ...shape.slice(at)]));
+  return apply(layoutRows.concat, slices, { axis: at });
+}
+
+/**
+ * The pieces of a tensor along `axis`: as many equal ones as a number says (as in NumPy; PyTorch's number is the size
+ * of a piece), or of the sizes that a list gives.
+ *
+ * @throws ShapeError if the axis cannot be divided so
+ * @example
+ * split(zeros([6, 2]), 3).map(({ shape }) => shape); // [[2, 2], [2, 2], [2, 2]]
+ * split(zeros([6, 2]), [1, 5]).map(({ shape }) => shape); // [[1, 2], [5, 2]]
+ */
+export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
+  const at = normalizeAxis('split', axis, asTensor('split', 'x', x).rank);
+  const extent = x.shape[at];
+  const sizes = typeof parts === 'number' ? equalParts(x, at, parts) : asList('split', 'parts', parts);
+  if (sizes.some((size) => !Number.isInteger(size) || size < 0) || sizes.reduce((a, b) => a + b, 0) !== extent) {
+    throw new ShapeError('split', `sizes [${sizes.join(', ')}] do not add up to the ${extent} of axis ${at}`, [
+      x.shape,
+    ]);
+  }
+  let end = 0;
+  return sizes.map((size) => {
+    end += size;
+    return slice(x, at, end - size, end);
+  });
+}
+
+function equalParts({ shape }: Tensor, axis: number, parts: number): number[] {
+  if (!Number.isInteger(parts) || parts < 1 || shape[axis] % parts !== 0) {
+    throw new ShapeError('split', `the ${shape[axis]} of axis ${axis} cannot be divided into ${parts} equal parts`, [
+      shape,
+    ]);
+  }
+  return new Array<number>(parts).fill(shape[axis] / parts);
+}
+
+/**
+ * The elements with others of one value around them.
+ *
+ * @param padding for each axis how many come before and after; to take away is for {@link slice}
+ * @throws ShapeError unless there is a pair of integers of at least 0 for each axis
+ * @example
+ * await pad(tensor([[1, 2]]), [[0, 1], [2, 0]], 9).toArray(); // [[9, 9, 1, 2], [9, 9, 9, 9]]
+ */
+export function pad(x: Tensor, padding: readonly (readonly [number, number])[], value = 0): Tensor {
+  if (asTensor('pad', 'x', x).dtype === 'int32' && !(Number.isInteger(value) && value === (value | 0))) {
+    throw new DTypeError('pad', `an int32 tensor cannot hold ${value}`);
+  }
+  if (typeof value !== 'number') throw new ArgumentError('pad', `value must be a number; got ${kindOf(value)}`);
+  return apply(layoutRows.pad, [x], { padding, value });
+}
+
 /** How a reduction treats its axes: which (default all), and whether they stay as extents of 1. */
 export interface ReduceOptions {
   readonly axes?: number | readonly number[];
   readonly keepDims?: boolean;
 }
 
-function reduce(name: 'sum' | 'max', x: Tensor, options: ReduceOptions): Tensor {
+function reduce(name: 'sum' | 'max' | 'argmax', x: Tensor, options: ReduceOptions): Tensor {
   const axes = normalizeAxes(name, options.axes, x.rank);
-  const kept = axes.length === 0 ? x : apply(reductionRows[name], [x], { axes });
+  const kept = axes.length === 0 && name !== 'argmax' ? x : apply(reductionRows[name], [x], { axes });
   return options.keepDims
     ? kept
     : reshape(
@@ -97,21 +178,46 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return div(total, x.size / Math.max(1, total.size));
 }
 
+/**
+ * Position of the first maximum along an axis, or over several axes or all, counted row-major; a number of the dtype of
+ * `x`, without gradient. NaN counts as the largest.
+ *
+ * @param options an axis, or as for {@link max}
+ * @throws ShapeError if there are no elements
+ * @example
+ * await argmax(tensor([[1, 3, 2], [5, 4, 5]]), 1).toArray(); // [1, 0]
+ */
+export function argmax(x: Tensor, options: number | ReduceOptions = {}): Tensor {
+  return reduce('argmax', asTensor('argmax', 'x', x), typeof options === 'number' ? { axes: options } : options);
+}
+
 /** The k-th smallest of all elements, 1-based, as a scalar; NaN is larger than all numbers. */
 export function kthSmallest(x: Tensor, k: number): Tensor {
   return apply(reductionRows.kthSmallest, [x], { k });
 }
 
 /**
- * Matrix product: `[m, k]·[k, n]`, or batched `[…, m, k]·[…, k, n]` with broadcasting batch axes.
+ * Matrix product: `[m, k]·[k, n]`, or batched `[…, m, k]·[…, k, n]` with broadcasting batch axes. A vector on the left
+ * is a row, one on the right a column, and the result is without that axis.
+ *
  * @throws ShapeError naming the inner dimensions that differ
+ * @example
+ * matmul(zeros([5, 2, 3]), zeros([3])).shape; // [5, 2]
+ * await matmul(tensor([1, 2]), tensor([3, 4])).item(); // 11
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  if (a.rank < 2 || b.rank < 2) throw new ShapeError('matmul', 'operands need at least 2 axes', [a.shape, b.shape]);
-  if (a.shape[a.rank - 1] !== b.shape[b.rank - 2]) {
-    const [left, right] = [a.shape[a.rank - 1], b.shape[b.rank - 2]];
-    throw new ShapeError('matmul', `inner dimensions differ (${left} and ${right})`, [a.shape, b.shape]);
-  }
+  const shapes = [asTensor('matmul', 'a', a).shape, asTensor('matmul', 'b', b).shape];
+  if (a.rank < 1 || b.rank < 1) throw new ShapeError('matmul', 'operands need at least 1 axis', shapes);
+  const [left, right] = [a.shape[a.rank - 1], b.shape[Math.max(0, b.rank - 2)]];
+  if (left !== right) throw new ShapeError('matmul', `inner dimensions differ (${left} and ${right})`, shapes);
+  if (a.rank >= 2 && b.rank >= 2) return multiplied(a, b);
+  const product = multiplied(a.rank === 1 ? reshape(a, [1, left]) : a, b.rank === 1 ? reshape(b, [right, 1]) : b);
+  const shape = product.shape.slice(0, -2);
+  return reshape(product, [...shape, ...a.shape.slice(-2, -1), ...(b.rank === 1 ? [] : b.shape.slice(-1))]);
+}
+
+/** The product of matrices that fit. */
+function multiplied(a: Tensor, b: Tensor): Tensor {
   const lead = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   const flat = (x: Tensor): Tensor => {
     const matrix = x.shape.slice(-2);

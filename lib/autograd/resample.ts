@@ -1,17 +1,34 @@
+import { asTensor } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import { checkShape } from '../tensor/shape.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { addBias } from './convolution.js';
-import { matmul, permute, reshape } from './ops.js';
+import { addBias } from './bias.js';
+import { type Pair, pair } from './geometry.js';
+import { expand, matmul, permute, reshape } from './ops.js';
 import { convolutionRows } from './rows/convolution.js';
-import { imageRows } from './rows/images.js';
+import { checkImage, imageRows } from './rows/images.js';
 import { apply } from './tape.js';
 
-/** `[N, C, H, W] → [N, C, factor·H, factor·W]`, each pixel repeated. */
-export function upsampleNearest(x: Tensor, factor: number): Tensor {
-  return apply(imageRows.upsampleNearest, [x], { factor });
+/**
+ * `[N, C, H, W] → [N, C, fh·H, fw·W]`, each pixel repeated.
+ *
+ * @param factor one for both directions, or `[fh, fw]`
+ * @throws ShapeError for a factor that is no positive integer
+ * @example
+ * await upsampleNearest(tensor([[[[1, 2]]]]), [1, 3]).toArray(); // [[[[1, 1, 1, 2, 2, 2]]]]
+ */
+export function upsampleNearest(x: Tensor, factor: Pair): Tensor {
+  if (typeof factor === 'number') return apply(imageRows.upsampleNearest, [x], { factor });
+  const [down, across] = pair('upsampleNearest', 'factor', factor, 1);
+  if (down === across) return apply(imageRows.upsampleNearest, [x], { factor: down });
+  checkImage('upsampleNearest', asTensor('upsampleNearest', 'x', x).shape);
+  const [n, c, height, width] = x.shape;
+  const large = [n, c, height * down, width * across];
+  checkShape('upsampleNearest', large);
+  const single = reshape(x, [n, c, height, 1, width, 1]);
+  return reshape(expand(single, [n, c, height, down, width, across]), large);
 }
 
 /** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */

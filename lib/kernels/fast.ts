@@ -128,6 +128,8 @@ export interface AdamState {
   readonly gradient: View;
   readonly first: View;
   readonly second: View;
+  /** The largest second average so far, with AMSGrad; null without. */
+  readonly largest: View | null;
 }
 
 export interface SgdStep {

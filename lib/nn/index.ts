@@ -1,3 +1,4 @@
+export { clipGradNorm, clipGradValue, type GradientHolders } from './clip.js';
 export * from './init.js';
 export * from './layers/index.js';
 export { type CrossEntropyOptions, crossEntropy, type Labels, mse, oneHot, type Reduction } from './loss.js';

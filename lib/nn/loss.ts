@@ -1,4 +1,5 @@
 import { logSoftmax } from '../autograd/activations.js';
+import { checkOperands } from '../autograd/operands.js';
 import { add, div, equal, mean, mul, neg, reshape, square, sub, sum, where } from '../autograd/ops.js';
 import { type TensorOptions, tensor } from '../tensor/create.js';
 import { A2QError, DataError, DTypeError, ShapeError } from '../tensor/errors.js';
@@ -51,6 +52,7 @@ export function oneHot(labels: Labels, classes: number, options: TensorOptions =
  * await crossEntropy(logits, [0]).item(); // 0.3132…: the masked class adds nothing
  */
 export function crossEntropy(logits: Tensor, labels: Labels | Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOperands('crossEntropy', [logits]);
   if (logits.rank < 2 || logits.size === 0) {
     throw new ShapeError('crossEntropy', 'logits must be [N, C, …], not empty', [logits.shape]);
   }
@@ -192,6 +194,7 @@ function checkReduction(op: string, reduction: Reduction = 'mean'): void {
 export function mse(x: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
   const { reduction = 'mean' } = options;
   checkReduction('mse', reduction);
+  checkOperands('mse', [x, target]);
   const shape = broadcastShapes('mse', x.shape, target.shape);
   if (reduction === 'mean' && sizeOf(shape) === 0) {
     throw new ShapeError('mse', 'there are no elements to take the mean of', [x.shape, target.shape]);

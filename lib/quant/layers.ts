@@ -1,4 +1,5 @@
-import { type ConvOptions, conv2d, convGeometry, type Pair } from '../autograd/convolution.js';
+import { conv2d } from '../autograd/convolution.js';
+import { type ConvOptions, evenGeometry, type Pair } from '../autograd/geometry.js';
 import { add, clip, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
 import { resizeConv2d } from '../autograd/resample.js';
 import type { ConvGeometry } from '../kernels/geometry.js';
@@ -144,7 +145,7 @@ export class QuantConv2d extends QuantLayer {
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
     super('QuantConv2d', weightShape('QuantConv2d', inChannels, outChannels, kernel, options.groups), options);
-    this.geometry = convGeometry('QuantConv2d', options);
+    this.geometry = evenGeometry('QuantConv2d', options, kernel);
   }
 
   override multiply(x: Tensor, w: Tensor): Tensor {
@@ -170,7 +171,7 @@ export class QuantResizeConv2d extends QuantLayer {
       resizeWeightShape('QuantResizeConv2d', inChannels, outChannels, kernel, factor),
       options,
     );
-    this.geometry = convGeometry('QuantResizeConv2d', { padding: (kernel - 1) / 2 });
+    this.geometry = evenGeometry('QuantResizeConv2d', { padding: (kernel - 1) / 2 }, kernel);
   }
 
   override multiply(x: Tensor, w: Tensor): Tensor {

@@ -4,12 +4,14 @@ import { batchCount } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Batch } from '../data/dataset.js';
 import { freezeBatchNorms } from '../nn/layers/batchNorm.js';
+import { seedDropouts } from '../nn/layers/dropout.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
 import { accumulatorPenalty, PENALTY_WEIGHT } from '../quant/penalty.js';
 import { tensor } from '../tensor/create.js';
 import { A2QError } from '../tensor/errors.js';
+import { Random } from '../tensor/random.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
@@ -137,6 +139,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       if (epoch >= (options.freezeNorms ?? Number.POSITIVE_INFINITY)) freezeBatchNorms(model);
       for await (const batch of upcoming) {
         if (signal?.aborted) return end(true);
+        seedDropouts(model, new Random(seed).fork(position.step));
         const { loss, penalty } = await trainStep(options, batch);
         position = advance(position, batch.size, loss, penalty);
         if (!Number.isFinite(loss) || !Number.isFinite(penalty)) throw diverged(position, loss, penalty);

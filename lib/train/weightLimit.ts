@@ -1,4 +1,4 @@
-import type { Pair } from '../autograd/convolution.js';
+import type { Pair } from '../autograd/geometry.js';
 import type { LayerFactory } from '../nn/models/factory.js';
 import { DataError } from '../tensor/errors.js';
 

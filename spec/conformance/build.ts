@@ -1,4 +1,4 @@
-import type { Pair } from '../../lib/autograd/convolution.js';
+import type { Pair } from '../../lib/autograd/geometry.js';
 import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, type QuantLayer, type QuantLayerOptions, QuantLinear } from '../../lib/quant/layers.js';

@@ -1,5 +1,6 @@
 import { logSoftmax } from '../../lib/autograd/activations.js';
-import { type ConvOptions, conv2d, type Pair } from '../../lib/autograd/convolution.js';
+import { conv2d } from '../../lib/autograd/convolution.js';
+import type { ConvOptions, Pair } from '../../lib/autograd/geometry.js';
 import * as ops from '../../lib/autograd/ops.js';
 import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from '../../lib/autograd/pooling.js';
 import { pixelShuffle, upsampleNearest } from '../../lib/autograd/resample.js';

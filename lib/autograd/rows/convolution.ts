@@ -38,16 +38,25 @@ export const convolutionRows = {
   }),
 } satisfies Record<string, Row<never>>;
 
-/** `[N, O, oh, ow]`. @throws ShapeError if channels, groups, kernel and image do not go together */
-function outputShape(x: Shape, w: Shape, geometry: ConvGeometry): Shape {
-  if (x.length !== 4 || w.length !== 4) throw new ShapeError('conv2d', 'x and w must have 4 axes', [x, w]);
-  const { groups } = geometry;
+/** Throws unless x and w have so many axes each. */
+export function checkRanks(op: string, rank: number, x: Shape, w: Shape): void {
+  if (x.length !== rank || w.length !== rank) throw new ShapeError(op, `x and w must have ${rank} axes`, [x, w]);
+}
+
+/** Throws unless the channels of `x [N, C, …]` and `w [O, C/groups, …]` go together. */
+export function checkChannels(op: string, x: Shape, w: Shape, groups: number): void {
   if (x[1] % groups !== 0 || w[0] % groups !== 0) {
-    throw new ShapeError('conv2d', `channels are not divisible by groups = ${groups}`, [x, w]);
+    throw new ShapeError(op, `channels are not divisible by groups = ${groups}`, [x, w]);
   }
   if (x[1] / groups !== w[1]) {
-    throw new ShapeError('conv2d', `w takes ${w[1]} channels a group, x has ${x[1]} in ${groups} groups`, [x, w]);
+    throw new ShapeError(op, `w takes ${w[1]} channels a group, x has ${x[1]} in ${groups} groups`, [x, w]);
   }
+}
+
+/** `[N, O, oh, ow]`. @throws ShapeError if channels, groups, kernel and image do not go together */
+function outputShape(x: Shape, w: Shape, geometry: ConvGeometry): Shape {
+  checkRanks('conv2d', 4, x, w);
+  checkChannels('conv2d', x, w, geometry.groups);
   checkShape('conv2d', paddedShape(geometry, x));
   const [height, width] = windowExtents(windowOf(w, geometry), x[2], x[3]);
   if (height < 1 || width < 1) throw new ShapeError('conv2d', 'the kernel is larger than the padded image', [x, w]);

@@ -10,15 +10,20 @@ export function checkImage(op: string, x: Shape): void {
   if (x.length !== 4) throw new ShapeError(op, 'x must have 4 axes [N, C, H, W]', [x]);
 }
 
+/** Throws where a window could lie wholly in the padding. */
+export function checkPadding(op: string, { kernel, padding, dilation }: Window, x: Shape): void {
+  if (padding.some((zeros, axis) => 2 * zeros > dilation[axis] * (kernel[axis] - 1) + 1)) {
+    throw new ShapeError(op, 'padding may be at most half the kernel', [x]);
+  }
+}
+
 /** Pooling and up-sampling. */
 export const imageRows = {
   /** Maximum over windows of `x [N, C, H, W]`; padding never wins, the gradient goes to the first maximum. */
   maxPool2d: fastRow('maxPool2d', {
     shape: ([x], window) => {
       checkImage('maxPool2d', x);
-      if (window.padding.some((p, i) => 2 * p > window.kernel[i])) {
-        throw new ShapeError('maxPool2d', 'padding may be at most half the kernel', [x]);
-      }
+      checkPadding('maxPool2d', window, x);
       checkShape('maxPool2d', paddedShape(window, x));
       const [height, width] = windowExtents(window, x[2], x[3]);
       if (height < 1 || width < 1) throw new ShapeError('maxPool2d', 'the window is larger than the padded image', [x]);

@@ -1,7 +1,7 @@
 import { backendOf, reshape, sumTo } from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { broadcastStrides, checkShape, type Shape, sizeOf } from '../../tensor/shape.js';
-import { viewExpand, viewSlice, viewTranspose } from '../../tensor/view.js';
+import { type View, viewExpand, viewSlice, viewTranspose } from '../../tensor/view.js';
 import { type Row, row } from '../row.js';
 
 /** Rows that move no numbers, or only move them. */
@@ -68,6 +68,22 @@ export const layoutRows = {
       },
     ],
   }),
+  /** The elements with others of one value around them: `padding[axis]` counts those before and those after. */
+  pad: row<{ readonly padding: readonly (readonly [number, number])[]; readonly value: number }>({
+    name: 'pad',
+    moves: true,
+    shape: ([x], { padding }) => {
+      checkPadding(padding, x);
+      return x.map((extent, axis) => padding[axis][0] + extent + padding[axis][1]);
+    },
+    value: ([x], { padding, value }) => {
+      const shape = x.shape.map((extent, axis) => padding[axis][0] + extent + padding[axis][1]);
+      const whole = backendOf(x).fill(shape, value, x.storage.dtype);
+      backendOf(x).copyInto(x, inside(whole, padding, x.shape));
+      return whole;
+    },
+    vjp: [(g, { shapes, attrs: { padding } }) => inside(g, padding, shapes[0])],
+  }),
   /** Tensors one after the other along `axis`. */
   concat: row<{ readonly axis: number }>({
     name: 'concat',
@@ -105,3 +121,18 @@ export const layoutRows = {
     },
   }),
 } satisfies Record<string, Row<never>>;
+
+type PaddingPairs = readonly (readonly [number, number])[];
+
+function checkPadding(padding: PaddingPairs, x: Shape): void {
+  const whole = (pair: unknown) =>
+    Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= 0);
+  if (!Array.isArray(padding) || padding.length !== x.length || !padding.every(whole)) {
+    throw new ShapeError('pad', 'needs [before, after] for each axis, integers of at least 0 (slice takes away)', [x]);
+  }
+}
+
+/** What is left of a padded view without its padding. */
+function inside(view: View, padding: PaddingPairs, shape: Shape): View {
+  return padding.reduce((rest, [before], axis) => viewSlice(rest, axis, before, before + shape[axis], 1), view);
+}

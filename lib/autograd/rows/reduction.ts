@@ -28,6 +28,24 @@ export const reductionRows = {
     saves: [0, 'output'],
     vjp: [(g, s) => v.mul(g, v.firstOf(v.equal(s.input(0), s.output()), s.attrs.axes))],
   }),
+  /** Position of the first maximum of each slice, counted row-major along `axes`, in the dtype of x; NaN is largest. */
+  argmax: row<Axes>({
+    name: 'argmax',
+    shape: ([x], { axes }) => {
+      const shape = reducedShape(x, axes);
+      const count = axes.reduce((product, axis) => product * x[axis], 1);
+      if (count === 0) throw new ShapeError('argmax', 'no elements to take the maximum of', [x]);
+      if (count > 2 ** 24) throw new ShapeError('argmax', 'floats count to 2^24 elements a slice', [x]);
+      return shape;
+    },
+    value: ([x], { axes }) => {
+      const missing = v.sub(1, v.equal(x, x));
+      const numbers = v.where(missing, Number.NEGATIVE_INFINITY, x);
+      const largest = v.equal(numbers, v.max(numbers, axes));
+      const candidates = v.where(viewExpand(v.max(missing, axes), x.shape), missing, largest);
+      return v.sum(v.mul(v.firstOf(candidates, axes), v.iota(x, axes)), axes);
+    },
+  }),
   /** The k-th smallest (1-based), NaN being the largest, a scalar; the gradient goes to the first element like it. */
   kthSmallest: fastRow('kthSmallest', {
     shape: ([x], { k }) => {

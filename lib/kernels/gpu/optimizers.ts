@@ -63,6 +63,7 @@ export function optimizerKernels(runtime: Runtime) {
       return true;
     },
     adam(states, step) {
+      if (states.some(({ largest }) => largest !== null)) return null;
       for (const state of states) kernels.adam(state, step);
       return true;
     },

@@ -63,6 +63,7 @@ export function optimizerKernels(machine: Machine): Required<Pick<FastSteps, 'sg
     },
 
     adam(states, step) {
+      if (states.some(({ largest }) => largest !== null)) return null;
       const { beta1, beta2, learningRate, weightDecay, decoupled } = step;
       throughBlocks(states, 1.5, (table, job) =>
         machine.run(

@@ -1,3 +1,5 @@
+import { type GeluApproximation, gelu, silu, softmax } from '../../autograd/activations.js';
+import { checkApproximation } from '../../autograd/checks.js';
 import type { NormFollower } from '../../autograd/normalization.js';
 import { relu, reshape } from '../../autograd/ops.js';
 import { ShapeError } from '../../tensor/errors.js';
@@ -23,6 +25,37 @@ export class ReLU extends Activation {
 
   override follower(): NormFollower {
     return 'relu';
+  }
+}
+
+/** `x·Φ(x)`, elementwise: see `gelu`. */
+export class GELU extends Activation {
+  /** @throws A2QError for another approximation */
+  constructor(readonly approximate: GeluApproximation = 'none') {
+    super();
+    checkApproximation('GELU', approximate);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return gelu(x, this.approximate);
+  }
+}
+
+/** `x·sigmoid(x)`, elementwise: see `silu`. */
+export class SiLU extends Activation {
+  override forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/** `eˣ / Σ eˣ` along an axis, by default the last. */
+export class Softmax extends Module {
+  constructor(readonly axis = -1) {
+    super();
+  }
+
+  override forward(x: Tensor): Tensor {
+    return softmax(x, this.axis);
   }
 }
 

@@ -1,4 +1,5 @@
-import { type ConvOptions, conv2d, convGeometry, type Pair, pair } from '../../autograd/convolution.js';
+import { conv2d } from '../../autograd/convolution.js';
+import { type ConvOptions, convGeometry, type Pair, pair, type Sides } from '../../autograd/geometry.js';
 import { resizeConv2d } from '../../autograd/resample.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
@@ -29,7 +30,8 @@ export function weightShape(op: string, inChannels: number, outChannels: number,
 export class Conv2d extends WeightedModule {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
+  /** `[vertical, horizontal]`, or `[[top, bottom], [left, right]]` where opposite sides differ. */
+  readonly padding: readonly [number, number] | Sides;
   readonly dilation: readonly [number, number];
   readonly groups: number;
 
@@ -43,9 +45,9 @@ export class Conv2d extends WeightedModule {
     const { stride, padding, dilation, groups, ...weighted } = options;
     super('Conv2d', weightShape('Conv2d', inChannels, outChannels, kernel, groups), weighted);
     this.kernel = pair('Conv2d', 'kernel', kernel, 1);
-    const geometry = convGeometry('Conv2d', options);
+    const { geometry, beforehand } = convGeometry('Conv2d', options, this.kernel);
     this.stride = geometry.stride;
-    this.padding = geometry.padding;
+    this.padding = beforehand === null ? geometry.padding : plus(beforehand, geometry.padding);
     this.dilation = geometry.dilation;
     this.groups = geometry.groups;
   }
@@ -94,4 +96,12 @@ export function resizeWeightShape(
     throw new ShapeError(op, `factor must be a positive integer; it is ${factor}`);
   }
   return [outChannels, inChannels, kernel, kernel];
+}
+
+/** As much more on both sides. */
+function plus([vertical, horizontal]: Sides, [y, x]: readonly [number, number]): Sides {
+  return [
+    [vertical[0] + y, vertical[1] + y],
+    [horizontal[0] + x, horizontal[1] + x],
+  ];
 }

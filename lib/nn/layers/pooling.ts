@@ -1,21 +1,35 @@
-import { type Pair, pair } from '../../autograd/convolution.js';
-import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from '../../autograd/pooling.js';
+import { type Pair, pair } from '../../autograd/geometry.js';
+import {
+  type AvgPoolOptions,
+  avgPool2d,
+  globalAvgPool2d,
+  maxPool2d,
+  type PoolOptions,
+} from '../../autograd/pooling.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
-/** Stride (default: the kernel) and zero padding (default 0) of a pooling layer. */
+/** Geometry of a pooling layer besides its kernel; PyTorch's names and defaults. */
 export type PoolLayerOptions = Omit<PoolOptions, 'kernel'>;
+
+/** Of a mean. */
+export type AvgPoolLayerOptions = Omit<AvgPoolOptions, 'kernel'>;
 
 abstract class Pool2d extends Module {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly ceilMode: boolean;
 
-  constructor(op: string, kernel: Pair, { stride = kernel, padding = 0 }: PoolLayerOptions) {
+  constructor(op: string, kernel: Pair, options: PoolLayerOptions) {
     super();
+    const { stride = kernel, padding = 0, dilation = 1, ceilMode = false } = options;
     this.kernel = pair(op, 'kernel', kernel, 1);
     this.stride = pair(op, 'stride', stride, 1);
     this.padding = pair(op, 'padding', padding, 0);
+    this.dilation = pair(op, 'dilation', dilation, 1);
+    this.ceilMode = ceilMode;
   }
 }
 
@@ -30,10 +44,13 @@ export class MaxPool2d extends Pool2d {
   }
 }
 
-/** The mean of each window, zeros of the padding included, `[N, C, H, W] → [N, C, oh, ow]`. */
+/** The mean of each window, zeros of the padding included by default, `[N, C, H, W] → [N, C, oh, ow]`. */
 export class AvgPool2d extends Pool2d {
-  constructor(kernel: Pair, options: PoolLayerOptions = {}) {
+  readonly countIncludePad: boolean;
+
+  constructor(kernel: Pair, options: AvgPoolLayerOptions = {}) {
     super('AvgPool2d', kernel, options);
+    this.countIncludePad = options.countIncludePad ?? true;
   }
 
   override forward(x: Tensor): Tensor {

@@ -1,10 +1,11 @@
+import type { Pair } from '../../autograd/geometry.js';
 import { pixelShuffle, upsampleNearest } from '../../autograd/resample.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
-/** Each pixel repeated, `[N, C, H, W] → [N, C, factor·H, factor·W]`. */
+/** Each pixel repeated, `[N, C, H, W] → [N, C, fh·H, fw·W]`; one factor for both directions, or `[fh, fw]`. */
 export class UpsampleNearest extends Module {
-  constructor(readonly factor: number) {
+  constructor(readonly factor: Pair) {
     super();
   }
 

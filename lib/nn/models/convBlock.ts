@@ -1,4 +1,4 @@
-import type { ConvOptions, Pair } from '../../autograd/convolution.js';
+import type { ConvOptions, Pair } from '../../autograd/geometry.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain } from '../layers/chain.js';

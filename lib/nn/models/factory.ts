@@ -1,4 +1,4 @@
-import type { ConvOptions, Pair } from '../../autograd/convolution.js';
+import type { ConvOptions, Pair } from '../../autograd/geometry.js';
 import type { Join } from '../layers/chain.js';
 import type { LayerRole } from '../layers/weighted.js';
 import type { Module } from '../module.js';

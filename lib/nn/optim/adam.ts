@@ -10,6 +10,8 @@ export interface AdamOptions extends OptimizerOptions {
   readonly betas?: readonly [number, number];
   /** Added to the root of the second average. Default 1e-8. */
   readonly epsilon?: number;
+  /** Whether to divide by the largest average of g² so far (Reddi et al. 2018). Default false. */
+  readonly amsgrad?: boolean;
 }
 
 /** Adam (Kingma and Ba 2015): bias-corrected mean of g over the root of that of g². Weight decay adds `λ·θ` to g. */
@@ -17,6 +19,7 @@ export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
   readonly #decoupled: boolean;
+  readonly #amsgrad: boolean;
 
   /** @throws A2QError for settings out of range */
   constructor(parameters: readonly Parameter[] | readonly GroupOptions[], options: AdamOptions, decoupled = false) {
@@ -29,6 +32,7 @@ export class Adam extends Optimizer {
     this.#betas = betas;
     this.#epsilon = atLeastZero(type, 'epsilon', epsilon);
     this.#decoupled = decoupled;
+    this.#amsgrad = options.amsgrad ?? false;
   }
 
   protected override update(updates: readonly Update[], { learningRate, weightDecay, step }: UpdateSettings): void {
@@ -38,6 +42,7 @@ export class Adam extends Optimizer {
       gradient,
       first: average('first'),
       second: average('second'),
+      largest: this.#amsgrad ? average('largest') : null,
     }));
     adam(states, {
       learningRate,

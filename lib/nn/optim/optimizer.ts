@@ -1,3 +1,5 @@
+import { neg } from '../../autograd/ops.js';
+import { noGrad } from '../../autograd/tape.js';
 import { backendOf } from '../../kernels/value.js';
 import { asTensor } from '../../tensor/argument.js';
 import { A2QError, DataError, ShapeError } from '../../tensor/errors.js';
@@ -30,6 +32,8 @@ export interface OptimizerOptions {
   readonly learningRate: number;
   /** Pull toward zero. Default 0, for AdamW 0.01. */
   readonly weightDecay?: number;
+  /** Whether to climb: steps go along the gradient, not against it. Default false. */
+  readonly maximize?: boolean;
 }
 
 /** Everything an optimizer must remember to go on with the same bits, in host memory. */
@@ -74,6 +78,7 @@ export interface UpdateSettings {
 export abstract class Optimizer {
   readonly groups: readonly ParameterGroup[];
   readonly #slots: readonly Slot[];
+  readonly #maximize: boolean;
 
   /**
    * @param parameters a list, or groups with settings of their own
@@ -82,8 +87,9 @@ export abstract class Optimizer {
   constructor(
     readonly type: string,
     parameters: readonly Parameter[] | readonly GroupOptions[],
-    { learningRate, weightDecay = 0 }: OptimizerOptions,
+    { learningRate, weightDecay = 0, maximize = false }: OptimizerOptions,
   ) {
+    this.#maximize = maximize;
     this.groups = asGroups(parameters).map((group) => ({
       parameters: [...group.parameters],
       learningRate: atLeastZero(type, 'learningRate', group.learningRate ?? learningRate),
@@ -110,13 +116,18 @@ export abstract class Optimizer {
         const { learningRate, weightDecay } = group;
         const updates = slots.map((slot) => ({
           parameter: slot.parameter,
-          gradient: gradientOf(this.type, slot.parameter),
+          gradient: this.#direction(gradientOf(this.type, slot.parameter)),
           average: (name: string) => averageOf(slot, name),
         }));
         this.update(updates, { learningRate, weightDecay, step });
         for (const { parameter } of updates) parameter.storage.overwritten();
       }
     });
+  }
+
+  /** What a step goes against. */
+  #direction(gradient: Tensor): Tensor {
+    return this.#maximize ? noGrad(() => neg(gradient)) : gradient;
   }
 
   /** Counts a step for every parameter with a gradient; those of one group, backend and count go together. */

@@ -1,6 +1,6 @@
 import type { AdamState, AdamStep, SgdState, SgdStep } from '../../kernels/fast.js';
 import { choose } from '../../kernels/trace.js';
-import { add, backendOf, compose, div, mul, sub, unary } from '../../kernels/value.js';
+import { add, backendOf, compose, div, maximum, mul, sub, unary } from '../../kernels/value.js';
 
 /** Optimizer steps in place, with PyTorch's formulas and order of operations; a backend may do many at once. */
 
@@ -44,9 +44,10 @@ export const sgdStep = compose(({ parameter, gradient, velocity }: SgdState, ste
 
 /**
  * `m ← β₁·m + (1 − β₁)·g`, `v ← β₂·v + (1 − β₂)·g²`, `θ ← θ − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)`.
- * Adam adds `λ·θ` to the gradient; AdamW multiplies θ by `1 − η·λ` first.
+ * AMSGrad takes the largest v so far in its place. Adam adds `λ·θ` to the gradient; AdamW multiplies θ by `1 − η·λ`
+ * first.
  */
-export const adamStep = compose(({ parameter, gradient, first, second }: AdamState, step: AdamStep): void => {
+export const adamStep = compose(({ parameter, gradient, first, second, largest }: AdamState, step: AdamStep): void => {
   const k = backendOf(parameter);
   const { learningRate, beta1, beta2, epsilon, weightDecay, decoupled } = step;
   const decays = weightDecay !== 0;
@@ -54,7 +55,8 @@ export const adamStep = compose(({ parameter, gradient, first, second }: AdamSta
   const decayed = decays && decoupled ? mul(parameter, 1 - learningRate * weightDecay) : parameter;
   k.copyInto(add(mul(first, beta1), mul(g, 1 - beta1)), first);
   k.copyInto(add(mul(second, beta2), mul(unary('square', g), 1 - beta2)), second);
-  const deviation = div(unary('sqrt', second), Math.sqrt(1 - beta2 ** step.step));
+  if (largest !== null) k.copyInto(maximum(largest, second), largest);
+  const deviation = div(unary('sqrt', largest ?? second), Math.sqrt(1 - beta2 ** step.step));
   const stepSize = learningRate / (1 - beta1 ** step.step);
   k.copyInto(sub(decayed, mul(div(first, add(deviation, epsilon)), stepSize)), parameter);
 });

@@ -4,7 +4,7 @@ import type { Samples } from './sample.js';
 const anywhere = (shape: number[], seed = 1) => between(-2, 2, shape, seed);
 
 /** Rows that move numbers. */
-export const layoutSamples: Pick<Samples, 'reshape' | 'permute' | 'expand' | 'slice' | 'concat'> = {
+export const layoutSamples: Pick<Samples, 'reshape' | 'permute' | 'expand' | 'slice' | 'pad' | 'concat'> = {
   reshape: {
     points: [
       { inputs: [anywhere([2, 6])], attrs: { shape: [3, 2, 2] } },
@@ -60,6 +60,30 @@ export const layoutSamples: Pick<Samples, 'reshape' | 'permute' | 'expand' | 'sl
       { inputs: [[1, 2]], attrs: { axis: 0, start: 1, end: 1, step: 1 }, value: [], grads: [[0, 0]] },
     ],
   },
+  pad: {
+    points: [
+      {
+        inputs: [anywhere([2, 3])],
+        attrs: {
+          padding: [
+            [1, 0],
+            [2, 3],
+          ],
+          value: 7,
+        },
+      },
+      { inputs: [anywhere([])], attrs: { padding: [], value: 0 } },
+    ],
+    edges: [
+      {
+        inputs: [[1, 2]],
+        attrs: { padding: [[1, 2]], value: -1 },
+        upstream: [9, 3, 4, 9, 9],
+        value: [-1, 1, 2, -1, -1],
+        grads: [[3, 4]],
+      },
+    ],
+  },
   concat: {
     points: [{ inputs: [anywhere([2, 1]), anywhere([2, 3], 2), anywhere([2, 2], 3)], attrs: { axis: 1 } }],
     edges: [
@@ -75,7 +99,7 @@ export const layoutSamples: Pick<Samples, 'reshape' | 'permute' | 'expand' | 'sl
 };
 
 /** Rows that collapse axes. */
-export const reductionSamples: Pick<Samples, 'sum' | 'max' | 'kthSmallest'> = {
+export const reductionSamples: Pick<Samples, 'sum' | 'max' | 'argmax' | 'kthSmallest'> = {
   sum: {
     points: [
       { inputs: [anywhere([2, 3, 4])], attrs: { axes: [0, 2] } },
@@ -116,6 +140,22 @@ export const reductionSamples: Pick<Samples, 'sum' | 'max' | 'kthSmallest'> = {
         value: shaped([1, 1], [7]),
         grads: [shaped([2, 2], [0, 3, 0, 0])],
       },
+    ],
+  },
+  argmax: {
+    points: [
+      { inputs: [distinct([2, 3, 4])], attrs: { axes: [1] } },
+      { inputs: [distinct([2, 3, 4])], attrs: { axes: [0, 2] } },
+    ],
+    edges: [
+      {
+        inputs: [shaped([3, 3], [1, 3, 3, Number.NEGATIVE_INFINITY, -9, -9, 5, Number.NaN, Number.NaN])],
+        attrs: { axes: [1] },
+        value: shaped([3, 1], [1, 1, 1]),
+        grads: [null],
+      },
+      { inputs: [shaped([2, 2], [0, 1, 7, 7])], attrs: { axes: [0, 1] }, value: shaped([1, 1], [2]), grads: [null] },
+      { inputs: [3], attrs: { axes: [] }, value: 0, grads: [null] },
     ],
   },
   kthSmallest: {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type ConvOptions, conv2d } from '../../../lib/autograd/convolution.js';
+import { conv2d } from '../../../lib/autograd/convolution.js';
+import type { ConvOptions } from '../../../lib/autograd/geometry.js';
 import { add, square, sum } from '../../../lib/autograd/ops.js';
 import { fakeQuantize } from '../../../lib/autograd/quantize.js';
 import { backward } from '../../../lib/autograd/tape.js';

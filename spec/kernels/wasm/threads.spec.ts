@@ -97,7 +97,7 @@ const JOBS: Readonly<Record<string, (k: WasmBackend, s: Source) => View[]>> = {
       decoupled: true,
       step: 3,
     };
-    k.fast?.adam?.([{ parameter: p, gradient: g, first: m, second: v }], step);
+    k.fast?.adam?.([{ parameter: p, gradient: g, first: m, second: v, largest: null }], step);
     const [q, velocity] = [s.next(300000), s.next(300000)];
     const rates = { learningRate: 0.1, momentum: 0.9, dampening: 0, nesterov: true, weightDecay: 0.1, first: false };
     k.fast?.sgd?.([{ parameter: q, gradient: g, velocity }], rates);
