@@ -84,7 +84,7 @@ function same(op: string, { kernel, stride, dilation }: Omit<Window, 'padding'>,
   return [Math.floor(total / 2), Math.ceil(total / 2)];
 }
 
-/** The geometry where opposite sides are padded alike. @throws ShapeError if they are not, or for numbers out of range */
+/** The geometry where opposite sides are padded alike. @throws ShapeError if they are not, or a number is wrong */
 export function evenGeometry(op: string, options: ConvOptions, kernel: Pair): ConvGeometry {
   const { geometry, beforehand } = convGeometry(op, options, pair(op, 'kernel', kernel, 1));
   if (beforehand === null) return geometry;
