@@ -13,7 +13,7 @@ export { type SuperResolutionOptions, superResolutionPairs, upscalingPsnr } from
 export * from './data/cifar10.js';
 export type { Batch, BatchOf, Dataset, DatasetFacts, ImageBatch, LabelBatch } from './data/dataset.js';
 export { type ImagePairDataset, type LabelledDataset, sampleRandom, subset } from './data/dataset.js';
-export { decodeImage, type ImageLimits } from './data/decode.js';
+export { checkImage, decodeImage, type ImageLimits } from './data/decode.js';
 export * from './data/glyphs.js';
 export * from './data/imageFolder.js';
 export * from './data/metrics.js';

@@ -1,8 +1,8 @@
 import { DataError } from '../tensor/errors.js';
 import { ImageFile, type ImageLimits } from './imageFile.js';
-import { decodeJpeg } from './jpeg/decodeJpeg.js';
+import { checkJpeg, decodeJpeg } from './jpeg/decodeJpeg.js';
 import type { Pixels } from './pixels.js';
-import { decodePng, PNG_SIGNATURE } from './png/decodePng.js';
+import { checkPng, decodePng, PNG_SIGNATURE } from './png/decodePng.js';
 
 export type { ImageLimits } from './imageFile.js';
 
@@ -18,7 +18,23 @@ export type { ImageLimits } from './imageFile.js';
  *   limit
  */
 export function decodeImage(bytes: Uint8Array, name: string, limits: ImageLimits = {}): Pixels {
-  if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return decodePng(new ImageFile('PNG', bytes, name, limits));
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return decodeJpeg(new ImageFile('JPEG', bytes, name, limits));
+  const file = openImage(bytes, name, limits);
+  return file.format === 'PNG' ? decodePng(file) : decodeJpeg(file);
+}
+
+/**
+ * Goes through a JPEG or PNG file without decoding its pixels, a small part of the work.
+ *
+ * @throws DataError as `decodeImage`, but for what is wrong among the pixels themselves
+ */
+export function checkImage(bytes: Uint8Array, name: string, limits: ImageLimits = {}): void {
+  const file = openImage(bytes, name, limits);
+  if (file.format === 'PNG') checkPng(file);
+  else checkJpeg(file);
+}
+
+function openImage(bytes: Uint8Array, name: string, limits: ImageLimits): ImageFile {
+  if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return new ImageFile('PNG', bytes, name, limits);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return new ImageFile('JPEG', bytes, name, limits);
   throw new DataError('decodeImage', `${name}: ${bytes.length} bytes that are neither JPEG nor PNG`);
 }

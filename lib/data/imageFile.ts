@@ -46,7 +46,9 @@ export class ImageFile {
     if (width * height <= maxPixels) return;
     const megapixels = (count: number) => `${Number((count / 1e6).toPrecision(4))} megapixels`;
     const has = `${width}x${height} = ${megapixels(width * height)}`;
-    throw this.#error(`${has} are above our limit of ${megapixels(maxPixels)}; the option maxPixels raises it`);
+    throw this.#error(
+      `${has} are above our limit of ${megapixels(maxPixels)}; maxPixels, or A2Q_MAX_PIXELS for commands, raises it`,
+    );
   }
 
   /** @throws DataError once there are more scans than the limit */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import t from 'tap';
-import { decodeImage } from '../../lib/data/decode.js';
+import { checkImage, decodeImage } from '../../lib/data/decode.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import { CMYK_JPEG, JPEGS, PNGS } from './images.golden.js';
@@ -179,7 +179,8 @@ t.test('photographs of 30 and 48 megapixels; beyond the limit, which is named an
   const blocks = Array.from({ length: ((width / 8) * (height / 8)) / 4 }, () => 0);
   const photo = greyJpeg(width, height, [], blocks);
   t.equal(decodeImage(photo, 'x', {}).data.length, width * height * 3);
-  const limit = /48 megapixels are above our limit of 30 megapixels; the option maxPixels raises it/;
+  const limit =
+    /48 megapixels are above our limit of 30 megapixels; maxPixels, or A2Q_MAX_PIXELS for commands, raises it/;
   t.throws(() => decodeImage(photo, 'x', { maxPixels: 30e6 }), { name: 'DataError', message: limit });
   const huge = pngOf(headerChunk(9000, 8000, 1, 0), chunk('IDAT', deflateSync(Buffer.alloc(1126 * 8000))));
   t.throws(...refused(huge, /9000x8000 = 72 megapixels are above our limit of 50 megapixels/));
@@ -271,4 +272,18 @@ t.test('CMYK is converted as Pillow does', async (t) => {
 t.test('other files are refused', async (t) => {
   t.throws(() => decodeImage(new Uint8Array(0), 'empty'), { message: /empty: 0 bytes that are neither JPEG nor PNG/ });
   t.throws(() => decodeImage(Uint8Array.of(71, 73, 70, 56, 57, 97), 'a.gif'), DataError);
+});
+
+t.test('sound files pass the check without decoding; of others it finds all but damage among pixels', async (t) => {
+  for (const golden of [...Object.values(HASHED_JPEGS), ...Object.values(JPEGS), ...Object.values(PNGS)]) {
+    const bytes = bytesOf(golden.file);
+    checkImage(bytes, 'x');
+    for (const length of [0, 20, bytes.length >> 1, bytes.length - 1]) {
+      t.throws(() => checkImage(bytes.subarray(0, length), 'x'), DataError);
+    }
+  }
+  const arithmetic = Uint8Array.from([0xff, 0xd8, ...TABLES, ...frame(0xc9, 8, 8, 1, 1, 0x11, 0)]);
+  t.throws(() => checkImage(arithmetic, 'x'), { message: /arithmetic coding, which is not supported/ });
+  const huge = pngOf(headerChunk(60000, 60000), chunk('IDAT', deflateSync(Buffer.alloc(10))));
+  t.throws(() => checkImage(huge, 'x'), { message: /above our limit/ });
 });

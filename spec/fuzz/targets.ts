@@ -144,7 +144,7 @@ const RECORDS = 20;
 
 export const TARGETS = {
   checkpoint: {
-    how: 'bytes of whole files; header and texts as JSON; with and without checksums',
+    how: 'bytes; header, texts; with and without checksums',
     count: 10000,
     async prepare() {
       const sound = await checkpoints();
@@ -162,7 +162,7 @@ export const TARGETS = {
     },
   },
   config: {
-    how: 'values and names of JSON exchanged; bytes',
+    how: 'values and names of JSON; bytes',
     count: 5000,
     async prepare() {
       const seeds = CONFIGS.map((config) => JSON.stringify(config, null, 2));
@@ -176,7 +176,7 @@ export const TARGETS = {
     },
   },
   log: {
-    how: 'values and names of JSON lines exchanged; bytes',
+    how: 'values and names of JSON; bytes',
     count: 5000,
     async prepare() {
       const text = formatLog(Array.from({ length: 4 }, (_, epoch) => ({ ...LINE, epoch })));
@@ -185,7 +185,7 @@ export const TARGETS = {
     read: (bytes) => void parseLog(decode(bytes), 'file'),
   },
   png: {
-    how: 'bytes; for half of the files with checksums mended',
+    how: 'bytes; half with checksums mended',
     count: 5000,
     async prepare() {
       const seeds = pngs();
@@ -206,7 +206,7 @@ export const TARGETS = {
     read: (bytes) => void decodeImage(bytes, 'file'),
   },
   cifar: {
-    how: 'bytes; for half of the files with their length kept',
+    how: 'bytes; half with the length kept',
     count: 5000,
     async prepare() {
       const seed = new Uint8Array(RECORDS * 3073).map((_, i) => (i % 3073 === 0 ? (i / 3073) % 10 : i % 256));

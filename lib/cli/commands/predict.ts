@@ -1,9 +1,7 @@
 import { basename, extname, join } from 'node:path';
 import { Command } from 'commander';
-import { decodeImage } from '../../data/decode.js';
 import { encodePng } from '../../data/node/encodePng.js';
-import { readBytes } from '../../data/node/files.js';
-import type { Pixels } from '../../data/pixels.js';
+import { readImage } from '../../data/node/images.js';
 import { fileExists, makeWritableFolder, writeAtomic } from '../../train/node/files.js';
 import { classify, type Guess, upscale } from '../../train/predict.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
@@ -50,7 +48,7 @@ async function tellClasses({ model, checkpoint }: Subject, images: readonly stri
   if (flags.out !== undefined) throw new UsageError('--out: this network tells classes; it makes no pictures');
   const predictions: { image: string; classes: Guess[] }[] = [];
   for (const image of images) {
-    const classes = (await classify(model, checkpoint.config, await readImage(image))).slice(0, flags.top);
+    const classes = (await classify(model, checkpoint.config, await readImage('predict', image))).slice(0, flags.top);
     out.say(`${image}: ${classes.map(({ name, probability }) => `${name} ${percent(probability)}`).join(', ')}`);
     predictions.push({ image, classes });
   }
@@ -61,7 +59,7 @@ async function makePictures({ model, checkpoint }: Subject, images: readonly str
   const targets = await pictureFiles(images, flags.out);
   const predictions: { image: string; picture: string; width: number; height: number }[] = [];
   for (const [i, image] of images.entries()) {
-    const made = await upscale(model, checkpoint.config, await readImage(image));
+    const made = await upscale(model, checkpoint.config, await readImage('predict', image));
     await writeAtomic(targets[i], encodePng(made));
     const { width, height } = made;
     out.say(`${image}: ${targets[i]}, ${width}x${height} pixels`);
@@ -84,8 +82,4 @@ async function pictureFiles(images: readonly string[], target: string | undefine
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) throw new UsageError(`--out: two images of the same name would both become ${twice}`);
   return files;
-}
-
-async function readImage(path: string): Promise<Pixels> {
-  return decodeImage(await readBytes('predict', path), path);
 }

@@ -17,7 +17,7 @@ import { rowReader } from './upsample.js';
  * @throws DataError naming the file if it is truncated, corrupt, of a kind that is not supported or above a limit
  */
 export function decodeJpeg(file: ImageFile): Pixels {
-  const { frame, model } = new JpegReader(file).read();
+  const { frame, model } = new JpegReader(file, true).read();
   const { width, height, components } = frame;
   if (frame.progressive) for (const component of components) transformStored(component);
   const out = new Uint8Array(width * height * 3);
@@ -30,15 +30,24 @@ export function decodeJpeg(file: ImageFile): Pixels {
   return pixels(width, height, 3, out);
 }
 
+/**
+ * Goes through a file without decoding its scans.
+ *
+ * @throws DataError as `decodeJpeg`, but for what is wrong within a scan
+ */
+export function checkJpeg(file: ImageFile): void {
+  const { frame } = new JpegReader(file, false).read();
+  for (const component of frame.components) rowReader(file, frame, component);
+}
+
 /** What was read: a frame whose stores are filled, and what its components mean. */
 interface Picture {
   readonly frame: Frame;
   readonly model: ColourModel;
 }
 
-const [SOF0, SOF15, DHT, RST0, EOI, SOS, DQT, DRI, APP0, APP14, JPG, DAC] = [
-  ...[0xc0, 0xcf, 0xc4, 0xd0, 0xd9, 0xda, 0xdb, 0xdd, 0xe0, 0xee, 0xc8, 0xcc],
-];
+const [SOF0, SOF15, DHT, JPG, DAC, RST0, SOI, EOI] = [0xc0, 0xcf, 0xc4, 0xc8, 0xcc, 0xd0, 0xd8, 0xd9];
+const [SOS, DQT, DRI, APP0, APP14] = [0xda, 0xdb, 0xdd, 0xe0, 0xee];
 
 /** Goes through a file segment by segment. */
 class JpegReader {
@@ -53,7 +62,11 @@ class JpegReader {
   readonly #dcTables: (HuffmanTable | undefined)[] = [];
   readonly #acTables: (HuffmanTable | undefined)[] = [];
 
-  constructor(readonly file: ImageFile) {}
+  /** @param decode whether to decode scans, or to skip them */
+  constructor(
+    readonly file: ImageFile,
+    readonly decode: boolean,
+  ) {}
 
   read(): Picture {
     for (let marker = this.#marker(); marker !== EOI; marker = this.#marker()) {
@@ -98,7 +111,7 @@ class JpegReader {
     else if (marker === APP14 && startsWith(payload, 'Adobe') && payload.length >= 12) this.#adobe = payload[11];
     else if (marker >= SOF0 && marker <= SOF15 && marker !== JPG && marker !== DAC) {
       if (this.#frame) throw this.file.corrupt('a second frame header');
-      this.#frame = readFrame(this.file, marker, payload);
+      this.#frame = readFrame(this.file, marker, payload, this.decode);
     }
   }
 
@@ -148,8 +161,16 @@ class JpegReader {
       if (needsDc && component.dcTable === null) throw file.corrupt(`component ${component.id} lacks its DC table`);
       if (needsAc && component.acTable === null) throw file.corrupt(`component ${component.id} lacks its AC table`);
     }
-    const end = decodeScan(file, frame, header, this.#at, this.#interval);
+    const end = this.decode ? decodeScan(file, frame, header, this.#at, this.#interval) : this.#endOfScan();
     this.#at = nextMarker(file.bytes, end);
+  }
+
+  /** Where the first marker is that is no restart. */
+  #endOfScan(): number {
+    const { bytes } = this.file;
+    let at = nextMarker(bytes, this.#at);
+    while (at < bytes.length && bytes[at + 1] >= RST0 && bytes[at + 1] < SOI) at = nextMarker(bytes, at + 2);
+    return at;
   }
 
   #scanHeader(frame: Frame, payload: Uint8Array): ScanHeader {

@@ -55,13 +55,14 @@ const METHODS: Readonly<Record<number, string>> = {
 const LEAST_BITS = { progressive: 1, sequential: 2 } as const;
 
 /**
- * Reads a frame header and makes room for what it announces, if the file is long enough to hold it.
+ * Reads a frame header.
  *
  * @param marker 0xC0 … 0xCF
  * @param segment its payload
+ * @param room whether to make room for what it announces, which the file is long enough to hold
  * @throws DataError on what is corrupt, not supported, above a limit or more than the file can hold
  */
-export function readFrame(file: ImageFile, marker: number, segment: Uint8Array): Frame {
+export function readFrame(file: ImageFile, marker: number, segment: Uint8Array, room: boolean): Frame {
   const method = METHODS[marker - 0xc0];
   if (method !== undefined) throw file.unsupported(method);
   if (segment.length < 6 || segment.length !== 6 + 3 * segment[5]) throw file.corrupt('a frame header of odd length');
@@ -82,7 +83,7 @@ export function readFrame(file: ImageFile, marker: number, segment: Uint8Array):
   const plans = factors.map((hv) => planOf(width, height, hv >> 4, hv & 15, maxH, maxV));
   checkLength(file, progressive, plans);
   const components = plans.map((plan, c): Component => {
-    const blocks = plan.stride * plan.rows;
+    const blocks = room ? plan.stride * plan.rows : 0;
     return {
       ...plan,
       id: segment[6 + 3 * c],

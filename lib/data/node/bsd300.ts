@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
 import { type SuperResolutionOptions, superResolutionPairs, targetSide } from '../bsd300.js';
 import type { ImagePairDataset } from '../dataset.js';
-import { decodeImage } from '../decode.js';
 import { identityNormalisation } from '../normalise.js';
 import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
 import { dataFolder } from './dataDir.js';
 import type { DatasetEntry } from './entry.js';
 import { listFolder, readBytes } from './files.js';
+import { readImage } from './images.js';
 
 export interface Bsd300Options extends SuperResolutionOptions {
   /** Decode the first n photographs only. Default: all. */
@@ -42,7 +42,7 @@ export async function readBsd300(
   const images: Pixels[] = [];
   for (const file of chosen) {
     const path = join(folder, file);
-    images.push(decodeImage(await readBytes('bsd300', path), path));
+    images.push(await readImage('bsd300', path));
     onProgress?.(images.length, chosen.length);
   }
   return superResolutionPairs(images, { name: `bsd300/${split} x${factor}`, ...options });

@@ -26,12 +26,7 @@ const LARGEST_RATIO = 1032;
  * @throws DataError naming the file if it is truncated, corrupt, of a kind that is not supported or above a limit
  */
 export function decodePng(file: ImageFile): Pixels {
-  const { header, palette, data } = readChunks(file);
-  file.checkSides(header.width, header.height);
-  const expected = imageBytes(header);
-  if (expected > data.length * LARGEST_RATIO) {
-    throw file.corrupt(`${data.length} bytes of image data cannot hold ${header.width}x${header.height} pixels`);
-  }
+  const { header, palette, data } = checkPng(file);
   const rows = new RowReader(file, header, palette);
   inflate(
     data,
@@ -42,8 +37,23 @@ export function decodePng(file: ImageFile): Pixels {
   return pixels(header.width, header.height, 3, rows.rgb);
 }
 
+/**
+ * Reads the chunks of a file and their checksums, without decoding its pixels.
+ *
+ * @throws DataError as `decodePng`, but for what is wrong within the image data
+ */
+export function checkPng(file: ImageFile): Chunks {
+  const chunks = readChunks(file);
+  const { header, data } = chunks;
+  file.checkSides(header.width, header.height);
+  if (imageBytes(header) > data.length * LARGEST_RATIO) {
+    throw file.corrupt(`${data.length} bytes of image data cannot hold ${header.width}x${header.height} pixels`);
+  }
+  return chunks;
+}
+
 /** What the chunks hold; of others there is no need. */
-interface Chunks {
+export interface Chunks {
   readonly header: PngHeader;
   /** [colours, 3]; empty without one. */
   readonly palette: Uint8Array;
