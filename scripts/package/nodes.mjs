@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Trains a layer on four threads and on the reference backend; asks for a backend whose package is not there. */
+const PROGRAM = `
+  import { Adam, Linear, loadWasmBackend, mean, Random, setBackend, startBackend, uniform } from 'a2q.js';
+  import { DATASET_NAMES } from 'a2q.js/node';
+
+  async function train(backend) {
+    setBackend(backend);
+    const random = new Random(0);
+    const layer = new Linear(512, 64, { random });
+    const x = uniform([256, 512], random);
+    const optimizer = new Adam(layer.parameters(), { learningRate: 0.0002 });
+    const losses = [];
+    for (let step = 0; step < 10; step++) {
+      const loss = mean(layer.forward(x).square());
+      losses.push(await loss.item());
+      optimizer.zeroGrad();
+      loss.backward();
+      optimizer.step();
+    }
+    return losses;
+  }
+  const team = await loadWasmBackend({ threads: 4 });
+  const [wasm, reference] = [await train(team), await train(await startBackend('reference'))];
+  const refused = await startBackend('gpu:cpu').then(() => 'nothing', ({ message }) => message);
+  console.log(JSON.stringify({ node: process.version, ...team.describe(), wasm, reference, refused, DATASET_NAMES }));`;
+
+/** A short run of the command, its proof, and its page of charts. */
+const commands = (run) => [
+  'info --json',
+  `train --model cnn --dataset glyphs --method a2q+ --acc-bits 12 --train-images 128 --epochs 1 --threads 2 --out ${run}`,
+  `audit --run ${run} --json`,
+  `report --run ${run}`,
+];
+
+/**
+ * The installed package under a version of Node, which is fetched for it: a program, and the command.
+ * @param version the major version
+ */
+export async function checkNode(folder, version) {
+  const runtime = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const prefix = join(folder, `node-${version}`);
+  await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `${runtime}@${version}`]);
+  const node = join(prefix, 'node_modules', runtime, 'bin/node');
+  await writeFile(join(folder, 'program.mjs'), PROGRAM);
+  const start = performance.now();
+  try {
+    const { stdout } = await run(node, ['program.mjs'], { cwd: folder });
+    const { node: found, simd, threads, wasm, reference, refused } = JSON.parse(stdout);
+    const close = wasm.every((loss, i) => Math.abs(loss - reference[i]) < 1e-4 * reference[i]);
+    const learns = wasm.at(-1) < wasm[0];
+    const command = join(folder, 'node_modules/.bin/a2q');
+    for (const line of commands(`run-${version}`)) await run(node, [command, ...line.split(' ')], { cwd: folder });
+    const drawn = existsSync(join(folder, `run-${version}/report.html`));
+    const passed = threads === 4 && close && learns && /npm i gpu\.js/.test(refused) && drawn;
+    const seconds = (performance.now() - start) / 1000;
+    return { node: found, simd, threads, close, learns, refused, drawn, seconds, passed };
+  } catch ({ message, stderr }) {
+    return { node: version, error: `${message}\n${stderr ?? ''}`.slice(0, 2000), passed: false };
+  }
+}
