@@ -35,7 +35,7 @@ const PROGRAM = `
 /** A short run of the command, its proof, and its page of charts. */
 const commands = (run) => [
   'info --json',
-  `train --model cnn --dataset glyphs --method a2q+ --acc-bits 12 --train-images 128 --epochs 1 --threads 2 --out ${run}`,
+  `train --model cnn --dataset glyphs --method a2q+ --acc-bits 12 --train-images 128 --epochs 1 --out ${run}`,
   `audit --run ${run} --json`,
   `report --run ${run}`,
 ];
