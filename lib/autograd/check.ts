@@ -1,3 +1,4 @@
+import { asFunction, asOptions, asTensors } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { formatShape, TapeError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
@@ -45,8 +46,9 @@ export async function checkGrads<const Inputs extends readonly Tensor[]>(
   inputs: Inputs,
   options: CheckOptions<Inputs> = {},
 ): Promise<GradReport> {
-  const { seed = 0, step = 1e-5, tolerance = 1e-7, directions = 3 } = options;
-  for (const x of inputs) {
+  asFunction('checkGrads', 'fn', fn);
+  const { seed = 0, step = 1e-5, tolerance = 1e-7, directions = 3 } = asOptions('checkGrads', options);
+  for (const x of asTensors('checkGrads', 'inputs', inputs)) {
     if (x.dtype !== 'float64') {
       throw new TapeError('checkGrads', `inputs must be float64, on the reference backend; got ${x}`);
     }

@@ -1,3 +1,4 @@
+import { asFunction, asOptions } from '../tensor/argument.js';
 import { TapeError } from '../tensor/errors.js';
 import { unkeep } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -30,7 +31,9 @@ export interface FunctionDefinition<Inputs extends readonly Tensor[]> {
 export function defineFunction<Inputs extends readonly Tensor[]>(
   definition: FunctionDefinition<Inputs>,
 ): (...inputs: Inputs) => Tensor {
-  const { name } = definition;
+  const { name, forward, vjp } = asOptions('defineFunction', definition, 'the definition');
+  asFunction('defineFunction', 'forward', forward);
+  asFunction('defineFunction', 'vjp', vjp);
   const tensors = (views: readonly ConstructorParameters<typeof Tensor>[0][]) =>
     views.map((view) => new Tensor(view)) as unknown as Inputs;
   return (...inputs) => {
@@ -38,14 +41,14 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
       name,
       shape: 'own',
       value: (views) => {
-        const y: unknown = noGrad(() => definition.forward(...tensors(views)));
+        const y: unknown = noGrad(() => forward(...tensors(views)));
         if (y instanceof Tensor) return y;
         throw new TapeError(name, 'forward must return a tensor');
       },
       saves: [...inputs.keys(), 'output'],
       vjp: (g, saved) => {
         const given = tensors(inputs.map((_, i) => saved.input(i)));
-        const grads = definition.vjp(new Tensor(g), given, new Tensor(saved.output()));
+        const grads = vjp(new Tensor(g), given, new Tensor(saved.output()));
         if (Array.isArray(grads) && grads.every((grad) => grad === null || grad instanceof Tensor)) return grads;
         throw new TapeError(name, 'vjp must return a list of tensors, null where there is no gradient');
       },
@@ -81,7 +84,8 @@ export interface StraightThroughDefinition<Inputs extends readonly Tensor[]> {
 export function straightThrough<Inputs extends readonly Tensor[]>(
   definition: StraightThroughDefinition<Inputs>,
 ): ((...inputs: Inputs) => Tensor) & { readonly surrogate: (...inputs: Inputs) => Tensor } {
-  const surrogate = definition.surrogate ?? ((...inputs: Inputs) => inputs[0]);
+  const surrogate =
+    asOptions('straightThrough', definition, 'the definition').surrogate ?? ((...inputs: Inputs) => inputs[0]);
   const run = defineFunction<Inputs>({
     name: definition.name,
     forward: definition.forward,

@@ -34,6 +34,7 @@ export function batchNorm(
   epsilon = 1e-5,
   follower: NormFollower = 'none',
 ): BatchNormResult {
+  for (const [name, operand] of Object.entries({ x, weight, bias })) asTensor('batchNorm', name, operand);
   if (x.rank < 2) throw new ShapeError('batchNorm', 'x must be [N, C, …]', [x.shape]);
   if (x.size / Math.max(1, x.shape[1]) < 2) {
     throw new ShapeError('batchNorm', 'training needs more than one value a channel', [x.shape]);

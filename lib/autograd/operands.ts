@@ -1,4 +1,4 @@
-import { asTensor } from '../tensor/argument.js';
+import { asTensors } from '../tensor/argument.js';
 import { BackendError, DTypeError, ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -8,10 +8,9 @@ import type { Tensor } from '../tensor/tensor.js';
  * @throws ArgumentError, BackendError or DTypeError naming the operation
  */
 export function checkOperands(name: string, inputs: readonly Tensor[], moves = false): void {
-  if (inputs.length === 0) throw new ShapeError(name, 'needs at least one tensor');
+  if (asTensors(name, 'operands', inputs).length === 0) throw new ShapeError(name, 'needs at least one tensor');
   const [first] = inputs;
   for (const x of inputs) {
-    asTensor(name, 'an operand', x);
     if (x.device !== first.device) {
       throw new BackendError(name, `operands live on different backends (${first.device.name} and ${x.device.name})`);
     }

@@ -1,4 +1,5 @@
 import type { QuantGrid } from '../kernels/fast.js';
+import { asNumber, asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -13,6 +14,7 @@ export { SMALLEST } from './rows/quantization.js';
  * @throws QuantError if the grid is not a pair of ascending integers that float32 carries on every grid, up to 2^23
  */
 export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor {
+  asOptions('fakeQuantize', grid, 'the grid');
   if (!Number.isInteger(grid.low) || !Number.isInteger(grid.high) || grid.low >= grid.high) {
     throw new QuantError('fakeQuantize', `the grid ${grid.low} … ${grid.high} is not an ascending pair of integers`);
   }
@@ -24,7 +26,7 @@ export function fakeQuantize(x: Tensor, scale: Tensor, grid: QuantGrid): Tensor 
 
 /** `max(2^x, 1e-10) / divisor`: scales from learned logarithms; shape of `x`, the floor passes the gradient on. */
 export function powerScale(x: Tensor, divisor: number): Tensor {
-  return apply(quantizationRows.powerScale, [x], { divisor });
+  return apply(quantizationRows.powerScale, [x], { divisor: asNumber('powerScale', 'divisor', divisor) });
 }
 
 /**

@@ -1,4 +1,5 @@
 // What computes needs a backend.
+import { asFunction, asOptions, asTensor } from '../tensor/argument.js';
 import '../kernels/current.js';
 import { add, backendOf, sumTo } from '../kernels/value.js';
 import { ShapeError, TapeError } from '../tensor/errors.js';
@@ -32,6 +33,7 @@ let nextId = 0;
 
 /** Runs `work` without recording: what it computes has no history. @throws TapeError if `work` is asynchronous */
 export function noGrad<T>(work: () => T): T {
+  asFunction('noGrad', 'the work', work);
   const before = recording;
   recording = false;
   try {
@@ -45,6 +47,7 @@ export function noGrad<T>(work: () => T): T {
 
 /** Runs `work` with recording on, also inside `noGrad`: a gradient rule that itself differentiates. */
 export function withGrad<T>(work: () => T): T {
+  asFunction('withGrad', 'the work', work);
   const before = recording;
   recording = true;
   try {
@@ -66,7 +69,7 @@ export function apply<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): Tens
 
 /** Applies a row and returns all of its outputs, of which the first has a history. */
 export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
-  checkOperands(row.name, inputs, row.moves);
+  checkOperands(asOptions('apply', row, 'the row').name, inputs, row.moves);
   const inputShapes = inputs.map((x) => x.shape);
   let views: readonly View[] = inputs;
   let expected: readonly Shape[] | null = null;
@@ -127,18 +130,18 @@ function record(
  * @throws TapeError if `loss` has no history, it was consumed by an earlier backward, or what it needs was overwritten
  */
 export function backward(loss: Tensor, gradient?: Tensor, options: { readonly retain?: boolean } = {}): void {
-  if (!loss.requiresGrad) {
+  if (!asTensor('backward', 'the loss', loss).requiresGrad) {
     throw new TapeError('backward', 'this tensor does not depend on anything that requires a gradient');
   }
   if (gradient === undefined && loss.size !== 1) {
     throw new ShapeError('backward', 'a loss of more than one element needs a gradient of its shape', [loss.shape]);
   }
-  if (gradient && !sameShape(gradient.shape, loss.shape)) {
+  if (gradient && !sameShape(asTensor('backward', 'the gradient', gradient).shape, loss.shape)) {
     throw new ShapeError('backward', 'the gradient must have the shape of the loss', [gradient.shape, loss.shape]);
   }
   if (gradient) checkAlike('backward', gradient, loss);
   const seed = gradient ?? backendOf(loss).fill(loss.shape, 1, loss.dtype);
-  new BackwardPass(options.retain ?? false).run(loss, seed);
+  new BackwardPass(asOptions('backward', options).retain ?? false).run(loss, seed);
 }
 
 /** One walk down the tape. Gradients that nothing still needs are freed on the way. */

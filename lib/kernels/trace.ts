@@ -1,3 +1,4 @@
+import { asFunction } from '../tensor/argument.js';
 import { TapeError } from '../tensor/errors.js';
 import type { Shape } from '../tensor/shape.js';
 import type { View } from '../tensor/view.js';
@@ -44,6 +45,7 @@ let record: Call[] | null = null;
  * explain(() => relu(tensor([1, -2]))).calls[0].row; // 'relu'
  */
 export function explain<Result>(work: () => Result): { readonly result: Result; readonly calls: readonly Call[] } {
+  asFunction('explain', 'the work', work);
   const before = record;
   const calls: Call[] = [];
   record = calls;

@@ -1,7 +1,8 @@
+import { asOptions } from '../tensor/argument.js';
 import { normal, type TensorOptions, uniform } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { checkShape, type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
@@ -17,6 +18,7 @@ export interface Fans {
 
 /** The fans of a weight `[out, in, …kernel]`. @throws ShapeError for fewer than 2 axes */
 export function fansOf(shape: Shape): Fans {
+  checkShape('init', shape);
   if (shape.length < 2) throw new ShapeError('init', 'fans need a weight of at least 2 axes [out, in, …]', [shape]);
   const kernel = sizeOf(shape.slice(2));
   return { fanIn: shape[1] * kernel, fanOut: shape[0] * kernel };
@@ -53,7 +55,7 @@ export interface KaimingOptions extends TensorOptions {
 }
 
 function kaimingDeviation(shape: Shape, options: KaimingOptions): number {
-  const fan = fansOf(shape)[options.mode ?? 'fanIn'];
+  const fan = fansOf(shape)[asOptions('kaiming', options).mode ?? 'fanIn'];
   return gainOf(options.nonlinearity ?? 'leakyRelu', options.slope ?? 0) / Math.sqrt(fan);
 }
 
@@ -76,7 +78,7 @@ export interface XavierOptions extends TensorOptions {
 
 function xavierDeviation(shape: Shape, options: XavierOptions): number {
   const { fanIn, fanOut } = fansOf(shape);
-  return (options.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut));
+  return (asOptions('xavier', options).gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut));
 }
 
 /** Xavier initialisation (Glorot and Bengio 2010), uniform in ±gain·√(6/(fanIn + fanOut)). */

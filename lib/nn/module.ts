@@ -1,4 +1,5 @@
 // Who has a module has its parameters, and their methods.
+import { asInstance } from '../tensor/argument.js';
 import '../autograd/fluent.js';
 import { DataError } from '../tensor/errors.js';
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
@@ -172,6 +173,11 @@ export abstract class Module {
       entry.dispose();
     }
   }
+}
+
+/** @throws ArgumentError unless `model` is a module (of this very library) */
+export function asModule(op: string, model: Module, name = 'the model'): Module {
+  return asInstance(op, name, model, Module);
 }
 
 const isModule = (value: unknown): value is Module => value instanceof Module;

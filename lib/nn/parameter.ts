@@ -3,13 +3,13 @@ import { ShapeError } from '../tensor/errors.js';
 import { sameShape } from '../tensor/shape.js';
 import { keep } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
-import { checkAlike, contiguousView, type View } from '../tensor/view.js';
+import { asView, checkAlike, contiguousView, type View } from '../tensor/view.js';
 
 /** A tensor that outlives every scope and whose memory may be overwritten: the state of a module. */
 export abstract class StateTensor extends Tensor {
   /** @param value copied, so that no other tensor shares the memory */
   constructor(value: View) {
-    super(keep(contiguousView(backendOf(value).copy(value).storage, value.shape)));
+    super(keep(contiguousView(backendOf(asView('StateTensor', value)).copy(value).storage, value.shape)));
   }
 
   /**

@@ -3,6 +3,7 @@ import { SMALLEST } from '../autograd/rows/quantization.js';
 import { apply } from '../autograd/tape.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import * as v from '../kernels/value.js';
+import { asNumber, asOptions } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -82,7 +83,7 @@ export const a2qRows = {
  * @throws ShapeError if d or t do not hold one number an output channel
  */
 export function a2qWeights(w: Tensor, d: Tensor, t: Tensor, bound: AccumulatorBound): Tensor {
-  return apply(a2qRows.a2qWeights, [w, d, t], bound);
+  return apply(a2qRows.a2qWeights, [w, d, t], asOptions('a2qWeights', bound, 'the bound'));
 }
 
 /**
@@ -91,7 +92,7 @@ export function a2qWeights(w: Tensor, d: Tensor, t: Tensor, bound: AccumulatorBo
  * @throws ShapeError if d and t are not vectors of one length
  */
 export function a2qPenalty(d: Tensor, t: Tensor, budget: number): Tensor {
-  return apply(a2qRows.a2qPenalty, [d, t], { budget });
+  return apply(a2qRows.a2qPenalty, [d, t], { budget: asNumber('a2qPenalty', 'budget', budget) });
 }
 
 /** The axis of K. */

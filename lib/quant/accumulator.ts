@@ -1,3 +1,4 @@
+import { asNumbers, asOptions } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import { accumulatorRange, bitsToHold } from './integerRange.js';
 
@@ -69,6 +70,7 @@ export interface Witness {
  */
 export function worstCase(q: ArrayLike<number>, input: InputBounds, bias = 0): WorstCase {
   checkInput(input);
+  asNumbers('worstCase', 'q', q);
   let alpha = 0;
   let beta = 0;
   for (let k = 0; k < q.length; k++) {
@@ -109,7 +111,7 @@ export function testAccumulator(
   accumulatorBits: number,
   bias?: ArrayLike<number>,
 ): LayerTest {
-  const length = q.length / channels;
+  const length = asNumbers('testAccumulator', 'q', q).length / channels;
   if (!Number.isInteger(channels) || channels < 1 || !Number.isInteger(length))
     throw new ShapeError('testAccumulator', `${q.length} weights do not make ${channels} equal rows`);
   if (bias !== undefined && bias.length !== channels)
@@ -140,6 +142,7 @@ export function testAccumulator(
  */
 export function witness(q: ArrayLike<number>, input: InputBounds): Witness {
   checkInput(input);
+  asNumbers('witness', 'q', q);
   const pick = (positive: number, negative: number) =>
     Int32Array.from(q, (weight) => (weight > 0 ? positive : weight < 0 ? negative : 0));
   return { max: pick(input.high, input.low), min: pick(input.low, input.high) };
@@ -151,7 +154,7 @@ function share(value: number, limit: number): number {
 }
 
 function checkInput(input: InputBounds): void {
-  const { low, high } = input;
+  const { low, high } = asOptions('accumulator', input, 'the range of inputs');
   if (!Number.isInteger(low) || !Number.isInteger(high) || low > 0 || high < 0 || low < -(2 ** 31) || high >= 2 ** 31)
     throw new QuantError('accumulator', `input range must hold 0 and fit int32; got ${low} … ${high}`);
 }

@@ -2,6 +2,7 @@ import { abs, div, sum } from '../autograd/ops.js';
 import { dequantize, powerScale } from '../autograd/quantize.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
+import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { a2qPenalty, a2qWeights } from './a2qWeights.js';
@@ -43,7 +44,7 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
   readonly t: Parameter;
 
   constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
-    super(options.bits);
+    super(asOptions('AccumulatorAwareQuantizer', options).bits);
     checkFloatBits(kind, 'input bits N', input);
     this.kind = kind;
     this.accumulatorBits = options.accumulatorBits;

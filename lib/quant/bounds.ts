@@ -1,3 +1,4 @@
+import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { checkBits, type IntegerFormat, weightRange } from './integerRange.js';
 
@@ -127,7 +128,7 @@ export interface BoundsAnswer {
 
 /** Everything `a2q bounds` prints about a layer of K terms at W(M)A(N). @throws QuantError on bad K, M, N or P. */
 export function answerBounds(question: BoundsQuestion): BoundsAnswer {
-  const { length, weightBits, input, accumulatorBits } = question;
+  const { length, weightBits, input, accumulatorBits } = asOptions('answerBounds', question, 'the question');
   const dataTypeBits = dataTypeAccumulatorBits(length, weightBits, input);
   const largest = BigInt(length) * BigInt(weightRange(weightBits).high);
   const answer = (kind: BoundKind): KindAnswer => ({
@@ -167,7 +168,7 @@ function formatName(format: IntegerFormat): string {
 }
 
 function checkInput(op: string, input: IntegerFormat): void {
-  checkBits(op, 'input bits N', input.bits);
+  checkBits(op, 'input bits N', asOptions(op, input, 'the input format').bits);
 }
 
 function checkCount(op: string, what: string, value: number, low: number): void {

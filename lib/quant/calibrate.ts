@@ -1,7 +1,8 @@
 import { add, div, mean, sub } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
-import type { Module } from '../nn/module.js';
+import { asModule, type Module } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
+import { asFunction, asOptions } from '../tensor/argument.js';
 import { full } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, keep, scope } from '../tensor/storage.js';
@@ -71,9 +72,11 @@ export async function runUnquantized(
 export async function correctBias(
   model: Module,
   batches: () => Batches,
-  { addBiases = true }: { readonly addBiases?: boolean } = {},
+  options: { readonly addBiases?: boolean } = {},
 ): Promise<void> {
-  const wasTraining = model.training;
+  const { addBiases = true } = asOptions('correctBias', options);
+  asFunction('correctBias', 'batches', batches);
+  const wasTraining = asModule('correctBias', model).training;
   model.eval();
   try {
     for (const [, layer] of quantLayers(model)) {

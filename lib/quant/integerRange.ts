@@ -1,3 +1,4 @@
+import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 
@@ -38,7 +39,7 @@ export const MAX_INT32_BIAS = 2 ** 31 - 2 ** 9;
  * [low, high]; // [−7, 7]: weights of M = 4
  */
 export function integerRange(bits: number, options: { signed: boolean; narrow?: boolean }): IntegerRange {
-  const { signed, narrow = false } = options;
+  const { signed, narrow = false } = asOptions('integerRange', options);
   checkBits('integerRange', narrow ? 'bits of a narrow range' : 'bits', bits, narrow ? 2 : 1);
   const lost = narrow ? 1 : 0;
   return signed
@@ -53,7 +54,8 @@ export function weightRange(bits: number): IntegerRange {
 
 /** The full range `[c, d]` of N-bit inputs; always `d − c = 2^N − 1`. @throws QuantError unless N is 1 … 32. */
 export function inputRange(input: IntegerFormat): IntegerRange {
-  return integerRange(input.bits, { signed: input.signed });
+  const { bits, signed } = asOptions('inputRange', input, 'the input format');
+  return integerRange(bits, { signed });
 }
 
 /** The range of a P-bit two's complement accumulator. @throws QuantError unless P is 1 … 32. */
@@ -79,7 +81,8 @@ export function bitsToHold(low: number, high: number): number {
  * Refuses a format whose integers float32 cannot carry on a grid; a signed one needs 2 bits, to be more than a sign.
  * @throws QuantError naming `what` and the limits
  */
-export function checkFloatBits(op: string, what: string, { bits, signed }: IntegerFormat): void {
+export function checkFloatBits(op: string, what: string, format: IntegerFormat): void {
+  const { bits, signed } = asOptions(op, format, 'the format');
   const magnitudeBits = Math.log2(MAX_FLOAT_INTEGER);
   checkBits(op, what, bits, signed ? 2 : 1, signed ? magnitudeBits + 1 : magnitudeBits);
 }

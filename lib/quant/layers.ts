@@ -6,8 +6,9 @@ import type { ConvGeometry } from '../kernels/geometry.js';
 import type { Join } from '../nn/layers/chain.js';
 import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
-import { Module } from '../nn/module.js';
+import { asModule, Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
+import { asOptions } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -53,7 +54,11 @@ export abstract class QuantLayer extends WeightedModule {
   #frozen: FrozenWeights | null = null;
 
   constructor(op: string, shape: readonly number[], options: QuantLayerOptions) {
-    super(op, shape, { random: options.random, bias: options.bias ?? true, role: options.role ?? 'hidden' });
+    super(op, shape, {
+      random: asOptions(op, options).random,
+      bias: options.bias ?? true,
+      role: options.role ?? 'hidden',
+    });
     this.inputQuant = options.input instanceof ActivationQuantizer ? null : options.input();
     this.#upstream = this.inputQuant ?? (options.input as ActivationQuantizer);
     this.weightQuant = options.weight(this.weight, this.#upstream);
@@ -144,7 +149,8 @@ export class QuantConv2d extends QuantLayer {
   readonly geometry: ConvGeometry;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: QuantConvOptions) {
-    super('QuantConv2d', weightShape('QuantConv2d', inChannels, outChannels, kernel, options.groups), options);
+    const { groups } = asOptions('QuantConv2d', options);
+    super('QuantConv2d', weightShape('QuantConv2d', inChannels, outChannels, kernel, groups), options);
     this.geometry = evenGeometry('QuantConv2d', options, kernel);
   }
 
@@ -189,7 +195,7 @@ export class QuantReLU extends ActivationQuantizer {
 /** N bits and nothing else; signed unless told otherwise. */
 export class QuantIdentity extends ActivationQuantizer {
   constructor(options: Omit<ActivationOptions, 'signed' | 'relu'> & { readonly signed?: boolean }) {
-    super({ ...options, signed: options.signed ?? true });
+    super({ ...options, signed: asOptions('QuantIdentity', options).signed ?? true });
   }
 }
 
@@ -213,10 +219,12 @@ export class QuantAdd extends Module implements Join {
 
 /** The layers of a model that have an accumulator, with their names. */
 export function* quantLayers(model: Module): Generator<[name: string, layer: QuantLayer]> {
-  for (const [name, module] of model.namedModules()) if (module instanceof QuantLayer) yield [name, module];
+  const modules = asModule('quantLayers', model).namedModules();
+  for (const [name, module] of modules) if (module instanceof QuantLayer) yield [name, module];
 }
 
 /** The activation quantizers of a model, with their names. */
 export function* activationQuantizers(model: Module): Generator<[name: string, quantizer: ActivationQuantizer]> {
-  for (const [name, module] of model.namedModules()) if (module instanceof ActivationQuantizer) yield [name, module];
+  const modules = asModule('activationQuantizers', model).namedModules();
+  for (const [name, module] of modules) if (module instanceof ActivationQuantizer) yield [name, module];
 }

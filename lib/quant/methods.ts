@@ -1,3 +1,4 @@
+import { asFunction } from '../tensor/argument.js';
 import { a2q, a2qPlus } from './accumulatorAware.js';
 import { affineLearned, type WeightQuantizerFactory } from './weightQuantizer.js';
 
@@ -69,5 +70,6 @@ export const METHOD_NAMES = Object.keys(METHODS) as Method[];
 
 /** The methods of which something holds. */
 export function methodsThat(holds: (entry: MethodEntry) => boolean): Method[] {
+  asFunction('methodsThat', 'holds', holds);
   return METHOD_NAMES.filter((name) => holds(METHODS[name]));
 }

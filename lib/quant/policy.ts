@@ -1,6 +1,7 @@
 import type { LayerFactory, LayerOptions } from '../nn/models/factory.js';
 import { floatLayers } from '../nn/models/floatLayers.js';
 import type { Module } from '../nn/module.js';
+import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { ActivationQuantizer } from './activation.js';
@@ -33,7 +34,7 @@ export interface PolicyOptions {
  * @throws QuantError on bits out of range, a missing P, or a P too small to hold any weight
  */
 export function layerPolicy(options: PolicyOptions): LayerFactory {
-  const { method, weightBits, actBits, random } = options;
+  const { method, weightBits, actBits, random } = asOptions('layerPolicy', options);
   if (!Object.hasOwn(METHODS, method)) {
     throw new QuantError('layerPolicy', `method must be one of ${METHOD_NAMES.join(', ')}`);
   }

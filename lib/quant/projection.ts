@@ -1,3 +1,4 @@
+import { asNumbers } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 
 /**
@@ -45,7 +46,7 @@ export function l1BallThreshold(w: ArrayLike<number>, radius: number): number {
  * projectL1Ball([3, -1, -2], 2.5); // [1.75, 0, −0.75]
  */
 export function projectL1Ball(w: ArrayLike<number>, radius: number): Float64Array {
-  const theta = l1BallThreshold(w, radius);
+  const theta = l1BallThreshold(asNumbers('projectL1Ball', 'w', w), radius);
   return theta === 0 ? new Float64Array(w) : Float64Array.from(w, (value) => shrink(value, theta));
 }
 
@@ -63,10 +64,10 @@ export function projectL1Rows(
   channels: number,
   radius: number | ArrayLike<number>,
 ): Float64Array {
-  const length = w.length / channels;
+  const length = asNumbers('projectL1Rows', 'w', w).length / channels;
   if (!Number.isInteger(channels) || channels < 1 || !Number.isInteger(length))
     throw new ShapeError('projectL1Rows', `${w.length} weights do not make ${channels} equal rows`);
-  if (typeof radius !== 'number' && radius.length !== channels)
+  if (typeof radius !== 'number' && asNumbers('projectL1Rows', 'radius', radius).length !== channels)
     throw new ShapeError('projectL1Rows', `wants one radius per row; got ${radius.length} for ${channels} rows`);
 
   const rows = new Float64Array(w);

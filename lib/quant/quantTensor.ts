@@ -1,5 +1,6 @@
 import { div, mul, roundHalfEven, sub } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
+import { asOptions } from '../tensor/argument.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { IntegerFormat } from './integerRange.js';
 
@@ -14,7 +15,8 @@ export interface QuantTensor extends IntegerFormat {
 }
 
 /** The integers `q = value / scale`, as an int-valued float tensor without history. Shape of `value`. */
-export function integers({ value, scale }: QuantTensor): Tensor {
+export function integers(x: QuantTensor): Tensor {
+  const { value, scale } = asOptions('integers', x, 'x');
   return noGrad(() => {
     const q = roundHalfEven(div(value, scale));
     // Beyond 22 bits the quotient itself may be rounded to a half: a second look at what is left takes that back.

@@ -33,10 +33,28 @@ export function asList<T>(op: string, name: string, value: readonly T[]): readon
   throw new ArgumentError(op, `${name} must be an array; got ${kindOf(value)}`);
 }
 
-/** @throws ArgumentError unless `value` is an object of options */
-export function asOptions<T extends object>(op: string, value: T): T {
+/** @throws ArgumentError unless `value` can be iterated over */
+export function asIterable<T extends Iterable<unknown>>(op: string, name: string, value: T): T {
+  if (typeof value === 'object') return asCapable(op, name, value, Symbol.iterator);
+  throw new ArgumentError(op, `${name} must be an array or the like; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an array or a typed array */
+export function asNumbers<T extends ArrayLike<unknown>>(op: string, name: string, value: T): T {
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) return value;
+  throw new ArgumentError(op, `${name} must be an array of numbers; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an object of options, or of what else is named */
+export function asOptions<T extends object>(op: string, value: T, name = 'options'): T {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw new ArgumentError(op, `options must be an object; got ${kindOf(value)}`);
+  throw new ArgumentError(op, `${name} must be an object; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` has a method of that name: a layer factory, a port, a stand-in for a class */
+export function asCapable<T>(op: string, name: string, value: T, method: string | symbol): T {
+  if (typeof (value as Record<string | symbol, unknown> | null | undefined)?.[method] === 'function') return value;
+  throw new ArgumentError(op, `${name} must have a method ${String(method)}; got ${kindOf(value)}`);
 }
 
 /** @throws ArgumentError unless `value` is a function */

@@ -43,5 +43,5 @@ export class TapeError extends A2QError {}
 
 /** `[2, 3]`, the one way a shape is printed. */
 export function formatShape(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`;
+  return Array.isArray(shape) ? `[${shape.join(', ')}]` : String(shape);
 }

@@ -113,7 +113,9 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** Axes as an ascending list without duplicates; `undefined` means all of them. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
-  const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(op, axis, rank));
+  const given = typeof axes === 'number' ? [axes] : axes;
+  if (!Array.isArray(given)) throw new ShapeError(op, `axes are a number or an array of numbers; got a ${typeof axes}`);
+  const list = given.map((axis) => normalizeAxis(op, axis, rank));
   if (new Set(list).size !== list.length) throw new ShapeError(op, `axis given twice in [${list.join(', ')}]`);
   return list.sort((a, b) => a - b);
 }

@@ -1,4 +1,4 @@
-import { BackendError, DTypeError, TapeError } from './errors.js';
+import { ArgumentError, BackendError, DTypeError, TapeError } from './errors.js';
 
 /** `float64` lives on the reference backend only, for gradient checks; `int32` holds integer weights and sums. */
 export type DType = 'float32' | 'float64' | 'int32';
@@ -193,6 +193,7 @@ function eachStorage(held: Held, visit: (storage: Storage) => void): void {
  * @throws TapeError if `work` is asynchronous: memory could then be freed while still in use
  */
 export function scope<T>(work: () => T): T {
+  if (typeof work !== 'function') throw new ArgumentError('scope', 'the work must be a function');
   const own = new Set<Storage>();
   activeScopes.push(own);
   let result: T | undefined;

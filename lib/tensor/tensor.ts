@@ -2,7 +2,7 @@ import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
 import { gatherView, type Nested, nest } from './gather.js';
 import { isContiguous, type Shape, sizeOf } from './shape.js';
 import type { Device, DType, Storage, TypedArray } from './storage.js';
-import type { View } from './view.js';
+import { asView, type View } from './view.js';
 
 /**
  * An immutable value: numbers in a storage, read through shape and strides.
@@ -23,7 +23,7 @@ export class Tensor implements View {
   node: object | null = null;
 
   constructor(view: View) {
-    this.storage = view.storage;
+    this.storage = asView('Tensor', view).storage;
     this.shape = view.shape;
     this.strides = view.strides;
     this.offset = view.offset;

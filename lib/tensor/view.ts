@@ -1,6 +1,6 @@
-import { BackendError, DTypeError } from './errors.js';
+import { ArgumentError, BackendError, DTypeError } from './errors.js';
 import { broadcastStrides, contiguousStrides, isContiguous, reshapeStrides, type Shape, sizeOf } from './shape.js';
-import type { Storage } from './storage.js';
+import { Storage } from './storage.js';
 
 /** How to read a tensor out of a storage. Kernels see views only; element `i` is at `offset + Σ i·strides`. */
 export interface View {
@@ -8,6 +8,12 @@ export interface View {
   readonly shape: Shape;
   readonly strides: readonly number[];
   readonly offset: number;
+}
+
+/** @throws ArgumentError unless `value` reads a storage, as tensors do */
+export function asView(op: string, value: View): View {
+  if (value?.storage instanceof Storage) return value;
+  throw new ArgumentError(op, 'wants a tensor or a view');
 }
 
 /** Where and how numbers are held; a storage says both. */

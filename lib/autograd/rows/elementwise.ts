@@ -23,7 +23,7 @@ export type Elementwise<Arguments extends readonly unknown[]> = ((...args: Argum
 /** A number as a scalar like `like`. */
 function lift(x: TensorLike, like: TensorLike): Tensor {
   if (typeof x !== 'number') return x;
-  if (typeof like === 'number') return full([], x);
+  if (!(like instanceof Tensor)) return full([], x);
   return new Tensor(v.backendOf(like).fill([], x, like.dtype));
 }
 

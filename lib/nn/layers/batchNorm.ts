@@ -2,12 +2,13 @@ import { batchNorm, type NormFollower } from '../../autograd/normalization.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
 import { choose } from '../../kernels/trace.js';
 import * as v from '../../kernels/value.js';
+import { asOptions } from '../../tensor/argument.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError, ShapeError } from '../../tensor/errors.js';
 import { scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { View } from '../../tensor/view.js';
-import { Module } from '../module.js';
+import { asModule, Module } from '../module.js';
 import { Buffer, Counter, Parameter } from '../parameter.js';
 
 /** Settings of batch norm; PyTorch's defaults. */
@@ -49,7 +50,7 @@ export class BatchNorm2d extends Module {
     options: BatchNormOptions = {},
   ) {
     super();
-    const { epsilon = 1e-5, momentum = 0.1, ...where } = options;
+    const { epsilon = 1e-5, momentum = 0.1, ...where } = asOptions('BatchNorm2d', options);
     if (!(epsilon >= 0)) throw new A2QError('BatchNorm2d', `epsilon must not be negative; it is ${epsilon}`);
     if (!(momentum >= 0 && momentum <= 1)) {
       throw new A2QError('BatchNorm2d', `momentum must be 0 … 1; it is ${momentum}`);
@@ -115,5 +116,6 @@ export function blend(x: View, into: View, keep: number, share: number): void {
  * quantized training this takes the noise of small batches away (Krishnamoorthi 2018, arXiv 1806.08342, section 3.2.3).
  */
 export function freezeBatchNorms(model: Module): void {
-  for (const [, module] of model.namedModules()) if (module instanceof BatchNorm2d) module.train(false);
+  for (const [, module] of asModule('freezeBatchNorms', model).namedModules())
+    if (module instanceof BatchNorm2d) module.train(false);
 }

@@ -1,6 +1,7 @@
 import { add } from '../../autograd/ops.js';
+import { asList } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import type { Module } from '../module.js';
+import { asModule, type Module } from '../module.js';
 import { Activation } from './activation.js';
 import { BatchNorm2d } from './batchNorm.js';
 
@@ -14,6 +15,7 @@ import { BatchNorm2d } from './batchNorm.js';
  * chain(x, new BatchNorm2d(2), new ReLU()); // one row, `batchNorm`, in place of two
  */
 export function chain(x: Tensor, ...modules: readonly Module[]): Tensor {
+  for (const module of modules) asModule('chain', module, 'a module');
   let y = x;
   for (let i = 0; i < modules.length; i++) {
     const [module, next] = [modules[i], modules[i + 1]];
@@ -37,5 +39,7 @@ export interface Join extends Module {
 
 /** The sum of two branches from `x`: the same numbers as `join.forward(chain(x, ...main), chain(x, ...shortcut))`. */
 export function residual(x: Tensor, main: readonly Module[], shortcut: readonly Module[], join: Join): Tensor {
-  return add(chain(x, ...main, join.branch), chain(x, ...shortcut, join.branch));
+  const { branch } = asModule('residual', join, 'the join') as Join;
+  const [long, short] = [asList('residual', 'main', main), asList('residual', 'shortcut', shortcut)];
+  return add(chain(x, ...long, branch), chain(x, ...short, branch));
 }

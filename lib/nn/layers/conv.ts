@@ -1,6 +1,7 @@
 import { conv2d } from '../../autograd/convolution.js';
 import { type ConvOptions, convGeometry, type Pair, pair, type Sides } from '../../autograd/geometry.js';
 import { resizeConv2d } from '../../autograd/resample.js';
+import { asOptions } from '../../tensor/argument.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -42,7 +43,7 @@ export class Conv2d extends WeightedModule {
     kernel: Pair,
     options: Conv2dOptions,
   ) {
-    const { stride, padding, dilation, groups, ...weighted } = options;
+    const { stride, padding, dilation, groups, ...weighted } = asOptions('Conv2d', options);
     super('Conv2d', weightShape('Conv2d', inChannels, outChannels, kernel, groups), weighted);
     this.kernel = pair('Conv2d', 'kernel', kernel, 1);
     const { geometry, beforehand } = convGeometry('Conv2d', options, this.kernel);

@@ -1,4 +1,5 @@
 import { add, matmul, reshape, transpose } from '../../autograd/ops.js';
+import { asTensors } from '../../tensor/argument.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { WeightedModule, type WeightedOptions } from './weighted.js';
@@ -11,6 +12,7 @@ import { WeightedModule, type WeightedOptions } from './weighted.js';
  * @throws ShapeError if the features of `x` and `weight` differ, or the bias does not hold one number an output
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  asTensors('linear', 'operands', bias === null ? [x, weight] : [x, weight, bias]);
   if (weight.rank !== 2) throw new ShapeError('linear', 'weight must be [out, in]', [weight.shape]);
   const [outFeatures, inFeatures] = weight.shape;
   if (x.rank < 1 || x.shape[x.rank - 1] !== inFeatures) {

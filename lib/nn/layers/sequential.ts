@@ -1,5 +1,5 @@
 import type { Tensor } from '../../tensor/tensor.js';
-import { Module } from '../module.js';
+import { asModule, Module } from '../module.js';
 import { chain } from './chain.js';
 
 /**
@@ -15,7 +15,7 @@ export class Sequential extends Module {
 
   constructor(...modules: readonly Module[]) {
     super();
-    this.modules = modules;
+    this.modules = modules.map((module) => asModule('Sequential', module, 'a module'));
   }
 
   override *children(): Generator<[name: string, module: Module]> {

@@ -1,3 +1,4 @@
+import { asCapable, asOptions } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain } from '../layers/chain.js';
@@ -33,8 +34,8 @@ export class Espcn extends Module {
 
   constructor(make: LayerFactory, options: EspcnOptions) {
     super();
-    const [a, b, c] = options.widths ?? [64, 64, 32];
-    this.input = make.input({ signed: false });
+    const [a, b, c] = asOptions('Espcn', options).widths ?? [64, 64, 32];
+    this.input = asCapable('Espcn', 'the layer factory', make, 'input').input({ signed: false });
     this.conv1 = make.conv2d(3, a, 5, { role: 'first', input: this.input, padding: 2, bias: false });
     this.bn1 = new BatchNorm2d(a);
     this.act1 = make.relu();

@@ -1,5 +1,6 @@
 import { reshape } from '../../autograd/ops.js';
 import { globalAvgPool2d } from '../../autograd/pooling.js';
+import { asCapable, asOptions } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { ConvBlock } from './convBlock.js';
@@ -61,9 +62,9 @@ export class MobileNetV1 extends Module {
 
   constructor(make: LayerFactory, options: MobileNetV1Options) {
     super();
-    const { classes, stemStride = 1, widthMultiplier = 1 } = options;
+    const { classes, stemStride = 1, widthMultiplier = 1 } = asOptions('MobileNetV1', options);
     const scaled = (width: number) => Math.max(8, Math.round(width * widthMultiplier));
-    this.input = make.input({ signed: true });
+    this.input = asCapable('MobileNetV1', 'the layer factory', make, 'input').input({ signed: true });
     let channels = scaled(32);
     const stem = { role: 'first', input: this.input, stride: stemStride, padding: 1 } as const;
     this.stem = new ConvBlock(make, [3, channels], 3, stem);

@@ -1,5 +1,6 @@
 import { reshape } from '../../autograd/ops.js';
 import { globalAvgPool2d } from '../../autograd/pooling.js';
+import { asCapable, asOptions } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { BatchNorm2d } from '../layers/batchNorm.js';
 import { chain, type Join, residual } from '../layers/chain.js';
@@ -67,8 +68,8 @@ export class ResNet18 extends Module {
 
   constructor(make: LayerFactory, options: ResNet18Options) {
     super();
-    const widths = options.widths ?? [64, 128, 256, 512];
-    this.input = make.input({ signed: true });
+    const widths = asOptions('ResNet18', options).widths ?? [64, 128, 256, 512];
+    this.input = asCapable('ResNet18', 'the layer factory', make, 'input').input({ signed: true });
     this.conv1 = make.conv2d(3, widths[0], 3, { role: 'first', input: this.input, padding: 1, bias: false });
     this.bn1 = new BatchNorm2d(widths[0]);
     this.act1 = make.relu();

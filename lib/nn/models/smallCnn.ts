@@ -1,4 +1,5 @@
 import { reshape } from '../../autograd/ops.js';
+import { asCapable, asOptions } from '../../tensor/argument.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -30,12 +31,14 @@ export class SmallCnn extends Module {
 
   constructor(make: LayerFactory, options: SmallCnnOptions) {
     super();
-    const widths = options.widths ?? [16, 32, 32];
+    const widths = asOptions('SmallCnn', options).widths ?? [16, 32, 32];
     const side = options.imageSize / 2 ** (widths.length - 1);
     if (!Number.isInteger(side) || side < 1) {
       throw new ShapeError('SmallCnn', `images of ${options.imageSize} cannot be halved ${widths.length - 1} times`);
     }
-    this.input = make.input({ signed: options.signedInput ?? false });
+    this.input = asCapable('SmallCnn', 'the layer factory', make, 'input').input({
+      signed: options.signedInput ?? false,
+    });
     const stages: ConvBlock[] = [];
     let source = this.input;
     let channels = options.inChannels;

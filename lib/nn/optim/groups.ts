@@ -1,3 +1,4 @@
+import { asFunction, asIterable } from '../../tensor/argument.js';
 import type { Parameter } from '../parameter.js';
 import type { GroupOptions } from './optimizer.js';
 
@@ -19,7 +20,9 @@ export function decayGroups(
 ): GroupOptions[] {
   const decaying: Parameter[] = [];
   const exempt: Parameter[] = [];
-  for (const [name, parameter] of named) (decays(name, parameter) ? decaying : exempt).push(parameter);
+  asFunction('decayGroups', 'decays', decays);
+  for (const [name, parameter] of asIterable('decayGroups', 'named', named))
+    (decays(name, parameter) ? decaying : exempt).push(parameter);
   return [{ parameters: decaying }, { parameters: exempt, weightDecay: 0 }].filter(
     ({ parameters }) => parameters.length > 0,
   );

@@ -1,14 +1,14 @@
 import { neg } from '../../autograd/ops.js';
 import { noGrad } from '../../autograd/tape.js';
 import { backendOf } from '../../kernels/value.js';
-import { asTensor } from '../../tensor/argument.js';
+import { asInstance, asList, asOptions, asTensor } from '../../tensor/argument.js';
 import { A2QError, DataError, ShapeError } from '../../tensor/errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { dtypeOf, scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkAlike } from '../../tensor/view.js';
 import type { StateDict } from '../module.js';
-import { Buffer, type Parameter } from '../parameter.js';
+import { Buffer, Parameter } from '../parameter.js';
 
 /** Parameters that share a learning rate and a weight decay. */
 export interface ParameterGroup {
@@ -87,11 +87,14 @@ export abstract class Optimizer {
   constructor(
     readonly type: string,
     parameters: readonly Parameter[] | readonly GroupOptions[],
-    { learningRate, weightDecay = 0, maximize = false }: OptimizerOptions,
+    options: OptimizerOptions,
   ) {
+    const { learningRate, weightDecay = 0, maximize = false } = asOptions(type, options);
     this.#maximize = maximize;
-    this.groups = asGroups(parameters).map((group) => ({
-      parameters: [...group.parameters],
+    this.groups = asGroups(type, parameters).map((group) => ({
+      parameters: asList(type, 'parameters', group.parameters).map((each) =>
+        asInstance(type, 'each parameter', each, Parameter),
+      ),
       learningRate: atLeastZero(type, 'learningRate', group.learningRate ?? learningRate),
       baseLearningRate: group.learningRate ?? learningRate,
       weightDecay: atLeastZero(type, 'weightDecay', group.weightDecay ?? weightDecay),
@@ -240,10 +243,10 @@ function splitKey(key: string): [position: number, name: string] {
   return [Number(key.slice(0, dot)), key.slice(dot + 1)];
 }
 
-function asGroups(parameters: readonly Parameter[] | readonly GroupOptions[]): readonly GroupOptions[] {
-  const isGroups = (list: readonly Parameter[] | readonly GroupOptions[]): list is readonly GroupOptions[] =>
-    list.length > 0 && 'parameters' in list[0];
-  return isGroups(parameters) ? parameters : [{ parameters }];
+function asGroups(type: string, given: readonly Parameter[] | readonly GroupOptions[]): readonly GroupOptions[] {
+  const [first] = asList<Parameter | GroupOptions>(type, 'parameters', given);
+  const isGroup = typeof first === 'object' && first !== null && 'parameters' in first;
+  return isGroup ? (given as readonly GroupOptions[]) : [{ parameters: given as readonly Parameter[] }];
 }
 
 /** A setting that must be a finite number of at least zero. @throws A2QError naming it */
