@@ -1,4 +1,4 @@
-import { asList, asTensor, asTensors, kindOf } from '../tensor/argument.js';
+import { asList, asOptions, asTensor, asTensors, kindOf } from '../tensor/argument.js';
 import { ArgumentError, DTypeError, ShapeError } from '../tensor/errors.js';
 import {
   broadcastShapes,
@@ -35,13 +35,15 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Axes in another order; without `axes`, reversed. */
 export function permute(x: Tensor, axes?: readonly number[]): Tensor {
-  const order = axes?.map((axis) => normalizeAxis('permute', axis, x.rank));
+  asTensor('permute', 'x', x);
+  const order =
+    axes === undefined ? axes : asList('permute', 'axes', axes).map((axis) => normalizeAxis('permute', axis, x.rank));
   return apply(layoutRows.permute, [x], { axes: order ?? x.shape.map((_, axis) => x.rank - 1 - axis) });
 }
 
 /** Swaps two axes, by default the last two. */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
-  const axes = x.shape.map((_, axis) => axis);
+  const axes = asTensor('transpose', 'x', x).shape.map((_, axis) => axis);
   const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
   [axes[i], axes[j]] = [axes[j], axes[i]];
   return apply(layoutRows.permute, [x], { axes });
@@ -57,7 +59,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 /** Elements `start ≤ i < end` by `step` along `axis`; negative positions count from the end. */
 export function slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
-  const at = normalizeAxis('slice', axis, x.rank);
+  const at = normalizeAxis('slice', axis, asTensor('slice', 'x', x).rank);
   const extent = x.shape[at];
   const from = (i: number) => (i < 0 ? i + extent : i);
   return apply(layoutRows.slice, [x], {
@@ -154,7 +156,7 @@ export interface ReduceOptions {
 }
 
 function reduce(name: 'sum' | 'max' | 'argmax', x: Tensor, options: ReduceOptions): Tensor {
-  const axes = normalizeAxes(name, options.axes, x.rank);
+  const axes = normalizeAxes(name, asOptions(name, options).axes, asTensor(name, 'x', x).rank);
   const kept = axes.length === 0 && name !== 'argmax' ? x : apply(reductionRows[name], [x], { axes });
   return options.keepDims
     ? kept

@@ -33,6 +33,7 @@ export function upsampleNearest(x: Tensor, factor: Pair): Tensor {
 
 /** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
 export function pixelShuffle(x: Tensor, factor: number): Tensor {
+  asTensor('pixelShuffle', 'x', x);
   if (x.rank !== 4 || !Number.isInteger(factor) || factor < 1 || x.shape[1] % (factor * factor) !== 0) {
     throw new ShapeError('pixelShuffle', `channels must be divisible by ${factor}²`, [x.shape]);
   }

@@ -1,7 +1,7 @@
 import { abs, add, clip, div, max, minimum, mul, pow, reshape, sqrt, square, stack, sum } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
 import { backendOf } from '../kernels/value.js';
-import { asTensors } from '../tensor/argument.js';
+import { asIterable, asOptions, asTensors } from '../tensor/argument.js';
 import { zeros } from '../tensor/create.js';
 import { A2QError, BackendError } from '../tensor/errors.js';
 import { scope } from '../tensor/storage.js';
@@ -26,8 +26,9 @@ export type GradientHolders = Iterable<Tensor>;
 export function clipGradNorm(
   parameters: GradientHolders,
   maxNorm: number,
-  { normType = 2 }: { readonly normType?: number } = {},
+  options: { readonly normType?: number } = {},
 ): Tensor {
+  const { normType = 2 } = asOptions('clipGradNorm', options);
   if (!(maxNorm >= 0)) throw new A2QError('clipGradNorm', `maxNorm must be at least 0; it is ${maxNorm}`);
   if (!(normType >= 1)) throw new A2QError('clipGradNorm', `normType must be at least 1; it is ${normType}`);
   return scope(() =>
@@ -69,7 +70,8 @@ export function clipGradValue(parameters: GradientHolders, value: number): void 
 /** Each gradient once, whoever shares it. */
 function gradientsOf(op: string, parameters: GradientHolders): readonly Tensor[] {
   const found = new Set<Tensor>();
-  for (const parameter of asTensors(op, 'parameters', [...parameters])) if (parameter.grad) found.add(parameter.grad);
+  for (const parameter of asTensors(op, 'parameters', [...asIterable(op, 'parameters', parameters)]))
+    if (parameter.grad) found.add(parameter.grad);
   const gradients = [...found];
   if (new Set(gradients.map(({ device }) => device)).size > 1) {
     throw new BackendError(op, 'the gradients live on several backends');

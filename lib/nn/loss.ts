@@ -1,9 +1,10 @@
 import { logSoftmax } from '../autograd/activations.js';
 import { checkOperands } from '../autograd/operands.js';
 import { add, div, equal, mean, mul, neg, reshape, square, sub, sum, where } from '../autograd/ops.js';
+import { asNumbers, asOptions } from '../tensor/argument.js';
 import { type TensorOptions, tensor } from '../tensor/create.js';
 import { A2QError, DataError, DTypeError, ShapeError } from '../tensor/errors.js';
-import { broadcastShapes, type Shape, sameShape, sizeOf } from '../tensor/shape.js';
+import { broadcastShapes, checkShape, type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import { hostArray, type TypedArray } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -34,6 +35,7 @@ export interface CrossEntropyOptions {
  * @throws DataError for a label that is not an integer in 0 … classes−1
  */
 export function oneHot(labels: Labels, classes: number, options: TensorOptions = {}): Tensor {
+  checkShape('oneHot', [asNumbers('oneHot', 'labels', labels).length, classes]);
   checkLabels('oneHot', labels, classes, null);
   return spread(labels, [labels.length, classes], 1, 0, options);
 }
@@ -56,7 +58,7 @@ export function crossEntropy(logits: Tensor, labels: Labels | Tensor, options: C
   if (logits.rank < 2 || logits.size === 0) {
     throw new ShapeError('crossEntropy', 'logits must be [N, C, …], not empty', [logits.shape]);
   }
-  checkSettings(options);
+  checkSettings(asOptions('crossEntropy', options));
   const weight = options.weight === undefined ? null : classWeights(logits, options.weight);
   const { target, divisor } =
     labels instanceof Tensor ? probabilities(logits, labels, options) : classNumbers(logits, labels, weight, options);
@@ -106,7 +108,7 @@ function probabilities(logits: Tensor, given: Tensor, options: CrossEntropyOptio
 function classNumbers(logits: Tensor, labels: Labels, weight: Tensor | null, options: CrossEntropyOptions): Target {
   const classes = logits.shape[1];
   const samples = logits.size / classes;
-  if (labels.length !== samples) {
+  if (asNumbers('crossEntropy', 'labels', labels).length !== samples) {
     throw new ShapeError('crossEntropy', `${labels.length} labels for ${samples} samples`, [logits.shape]);
   }
   const { ignoreIndex = null, labelSmoothing: smoothing = 0, reduction } = options;
@@ -192,7 +194,7 @@ function checkReduction(op: string, reduction: Reduction = 'mean'): void {
  * @throws ShapeError if the shapes do not broadcast, or have no elements to take the mean of
  */
 export function mse(x: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
-  const { reduction = 'mean' } = options;
+  const { reduction = 'mean' } = asOptions('mse', options);
   checkReduction('mse', reduction);
   checkOperands('mse', [x, target]);
   const shape = broadcastShapes('mse', x.shape, target.shape);

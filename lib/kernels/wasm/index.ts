@@ -1,3 +1,4 @@
+import { asOptions } from '../../tensor/argument.js';
 import { BackendError } from '../../tensor/errors.js';
 import { type Device, type DType, hostArray, type TypedArray } from '../../tensor/storage.js';
 import type { Backend } from '../backend.js';
@@ -65,7 +66,10 @@ export interface WasmBackend extends Backend {
  * @throws BackendError if the engine lacks WebAssembly SIMD, or relaxed SIMD is demanded and missing
  */
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
-  const machine = new Machine({ simd: chooseSimd(options.relaxedSimd ?? 'auto'), ...limits(options) });
+  const machine = new Machine({
+    simd: chooseSimd(asOptions('wasm', options).relaxedSimd ?? 'auto'),
+    ...limits(options),
+  });
   return backendOn(machine, options);
 }
 
@@ -74,7 +78,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
  * threads have joined when it settles.
  */
 export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
-  const simd = chooseSimd(options.relaxedSimd ?? 'auto');
+  const simd = chooseSimd(asOptions('wasm', options).relaxedSimd ?? 'auto');
   const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
   const machine = new Machine({ simd, module, ...limits(options) });
   const backend = backendOn(machine, options);

@@ -1,9 +1,9 @@
 import { dropout } from '../../autograd/activations.js';
 import { checkProbability } from '../../autograd/checks.js';
-import { asInstance } from '../../tensor/argument.js';
+import { asInstance, asOptions } from '../../tensor/argument.js';
 import { Random } from '../../tensor/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { Module } from '../module.js';
+import { asModule, Module } from '../module.js';
 
 /**
  * In training each element becomes 0 with probability p, else is divided by `1 − p` (Srivastava et al. 2014); in
@@ -21,9 +21,10 @@ export class Dropout extends Module {
   /** @throws A2QError unless p is 0 … 1 */
   constructor(
     readonly p: number,
-    { random }: { readonly random: Random },
+    options: { readonly random: Random },
   ) {
     super();
+    const { random } = asOptions('Dropout', options);
     checkProbability('Dropout', p);
     this.random = asInstance('Dropout', 'random', random, Random);
   }
@@ -35,6 +36,8 @@ export class Dropout extends Module {
 
 /** Gives each dropout of a model a stream of its own of `random`: equal ones draw equal masks from here on. */
 export function seedDropouts(model: Module, random: Random): void {
+  const modules = asModule('seedDropouts', model).namedModules();
+  asInstance('seedDropouts', 'random', random, Random);
   let stream = 0;
-  for (const [, module] of model.namedModules()) if (module instanceof Dropout) module.random = random.fork(stream++);
+  for (const [, module] of modules) if (module instanceof Dropout) module.random = random.fork(stream++);
 }

@@ -1,5 +1,6 @@
 import { layerShape } from '../../autograd/checks.js';
 import { layerNorm } from '../../autograd/normalization.js';
+import { asOptions } from '../../tensor/argument.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
@@ -35,7 +36,7 @@ export class LayerNorm extends Module {
   /** @throws ShapeError for a shape that is not of positive integers; A2QError for a negative epsilon */
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
-    const { epsilon = 1e-5, elementwiseAffine = true, bias = true, ...where } = options;
+    const { epsilon = 1e-5, elementwiseAffine = true, bias = true, ...where } = asOptions('LayerNorm', options);
     if (!(epsilon >= 0)) throw new A2QError('LayerNorm', `epsilon must not be negative; it is ${epsilon}`);
     const shape = layerShape('LayerNorm', normalizedShape);
     this.normalizedShape = shape;

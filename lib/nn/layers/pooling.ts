@@ -6,6 +6,7 @@ import {
   maxPool2d,
   type PoolOptions,
 } from '../../autograd/pooling.js';
+import { asOptions } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
@@ -24,7 +25,7 @@ abstract class Pool2d extends Module {
 
   constructor(op: string, kernel: Pair, options: PoolLayerOptions) {
     super();
-    const { stride = kernel, padding = 0, dilation = 1, ceilMode = false } = options;
+    const { stride = kernel, padding = 0, dilation = 1, ceilMode = false } = asOptions(op, options);
     this.kernel = pair(op, 'kernel', kernel, 1);
     this.stride = pair(op, 'stride', stride, 1);
     this.padding = pair(op, 'padding', padding, 0);

@@ -1,8 +1,8 @@
-import { asOptions } from '../../tensor/argument.js';
+import { asList, asOptions } from '../../tensor/argument.js';
 import type { TensorOptions } from '../../tensor/create.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Random } from '../../tensor/random.js';
-import { checkShape, type Shape } from '../../tensor/shape.js';
+import type { Shape } from '../../tensor/shape.js';
 import { scope } from '../../tensor/storage.js';
 import { defaultBias, defaultWeight } from '../init.js';
 import { Module } from '../module.js';
@@ -34,8 +34,7 @@ export abstract class WeightedModule extends Module {
   constructor(op: string, shape: Shape, options: WeightedOptions) {
     super();
     asOptions(op, options);
-    checkShape(op, shape);
-    if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
+    if (asList(op, 'the shape', shape).some((extent) => !Number.isInteger(extent) || extent < 1)) {
       throw new ShapeError(op, 'every extent of the weight must be a positive integer', [shape]);
     }
     const { random, bias = true, role = 'hidden', ...where } = options;
