@@ -33,7 +33,6 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
 ): (...inputs: Inputs) => Tensor {
   const { name, forward, vjp } = asOptions('defineFunction', definition, 'the definition');
   asFunction('defineFunction', 'forward', forward);
-  asFunction('defineFunction', 'vjp', vjp);
   const tensors = (views: readonly ConstructorParameters<typeof Tensor>[0][]) =>
     views.map((view) => new Tensor(view)) as unknown as Inputs;
   return (...inputs) => {
@@ -48,7 +47,7 @@ export function defineFunction<Inputs extends readonly Tensor[]>(
       saves: [...inputs.keys(), 'output'],
       vjp: (g, saved) => {
         const given = tensors(inputs.map((_, i) => saved.input(i)));
-        const grads = vjp(new Tensor(g), given, new Tensor(saved.output()));
+        const grads = asFunction(name, 'vjp', vjp)(new Tensor(g), given, new Tensor(saved.output()));
         if (Array.isArray(grads) && grads.every((grad) => grad === null || grad instanceof Tensor)) return grads;
         throw new TapeError(name, 'vjp must return a list of tensors, null where there is no gradient');
       },
