@@ -1,6 +1,7 @@
 import t from 'tap';
 import { checkGrads } from '../../lib/autograd/check.js';
-import { conv2d } from '../../lib/autograd/convolution.js';
+import { conv1d, conv2d } from '../../lib/autograd/convolution.js';
+import { pad } from '../../lib/autograd/ops.js';
 import { closeTo } from '../helpers.js';
 import { conv2d as conv2dOracle, numberArray } from '../oracle.js';
 import { between, f64, tensorsOf } from './support.js';
@@ -57,4 +58,59 @@ t.test('what a convolution refuses', async (t) => {
     ],
   ];
   for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+});
+
+t.test("padding by sides is a convolution of the padded image, 'same' keeps the size", async (t) => {
+  const [x, w] = tensorsOf([between(-2, 2, [1, 2, 5, 4]), between(-1, 1, [3, 2, 2, 4], 2)]);
+  const sides = [
+    [0, 2],
+    [3, 1],
+  ] as const;
+  const want = conv2d(pad(x, [[0, 0], [0, 0], ...sides]), w);
+  closeTo(t, await conv2d(x, w, null, { padding: sides }).data(), await want.data(), 1e-14, 'sides');
+  t.same(conv2d(x, w, null, { padding: 'same', dilation: [3, 1] }).shape, [1, 3, 5, 4]);
+  t.same(conv2d(x, w, null, { padding: 'valid' }).shape, [1, 3, 4, 1]);
+  for (const padding of [sides, 'same'] as const) {
+    const { error } = await checkGrads((u, v) => conv2d(u, v, null, { padding }), [x, w]);
+    t.ok(error <= 1e-7, 'gradients');
+  }
+});
+
+t.test('conv1d: gradients', async (t) => {
+  const [x, w, b] = tensorsOf([between(-2, 2, [2, 4, 7]), between(-1, 1, [6, 2, 3], 2), between(-1, 1, [6], 3)]);
+  const options = { stride: 2, padding: [2, 0], dilation: 2, groups: 2 } as const;
+  const { error } = await checkGrads((u, v, bias) => conv1d(u, v, bias, options), [x, w, b]);
+  t.ok(error <= 1e-7);
+});
+
+t.test('geometries that are refused by name', (t) => {
+  const [x, w] = tensorsOf([between(-2, 2, [1, 2, 4, 4]), between(-1, 1, [2, 2, 3, 3])]);
+  const [line, taps] = tensorsOf([between(-2, 2, [1, 2, 4]), between(-1, 1, [2, 2, 3])]);
+  const cases: [work: () => unknown, message: string][] = [
+    [() => conv2d(x, w, null, { padding: 'same', stride: 2 }), "conv2d: padding 'same' needs stride 1; it is [2, 2]"],
+    [
+      () => conv2d(x, w, null, { padding: 'full' as 'same' }),
+      "conv2d: padding must be numbers, 'same' or 'valid'; it is 'full'",
+    ],
+    [
+      () => conv2d(x, w, null, { padding: [[0, -1] as const, [0, 0] as const] }),
+      'conv2d: padding must be integers of at least 0; got [0, -1]',
+    ],
+    [() => conv2d(x, w, null, { padding: -1 }), 'conv2d: padding must be integers of at least 0; got [-1, -1]'],
+    [() => conv1d(x, w), 'conv1d: x and w must have 3 axes; got [1, 2, 4, 4] and [2, 2, 3, 3]'],
+    [
+      () => conv1d(line, taps, null, { groups: 2 }),
+      'conv1d: w takes 2 channels a group, x has 2 in 2 groups; got [1, 2, 4] and [2, 2, 3]',
+    ],
+    [
+      () => conv1d(line, taps, null, { dilation: 2 }),
+      'conv1d: the kernel is larger than the padded sequence; got [1, 2, 4] and [2, 2, 3]',
+    ],
+    [
+      () => conv1d(line, taps, null, { padding: 1.5 }),
+      'conv1d: padding must be integers of at least 0; got [1.5, 1.5]',
+    ],
+  ];
+  for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+  t.end();
 });

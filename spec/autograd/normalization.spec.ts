@@ -1,5 +1,7 @@
 import t from 'tap';
-import { batchNorm } from '../../lib/autograd/normalization.js';
+import { checkGrads } from '../../lib/autograd/check.js';
+import { batchNorm, layerNorm } from '../../lib/autograd/normalization.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual, closeTo } from '../helpers.js';
 import { channelStats, numberArray } from '../oracle.js';
 import { between, f64, tensorsOf } from './support.js';
@@ -41,6 +43,19 @@ t.test('what batch norm refuses', async (t) => {
       () => batchNorm(zeros(1, 3), zeros(3), zeros(3)),
       'batchNorm: training needs more than one value a channel; got [1, 3]',
     ],
+  ];
+  for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+});
+
+t.test('layerNorm: gradients, and shapes that do not fit', async (t) => {
+  const inputs = tensorsOf([between(-2, 2, [2, 3, 4]), between(-1, 1, [3, 4], 2), between(-1, 1, [3, 4], 3)]);
+  const { error } = await checkGrads((x, w, b) => layerNorm(x, [3, 4], w, b), inputs as [Tensor, Tensor, Tensor]);
+  t.ok(error <= 1e-7);
+  const [x, w] = inputs;
+  const cases: [work: () => unknown, message: string][] = [
+    [() => layerNorm(x, 3), 'layerNorm: x must end with the normalized axes; got [2, 3, 4] and [3]'],
+    [() => layerNorm(x, 4, w), 'layerNorm: weight and bias must have the normalized shape; got [3, 4] and [4]'],
+    [() => layerNorm(x, []), 'layerNorm: the normalized shape must be positive integers; it is '],
   ];
   for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
 });

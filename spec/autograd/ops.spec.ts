@@ -2,11 +2,13 @@ import t, { type Test } from 'tap';
 import { checkGrads } from '../../lib/autograd/check.js';
 import * as ops from '../../lib/autograd/ops.js';
 import { backward } from '../../lib/autograd/tape.js';
+import { backendNamed } from '../../lib/kernels/registry.js';
+import { tensor } from '../../lib/tensor/create.js';
 import { ShapeError } from '../../lib/tensor/errors.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual, closeTo } from '../helpers.js';
 import { build, matmul as matmulOracle } from '../oracle.js';
-import { between, distinct, f64, gradOf, tensorsOf } from './support.js';
+import { between, distinct, f64, gradOf, reference, tensorsOf } from './support.js';
 
 /** Checks the gradients of a composed function at ordinary points. */
 async function checked(t: Test, fn: (...x: Tensor[]) => Tensor, inputs: Tensor[]): Promise<void> {
@@ -119,6 +121,79 @@ t.test('errors carry data besides the sentence', async (t) => {
     t.match(error, { op: 'add', shapes: [[2], [3]] });
   }
 });
+t.test('stack, split and pad take apart what they put together', async (t) => {
+  const [a, b] = tensorsOf([between(-2, 2, [2, 3]), between(-2, 2, [2, 3], 2)]);
+  for (const axis of [0, 1, 2, -1]) {
+    const whole = ops.stack([a, b], axis);
+    const [first, second] = ops.split(whole, 2, axis);
+    arraysEqual(t, await first.data(), await a.data(), `axis ${axis}`);
+    arraysEqual(t, await second.data(), await b.data(), `axis ${axis}`);
+    await checked(t, (u, v) => ops.stack([u, v], axis), [a, b]);
+  }
+  t.same(
+    ops.split(a, [0, 1, 2], -1).map(({ shape }) => shape),
+    [
+      [2, 0],
+      [2, 1],
+      [2, 2],
+    ],
+  );
+  await checked(t, (v) => ops.mul(...(ops.split(v, [1, 1]) as [Tensor, Tensor])), [a]);
+  const cases: [work: () => unknown, message: string][] = [
+    [() => ops.split(a, [1, 1], 1), 'split: sizes [1, 1] do not add up to the 3 of axis 1; got [2, 3]'],
+    [() => ops.split(a, [4, -1], 1), 'split: sizes [4, -1] do not add up to the 3 of axis 1; got [2, 3]'],
+    [() => ops.split(a, 2, 1), 'split: the 3 of axis 1 cannot be divided into 2 equal parts; got [2, 3]'],
+    [() => ops.split(a, 0), 'split: the 2 of axis 0 cannot be divided into 0 equal parts; got [2, 3]'],
+    [() => ops.stack([]), 'stack: needs at least one tensor'],
+    [() => ops.stack([a, f64([1])]), 'stack: all tensors must have one shape; got [2, 3] and [1]'],
+    [() => ops.stack([a, b], 3), 'stack: axis 3 does not exist in a tensor of 3 axes'],
+    [() => ops.argmax(f64([], [2, 0]), 1), 'argmax: no elements to take the maximum of; got [2, 0]'],
+    [() => ops.argmax(a, 2), 'argmax: axis 2 does not exist in a tensor of 2 axes'],
+  ];
+  for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+  for (const padding of [
+    [[1, 1]],
+    [
+      [0, 0],
+      [0, -1],
+    ],
+    [
+      [0, 0],
+      [1.5, 0],
+    ],
+    [[0, 0], 1],
+    2,
+  ]) {
+    const pad = () => ops.pad(a, padding as [number, number][]);
+    t.throws(pad, { name: 'ShapeError', op: 'pad' }, JSON.stringify(padding));
+  }
+});
+
+t.test('matmul of vectors: gradients', async (t) => {
+  for (const [a, b] of [
+    [[3], [3]],
+    [[3], [2, 3, 4]],
+    [[2, 4, 3], [3]],
+  ]) {
+    await checked(t, (u, v) => ops.matmul(u, v), tensorsOf([between(-2, 2, a), between(-2, 2, b, 2)]));
+  }
+});
+
+t.test('pow: powers a float32 has to get right', async (t) => {
+  for (const backend of [backendNamed('wasm'), reference]) {
+    const of = (values: number[]) => tensor(values, undefined, { device: backend });
+    arraysEqual(t, await ops.pow(of([3, -3, 10, 2, 0, -8]), 2).data(), [9, 9, 100, 4, 0, 64], 'squares');
+    arraysEqual(t, await ops.pow(2, of([-1, 0, 0.5, 10])).data(), [0.5, 1, Math.fround(Math.SQRT2), 1024], 'of two');
+    const { NaN: none, POSITIVE_INFINITY: endless } = Number;
+    arraysEqual(
+      t,
+      await ops.pow(of([-1, 0, 0, none, 1]), of([0.5, 0, -1, 2, none])).data(),
+      [none, 1, endless, none, 1],
+      'edges',
+    );
+  }
+});
+
 t.test('methods are the functions of the same name', async (t) => {
   const x = f64([
     [0.5, 2],

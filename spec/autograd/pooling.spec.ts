@@ -3,7 +3,7 @@ import { checkGrads } from '../../lib/autograd/check.js';
 import { avgPool2d, globalAvgPool2d, maxPool2d } from '../../lib/autograd/pooling.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
-import { between, f64, tensorsOf } from './support.js';
+import { between, distinct, f64, tensorsOf } from './support.js';
 
 /** Random images in float64. */
 function image(...shape: number[]): Tensor {
@@ -47,8 +47,42 @@ t.test('what pooling refuses', async (t) => {
       () => maxPool2d(zeros(1, 1, 2, 2), { kernel: 3 }),
       'maxPool2d: the window is larger than the padded image; got [1, 1, 2, 2]',
     ],
+    [
+      () => avgPool2d(zeros(1, 1, 4, 4), { kernel: 2, padding: 2 }),
+      'avgPool2d: padding may be at most half the kernel; got [1, 1, 4, 4]',
+    ],
+    [
+      () => avgPool2d(zeros(1, 1, 4, 4), { kernel: 3, dilation: 2 }),
+      'avgPool2d: the window is larger than the padded image; got [1, 1, 4, 4]',
+    ],
+    [
+      () => maxPool2d(zeros(1, 1, 4, 4), { kernel: 2, dilation: 0 }),
+      'maxPool2d: dilation must be integers of at least 1; got [0, 0]',
+    ],
     [() => avgPool2d(zeros(4, 4), { kernel: 2 }), 'avgPool2d: x must have 4 axes [N, C, H, W]; got [4, 4]'],
     [() => globalAvgPool2d(zeros(4, 4)), 'globalAvgPool2d: x must have 4 axes [N, C, H, W]; got [4, 4]'],
   ];
   for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+});
+
+t.test('windows beyond the image: the largest and the mean of what is inside', async (t) => {
+  const x = f64([-1, -2, -3, -4, -5], [1, 1, 1, 5]);
+  const last = { kernel: [1, 2], ceilMode: true } as const;
+  arraysEqual(t, await maxPool2d(x, last).data(), [-1, -3, -5], 'maxima');
+  arraysEqual(t, await avgPool2d(x, last).data(), [-1.5, -3.5, -5], 'means');
+  const padded = { kernel: [1, 3], stride: 2, padding: [0, 1] } as const;
+  arraysEqual(t, await avgPool2d(x, { ...padded, countIncludePad: false }).data(), [-1.5, -3, -4.5], 'without zeros');
+  const apart = { kernel: [1, 2], stride: 1, dilation: [1, 3] } as const;
+  arraysEqual(t, await maxPool2d(x, apart).data(), [-1, -2], 'dilated maxima');
+  arraysEqual(t, await avgPool2d(x, apart).data(), [-2.5, -3.5], 'dilated means');
+  for (const options of [
+    { kernel: 2, stride: 3, ceilMode: true },
+    { kernel: 3, stride: 2, padding: 1, ceilMode: true, countIncludePad: false },
+    { kernel: 2, dilation: [1, 2], padding: 1 },
+  ] as const) {
+    for (const pool of [maxPool2d, avgPool2d]) {
+      const { error } = await checkGrads((v) => pool(v, options), tensorsOf([distinct([2, 2, 5, 6])]) as [Tensor]);
+      t.ok(error <= 1e-7, `gradients of ${pool.name}`);
+    }
+  }
 });

@@ -174,6 +174,7 @@ const MAKERS: Readonly<Record<string, (parameters: Parameter[]) => Optimizer>> =
   SGD: (p) => new SGD(p, { learningRate: 0.02 }),
   Adam: (p) => new Adam(p, { learningRate: 0.02 }),
   AdamW: (p) => new AdamW(p, { learningRate: 0.02 }),
+  AMSGrad: (p) => new Adam(p, { learningRate: 0.02, amsgrad: true }),
 };
 
 for (const { name: backend, skip } of backends) {
