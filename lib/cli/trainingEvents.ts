@@ -34,6 +34,9 @@ export function trainingEvents(progress: Progress, epochs: number): RunEvents {
     onEvaluate(part, total) {
       progress.update(done, `${note}  testing ${part}/${total}`);
     },
+    onNote(text) {
+      progress.say(`note: ${text}`);
+    },
     onEpoch(line, isBest) {
       progress.say(epochLine(line, epochs, isBest));
     },

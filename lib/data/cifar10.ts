@@ -119,6 +119,7 @@ export function cifar10(records: Cifar10Records, options: Cifar10Options = {}): 
     inputShape: [3, SIDE, SIDE],
     normalisation,
     classes: CIFAR10_CLASSES,
+    labels,
     write(index, input, random) {
       const image = planes.subarray(index * VOLUME, (index + 1) * VOLUME);
       if (random === null) writePlain(image, tables, input);

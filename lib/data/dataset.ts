@@ -16,6 +16,8 @@ interface CommonFacts {
   readonly inputShape: readonly [number, number, number];
   /** What {@link LabelledDataset.write} has applied: input = (value − mean) / std with values in [0, 1]. */
   readonly normalisation: Normalisation;
+  /** What was found odd about the files, and what became of it, for people. */
+  readonly notes?: readonly string[];
 }
 
 /** Images with a class each. */
@@ -23,6 +25,8 @@ export interface LabelledDataset extends CommonFacts {
   readonly kind: 'labels';
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
+  /** The label of every sample, where it is known without making the sample. */
+  readonly labels?: ArrayLike<number>;
   /**
    * Writes one input and returns its label.
    *
@@ -45,7 +49,7 @@ export interface ImagePairDataset extends CommonFacts {
 export type Dataset = LabelledDataset | ImagePairDataset;
 
 /** What there is to know of a dataset without making a sample: plain data, which can travel between threads. */
-export type DatasetFacts = Omit<LabelledDataset, 'write'> | Omit<ImagePairDataset, 'write'>;
+export type DatasetFacts = Omit<LabelledDataset, 'write' | 'labels'> | Omit<ImagePairDataset, 'write'>;
 
 /** Samples stacked: `inputs` is float32 of shape `inputShape`, [n, channels, height, width]. */
 interface BatchFacts {
@@ -78,8 +82,8 @@ export type BatchOf<D extends Dataset> = D extends LabelledDataset ? LabelBatch 
 
 /** The facts of a dataset, and nothing else that the object may hold. */
 export function factsOf(dataset: DatasetFacts): DatasetFacts {
-  const { name, length, inputShape, normalisation } = dataset;
-  const facts = { name, length, inputShape, normalisation };
+  const { name, length, inputShape, normalisation, notes } = dataset;
+  const facts = { name, length, inputShape, normalisation, ...(notes ? { notes } : {}) };
   return dataset.kind === 'labels'
     ? { kind: 'labels', ...facts, classes: dataset.classes }
     : { kind: 'images', ...facts, targetShape: dataset.targetShape };
@@ -104,14 +108,15 @@ export function subset<D extends Dataset>(dataset: D, part: number | ArrayLike<n
   }
   const indices = typeof part === 'number' ? Uint32Array.from({ length: part }, (_, i) => i) : Array.from(part);
   for (const index of indices) checkIndex(dataset, index);
-  const { name, inputShape, normalisation } = dataset;
-  const facts = { name, length: indices.length, inputShape, normalisation };
+  const { name, inputShape, normalisation, notes } = dataset;
+  const facts = { name, length: indices.length, inputShape, normalisation, ...(notes ? { notes } : {}) };
   const view: Dataset =
     dataset.kind === 'labels'
       ? {
           kind: 'labels',
           ...facts,
           classes: dataset.classes,
+          ...labelsOfPart(dataset, indices),
           write: (i, input, random) => dataset.write(indices[i], input, random),
         }
       : {
@@ -121,6 +126,10 @@ export function subset<D extends Dataset>(dataset: D, part: number | ArrayLike<n
           write: (i, input, target, random) => dataset.write(indices[i], input, target, random),
         };
   return view as D;
+}
+
+function labelsOfPart({ labels }: LabelledDataset, indices: ArrayLike<number>): Pick<LabelledDataset, 'labels'> {
+  return labels ? { labels: Array.from(indices, (index) => labels[index]) } : {};
 }
 
 /**

@@ -19,6 +19,8 @@ export interface LabelledImages {
 
 export interface ImageFolderOptions {
   readonly name?: string;
+  /** What was found odd about the files, for people. */
+  readonly notes?: readonly string[];
   /** Side of the square inputs, pixels. */
   readonly size: number;
   /** Length of the shorter side before the centre crop of a plain sample. Default `size`; ImageNet: 256 for 224. */
@@ -55,10 +57,12 @@ export function imageFolder(images: LabelledImages, options: ImageFolderOptions)
   return {
     kind: 'labels',
     name,
+    ...(options.notes ? { notes: options.notes } : {}),
     length: images.labels.length,
     inputShape: [3, size, size],
     normalisation,
     classes: images.classes,
+    labels: images.labels,
     write(index, input, random) {
       const image = images.load(index);
       const square = random

@@ -38,6 +38,9 @@ export class QuantError extends A2QError {}
 /** Files or arrays that do not hold what they should. */
 export class DataError extends A2QError {}
 
+/** Numbers that left the finite ones: training that diverged. */
+export class DivergenceError extends A2QError {}
+
 /** Use of the tape or of memory against its rules: freed tensors, a second backward, a non-scalar loss. */
 export class TapeError extends A2QError {}
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Module, StateDict } from '../nn/module.js';
 import type { Optimizer } from '../nn/optim/optimizer.js';
-import { DataError } from '../tensor/errors.js';
+import { DataError, DivergenceError } from '../tensor/errors.js';
 import { verifyChecksums, withChecksums } from './checksums.js';
 import { parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
@@ -18,8 +18,11 @@ import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 
 const OPTIMIZER_PREFIX = 'optimizer/';
 
-const bestSchema = z.strictObject({ epoch: z.int().min(0), metric: z.number() });
-/** The epoch with the best test metric so far. */
+/** A metric; JSON writes null for the infinite PSNR of images that are equal to the bit. */
+export const metricSchema = z.number().or(z.null().transform(() => Number.POSITIVE_INFINITY));
+
+const bestSchema = z.strictObject({ epoch: z.int().min(0), metric: metricSchema });
+/** The epoch with the best metric so far. */
 export type Best = z.infer<typeof bestSchema>;
 
 const counts = z.array(z.int().min(0));
@@ -59,21 +62,37 @@ export interface TrainingState {
   };
 }
 
-/** What every checkpoint holds of its model. */
+/** @throws DivergenceError naming the first tensor with numbers that are not finite */
+function checkFinite(tensors: StateDict): void {
+  for (const [name, { data }] of tensors) {
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw new DivergenceError('checkpoint', `training diverged: ${name} holds ${data[at]}`);
+  }
+}
+
+/** What every checkpoint holds of its model. @throws DivergenceError if a number of it is not finite */
 async function contents(model: Module, config: RunConfig): Promise<TensorFile> {
+  const state = await model.stateDict();
+  checkFinite(state);
   const integers = await encodeIntegers(model);
   const names = JSON.stringify(quantizerNames(model));
   const metadata = { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names, ...integers.metadata };
-  return { tensors: new Map([...(await model.stateDict()), ...integers.tensors]), metadata };
+  return { tensors: new Map([...state, ...integers.tensors]), metadata };
 }
 
-/** The bytes of a model alone, with what is needed to build it. */
+/**
+ * The bytes of a model alone, with what is needed to build it.
+ * @throws DivergenceError if a number of it is not finite
+ */
 export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
   const { tensors, metadata } = await contents(model, config);
   return encodeSafetensors(withChecksums({ tensors, metadata: { ...metadata, a2q_best: JSON.stringify(best) } }));
 }
 
-/** The bytes of a run that can be resumed to the same bits. */
+/**
+ * The bytes of a run that can be resumed to the same bits.
+ * @throws DivergenceError if a number of model or optimizer is not finite
+ */
 export async function encodeTraining(
   model: Module,
   optimizer: Optimizer,
@@ -81,6 +100,7 @@ export async function encodeTraining(
   { position, best }: { readonly position: Position; readonly best: Best | null },
 ): Promise<Uint8Array> {
   const { tensors: averages, ...rest } = await optimizer.state();
+  checkFinite(averages);
   const { tensors, metadata } = await contents(model, config);
   for (const [key, tensor] of averages) tensors.set(OPTIMIZER_PREFIX + key, tensor);
   const state = { position, best, optimizer: rest };

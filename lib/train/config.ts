@@ -152,6 +152,14 @@ export const settingsSchema = z.strictObject({
     about: 'cut epochs and evaluations to n batches',
     absent: 'all',
   }).exactOptional(),
+  valShare: setting(z.number().positive().lt(1), {
+    flag: '--val-share <share>',
+    about: 'share of the training images, of every class, to choose the best epoch by in place of the test images',
+  }).exactOptional(),
+  checkpointEvery: setting(count, {
+    flag: '--checkpoint-every <n>',
+    about: 'steps after which a checkpoint is written within an epoch',
+  }).exactOptional(),
 });
 /** What can be chosen about a run. */
 export type RunSettings = z.infer<typeof settingsSchema>;
@@ -162,14 +170,41 @@ const shapeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('images'), ...facts, factor: count }),
 ]) satisfies z.ZodType<DataShape>;
 
+const originSchema = z.strictObject({
+  /** Of a2q.js. */
+  version: z.string(),
+  engine: z.string(),
+  simd: z.string().exactOptional(),
+  winograd: z.string().exactOptional(),
+  /** Fingerprints of the files of the two halves. */
+  data: z.strictObject({ train: z.string(), test: z.string() }).exactOptional(),
+});
+/** What the last bits of a run depend on beside its settings and its backend. */
+export type Origin = z.infer<typeof originSchema>;
+
+const changeSchema = z.strictObject({
+  /** Steps that had been taken. */
+  step: z.int().min(0),
+  setting: z.string(),
+  from: z.json(),
+  to: z.json(),
+});
+
 const runSchema = z.strictObject({
   format: z.literal('a2q-run'),
   version: z.literal(2),
   ...settingsSchema.shape,
   /** What the data are, as far as the model must know. */
   shape: shapeSchema,
-  /** The backend the run began on; another gives other last bits. */
+  /** The names of the classes, in the order of the model's outputs. */
+  classNames: z.array(z.string()).readonly().exactOptional(),
+  /** The backend the run is on; another gives other last bits. */
   backend: z.string(),
+  origin: originSchema.exactOptional(),
+  /** Where the data are, relative to the run's folder. */
+  dataDir: z.string().exactOptional(),
+  /** Settings that were changed when the run was gone on with. */
+  history: z.array(changeSchema).readonly().exactOptional(),
 });
 export type RunConfig = z.infer<typeof runSchema>;
 
@@ -186,8 +221,12 @@ export function parseConfig(value: unknown, source: string): RunConfig {
 function check<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'config'}: ${message}`);
-  throw new DataError('config', `${source}: ${problems.join('; ')}`);
+  throw new DataError('config', `${source}: ${problemsOf(result.error)}`);
+}
+
+/** What is wrong with a value, field by field. */
+export function problemsOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`).join('; ');
 }
 
 /** `parseConfig` of JSON text. */

@@ -10,12 +10,13 @@ import type { Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
 import { accumulatorPenalty, PENALTY_WEIGHT } from '../quant/penalty.js';
 import { tensor } from '../tensor/create.js';
-import { A2QError } from '../tensor/errors.js';
+import { DivergenceError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
 import { checkTask } from './evaluate.js';
+import { leavesOutLastBatch } from './lastBatch.js';
 import type { Task } from './task.js';
 
 /**
@@ -91,7 +92,8 @@ export interface FitOptions {
   readonly limitBatches?: number | null;
   /** Where to go on; default the beginning. */
   readonly start?: Position;
-  readonly onStep?: (report: StepReport) => void;
+  /** Awaited after each step; `position` is where to go on from there. */
+  readonly onStep?: (report: StepReport, position: Position) => unknown;
   /** Awaited at the end of each epoch. Throwing the signal's reason stops there, the epoch's end outstanding. */
   readonly onEpoch?: (report: EpochReport, position: Position) => void | Promise<void>;
   /** Stops after the step under way. */
@@ -112,15 +114,19 @@ export interface FitResult {
  * Trains a model: for every batch one forward pass, `L = L_task + λ·R`, one backward pass, one optimizer step. The step
  * depends on model, optimizer, seed and position alone, so a run that is stopped and gone on with yields the same bits.
  *
- * @throws DataError if dataset and task do not fit; A2QError if the loss is no longer finite
+ * A last batch of one image, which a batch norm may not be able to take, is then left out of every epoch.
+ *
+ * @throws DataError if dataset and task do not fit, or no batch can be trained on; DivergenceError if the loss is no
+ *   longer finite
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
   const { model, optimizer, dataset, batchSize, epochs, seed, signal, onEpoch } = options;
   const limit = options.limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('fit', dataset, options.task);
   batchCount(dataset, { batchSize, limit });
+  const dropLast = leavesOutLastBatch(model, dataset, { batchSize, limit });
   const open = ({ epoch, batch: start }: Position) =>
-    epoch < epochs ? batchesOf(dataset, { batchSize, limit, shuffle: true, seed, epoch, start }) : null;
+    epoch < epochs ? batchesOf(dataset, { batchSize, limit, dropLast, shuffle: true, seed, epoch, start }) : null;
   const reports: EpochReport[] = [];
   let position = options.start ?? START;
   const end = (interrupted: boolean): FitResult => {
@@ -148,7 +154,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         before = now;
         milliseconds += ms;
         steps += 1;
-        options.onStep?.({ epoch, batch: batch.position, step: position.step, loss, penalty, ms });
+        await options.onStep?.({ epoch, batch: batch.position, step: position.step, loss, penalty, ms }, position);
         await breathe();
       }
       if (signal?.aborted) return end(true);
@@ -212,8 +218,8 @@ async function trainStep(
   return { loss, penalty };
 }
 
-function diverged({ epoch, batch }: Position, loss: number, penalty: number): A2QError {
-  return new A2QError(
+function diverged({ epoch, batch }: Position, loss: number, penalty: number): DivergenceError {
+  return new DivergenceError(
     'fit',
     `training diverged in epoch ${epoch + 1}, batch ${batch}: loss ${loss}, penalty ${penalty}; ` +
       'lower the learning rate',

@@ -16,6 +16,8 @@ const lineSchema = z.looseObject({
   /** Accuracy 0 … 1 or PSNR in dB, see `metricName`. */
   testMetric: measured,
   metricName: z.enum(['accuracy', 'psnr']),
+  /** Which images loss and metric are of, and so which chose the best epoch; older logs do not say. */
+  testedOn: z.enum(['test', 'val']).exactOptional(),
   msPerStep: measured,
   seconds: measured,
   backend: z.string(),

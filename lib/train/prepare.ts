@@ -1,3 +1,4 @@
+import type { BatchOptions } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Module, StateDict } from '../nn/module.js';
 import { calibrateActivations, correctBias } from '../quant/calibrate.js';
@@ -10,6 +11,7 @@ import { dispose } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
 import type { StartConfig } from './config.js';
+import { leavesOutLastBatch } from './lastBatch.js';
 import { drawHeWeights } from './models.js';
 import { loadFloatWeights } from './weights.js';
 
@@ -40,8 +42,11 @@ export interface Preparation extends PrepareConfig {
   readonly model: Module;
   /** What the weights come from; null keeps random ones. */
   readonly source: NamedState | null;
-  /** Plain training images `[N, C, H, W]` in batches: `count` of them, the same ones at every call. */
-  images(count: number): AsyncIterable<Tensor>;
+  /**
+   * Plain training images `[N, C, H, W]` in batches: `count` of them, the same ones at every call.
+   * @param mode `training` leaves out a last batch of one image that a batch norm cannot take
+   */
+  images(count: number, mode?: 'training'): AsyncIterable<Tensor>;
 }
 
 /** One step from weights to a model ready to train. */
@@ -91,7 +96,7 @@ export const PREPARE_STAGES: readonly PrepareStage[] = [
     name: 'batch-norm re-estimation',
     about: 'Moves running means and variances to those of the quantized weights.',
     applies: (given) => isQuantized(given) && given.start.reestimationSamples > 0,
-    run: ({ model, start, images }) => reestimateBatchNorms(model, images(start.reestimationSamples)),
+    run: ({ model, start, images }) => reestimateBatchNorms(model, images(start.reestimationSamples, 'training')),
   },
   {
     name: 'activation calibration',
@@ -125,7 +130,12 @@ export async function prepareModel(
 ): Promise<void> {
   const { start, seed, batchSize } = config;
   const order = new Random(seed).permutation(dataset.length);
-  const images = (count: number) => inputsOf(dataset, batchSize, order.slice(0, count), signal);
+  const images = (count: number, mode?: 'training') => {
+    const part = order.slice(0, count);
+    const facts = { ...dataset, length: part.length };
+    const dropLast = mode === 'training' && leavesOutLastBatch(model, facts, { batchSize });
+    return inputsOf(dataset, { batchSize, part, dropLast }, signal);
+  };
   const given: Preparation = { model, source, start, seed, batchSize, images };
   for (const stage of PREPARE_STAGES) {
     if (!stage.applies(given)) continue;
@@ -137,11 +147,10 @@ export async function prepareModel(
 /** The inputs of some samples as tensors; each is freed when the next is asked for. */
 export async function* inputsOf(
   dataset: Batchable,
-  batchSize: number,
-  part: ArrayLike<number>,
+  options: BatchOptions,
   signal?: AbortSignal,
 ): AsyncGenerator<Tensor> {
-  for await (const { inputs, inputShape } of batchesOf(dataset, { batchSize, part })) {
+  for await (const { inputs, inputShape } of batchesOf(dataset, options)) {
     const x = tensor(inputs, inputShape);
     try {
       yield x;

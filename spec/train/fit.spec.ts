@@ -7,7 +7,7 @@ import type { Module } from '../../lib/nn/module.js';
 import { SGD } from '../../lib/nn/optim/index.js';
 import { constantLR, stepLR } from '../../lib/nn/schedule.js';
 import { layerPolicy } from '../../lib/quant/policy.js';
-import { A2QError, DataError } from '../../lib/tensor/errors.js';
+import { DataError, DivergenceError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import { type EpochReport, type FitOptions, fit, type Position, type StepReport } from '../../lib/train/fit.js';
 import { classification, superResolution } from '../../lib/train/task.js';
@@ -195,7 +195,7 @@ t.test('errors', async (t) => {
   const wild = zeroLinear();
   const optimizer = new SGD(wild.parameters(), { learningRate: 1e38 });
   const diverging = fit(options(wild, { optimizer, dataset: pairs(8), epochs: 9 }));
-  await t.rejects(diverging, A2QError);
+  await t.rejects(diverging, DivergenceError);
   await t.rejects(diverging, { message: /training diverged in epoch \d, batch \d: loss .*lower the learning rate/ });
   await t.rejects(fit(options(zeroLinear(), { limitBatches: 0 })), { message: /limit must be a positive integer/ });
   const failing = fit(options(zeroLinear(), { onEpoch: () => Promise.reject(new Error('full disk')) }));

@@ -10,7 +10,7 @@ import { zeros } from '../../tensor/create.js';
 import { dispose } from '../../tensor/storage.js';
 import type { RunConfig } from '../../train/config.js';
 import { modelName } from '../../train/models.js';
-import { locateData } from '../../train/node/datasets.js';
+import type { DataSource } from '../../train/node/datasets.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import { RUN_FILES } from '../../train/node/runFolder.js';
@@ -19,7 +19,8 @@ import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js'
 import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { Output, percent } from '../output.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
-import { asUsage, EXIT, integer, UsageError } from '../usage.js';
+import { locateTestData } from '../subjectData.js';
+import { EXIT, integer, UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly data?: boolean;
@@ -53,10 +54,11 @@ async function audit(flags: Flags): Promise<void> {
   await useBackend(flags);
   const { model, checkpoint } = await loadSubject(path);
   const { config } = checkpoint;
+  const source = flags.data ? await locateTestData({ path, checkpoint }, flags, out) : null;
   if (METHODS[config.method].weights === null) {
     throw new UsageError(`${path} is a float model; it has no integers to audit`);
   }
-  const result = flags.data ? await auditOnData(model, flags, config) : await auditOnBlank(model, config);
+  const result = source ? await auditOnData(model, flags, config, source) : await auditOnBlank(model, config);
   model.dispose();
   const certificate = makeCertificate(result, config, path);
   const target = flags.out ?? (flags.run === undefined ? null : join(flags.run, RUN_FILES.certificate));
@@ -76,19 +78,11 @@ async function auditOnBlank(model: Module, { shape }: RunConfig): Promise<Audit>
   }
 }
 
-async function auditOnData(model: Module, flags: Flags, config: RunConfig): Promise<Audit> {
-  const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
+async function auditOnData(model: Module, flags: Flags, config: RunConfig, source: DataSource): Promise<Audit> {
   const test = await openBatches(source, 'test', { prefetch: flags.prefetch });
   const part = Math.min(flags.images ?? IMAGES, test.length);
   try {
-    return await auditModel(
-      model,
-      inputsOf(
-        test,
-        config.batchSize,
-        Array.from({ length: part }, (_, i) => i),
-      ),
-    );
+    return await auditModel(model, inputsOf(test, { batchSize: config.batchSize, part }));
   } finally {
     release(test);
   }

@@ -4,18 +4,19 @@ import type { Overflow } from '../../deploy/accumulator/register.js';
 import { type LayerTally, withAccumulators } from '../../deploy/simulate.js';
 import type { Module } from '../../nn/module.js';
 import type { Method } from '../../quant/methods.js';
+import type { ModelCheckpoint } from '../../train/checkpoint.js';
 import type { RunConfig } from '../../train/config.js';
 import { type EvaluateOptions, evaluate } from '../../train/evaluate.js';
 import { modelName } from '../../train/models.js';
-import { locateData } from '../../train/node/datasets.js';
 import { openBatches } from '../../train/node/openBatches.js';
-import { taskOf } from '../../train/task.js';
+import { type Task, taskOf } from '../../train/task.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { formatMetric, Output } from '../output.js';
 import { makeProgress, type Progress } from '../progress.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
-import { asUsage, integer, UsageError } from '../usage.js';
+import { locateTestData } from '../subjectData.js';
+import { integer, UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly batchSize?: number;
@@ -49,13 +50,14 @@ async function evaluateModel(flags: Flags): Promise<void> {
   const { model, checkpoint } = await loadSubject(path);
   const { config, best } = checkpoint;
   checkRegister(flags, config.method);
-  const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
+  const source = await locateTestData({ path, checkpoint }, flags, out);
   const progress = makeProgress();
   let dataset: Batchable | null = null;
   try {
     progress.say(`reading ${config.dataset.name}/test`);
     const test = await openBatches(source, 'test', { prefetch: flags.prefetch });
     dataset = test;
+    for (const note of test.notes ?? []) progress.say(`note: ${note}`);
     const task = taskOf(test);
     const start = performance.now();
     const options = evaluateOptions(flags, config, progress);
@@ -66,19 +68,44 @@ async function evaluateModel(flags: Flags): Promise<void> {
     progress.end();
     const found = `${task.metric} ${formatMetric(task.metric, metric)}`;
     out.say(`${found} on ${samples} images of ${test.name}; loss ${loss.toPrecision(5)}`);
+    const before = trainingFigure(checkpoint);
+    if (before) out.say(describeTraining(before, task));
     if (measured.register) out.say(describeRegister(measured.register));
     out.result({
       checkpoint: path,
       epoch: best?.epoch ?? null,
       ...{ model: modelName(config), dataset: test.name, method, weightBits, actBits, accumulatorBits },
       ...{ metricName: task.metric, metric, loss, samples, seconds, backend, batchesMadeIn: madeIn(test) },
-      register: measured.register,
+      ...{ inTraining: before, register: measured.register },
     });
   } finally {
     if (dataset) release(dataset);
     progress.end();
     model.dispose();
   }
+}
+
+/** What training measured of the very same model, and on what. */
+interface TrainingFigure {
+  readonly metric: number;
+  /** Test images, or validation images split off the training images. */
+  readonly testedOn: 'test' | 'val';
+  /** Batches it was cut to; null if it was not. */
+  readonly limitBatches: number | null;
+  readonly batchSize: number;
+}
+
+/** Null if the checkpoint is not the one that was measured: the last one holds the best figure, of another epoch. */
+function trainingFigure({ best, training, config }: ModelCheckpoint): TrainingFigure | null {
+  if (best === null || training !== null) return null;
+  const { valShare, limitBatches = null, batchSize } = config;
+  return { metric: best.metric, testedOn: valShare === undefined ? 'test' : 'val', limitBatches, batchSize };
+}
+
+function describeTraining({ metric, testedOn, limitBatches, batchSize }: TrainingFigure, task: Task): string {
+  const which = testedOn === 'val' ? 'validation images split off the training images' : 'test images';
+  const cut = limitBatches === null ? '' : ` (the first ${limitBatches} batches of ${batchSize}: --limit-batches)`;
+  return `in training it was ${formatMetric(task.metric, metric)}, on ${which}${cut}`;
 }
 
 function evaluateOptions({ batchSize, limitBatches }: Flags, config: RunConfig, progress: Progress): EvaluateOptions {

@@ -1,9 +1,6 @@
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { release } from '../../data/batchSource.js';
-import type { Module } from '../../nn/module.js';
-import type { ModelCheckpoint } from '../../train/checkpoint.js';
-import { locateData } from '../../train/node/datasets.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import { readLog } from '../../train/node/runFolder.js';
@@ -13,8 +10,9 @@ import { Output } from '../output.js';
 import { makeProgress } from '../progress.js';
 import { type Answers, answers } from '../runReport/answers.js';
 import { layerFacts } from '../runReport/layers.js';
-import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
-import { asUsage, integer, UsageError } from '../usage.js';
+import { addSubjectOptions, loadSubject, type Subject, type SubjectFlags, subjectPath } from '../subject.js';
+import { locateTestData } from '../subjectData.js';
+import { integer, UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly out?: string;
@@ -42,10 +40,11 @@ async function reportRun(flags: Flags): Promise<void> {
   }
   const path = await subjectPath(flags);
   const backend = await useBackend(flags);
-  const { model, checkpoint } = await loadSubject(path);
+  const subject = await loadSubject(path);
+  const { model, checkpoint } = subject;
   try {
     const { config, best, training } = checkpoint;
-    const found = flags.images ? await test(flags, model, checkpoint) : null;
+    const found = flags.images ? await test(flags, subject, out) : null;
     const layers = await layerFacts(model, config.shape.inputShape);
     const epoch = training ? training.position.epoch - 1 : (best?.epoch ?? null);
     const log = await readLog(dirname(path));
@@ -63,8 +62,10 @@ async function reportRun(flags: Flags): Promise<void> {
 }
 
 /** What the network makes of the test images. */
-async function test(flags: Flags, model: Module, { config }: ModelCheckpoint): Promise<Answers> {
-  const source = await asUsage(() => locateData(config.dataset, flags.dataDir));
+async function test(flags: Flags, subject: Subject, out: Output): Promise<Answers> {
+  const { model, checkpoint } = subject;
+  const { config } = checkpoint;
+  const source = await locateTestData(subject, flags, out);
   const progress = makeProgress();
   progress.say(`reading ${config.dataset.name}/test`);
   const dataset = await openBatches(source, 'test', { prefetch: flags.prefetch });

@@ -8,7 +8,8 @@ import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
-import { differences, resolveSettings } from '../../train/settings.js';
+import { lockedChanges } from '../../train/resume.js';
+import { resolveSettings } from '../../train/settings.js';
 import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
 import { listenForInterrupt } from '../interrupt.js';
@@ -21,6 +22,7 @@ import { asUsage, EXIT, UsageError } from '../usage.js';
 interface Flags extends BackendFlags, DataFlags {
   readonly out: string;
   readonly resume?: boolean;
+  readonly rescue?: string;
   readonly json?: boolean;
 }
 
@@ -28,7 +30,8 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model, in a folder from which it can be resumed')
     .requiredOption('--out <folder>', 'where the run lives')
-    .option('--resume', 'go on with the run in that folder; only --epochs may differ')
+    .option('--resume', 'go on with the run in that folder; epochs, learning rate, schedule and backend may differ')
+    .option('--rescue <folder>', 'where its files go if that folder cannot be written (default: that of the system)')
     .option('--schema', 'print the JSON Schema of config.json, and do nothing else')
     .on('option:schema', () => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
@@ -43,7 +46,7 @@ async function train(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const folder = resolve(flags.out);
   const backend = await useBackend(flags, TRAINING_WINOGRAD);
-  const { config, source } = await plan(flags, folder, out);
+  const { config, source } = await plan(flags, folder);
   await asUsage(() => makeWritableFolder(folder));
 
   const progress = makeProgress();
@@ -60,6 +63,7 @@ async function train(flags: Flags): Promise<void> {
       resume: flags.resume ?? false,
       backend,
       prefetch: flags.prefetch,
+      store: flags.rescue === undefined ? {} : { rescue: resolve(flags.rescue) },
       signal: interrupt.signal,
       events: trainingEvents(progress, config.epochs),
     });
@@ -75,7 +79,7 @@ async function train(flags: Flags): Promise<void> {
 }
 
 /** Everything that can be refused before work starts. @throws UsageError */
-async function plan(flags: Flags, folder: string, out: Output): Promise<{ config: RunConfig; source: DataSource }> {
+async function plan(flags: Flags, folder: string): Promise<{ config: RunConfig; source: DataSource }> {
   const exists = await holdsRun(folder);
   if (flags.resume && !exists) throw new UsageError(`--resume: ${flags.out} holds no run`);
   if (!flags.resume && exists) throw new UsageError(`--out: ${flags.out} holds a run already; add --resume to go on`);
@@ -85,24 +89,22 @@ async function plan(flags: Flags, folder: string, out: Output): Promise<{ config
   // Relative to the run, so that it is found from wherever the run is used.
   if (typeof file === 'string') given.set('module', relative(folder, resolve(file)));
   const settings = await asUsage(() => resolveSettings(given, saved));
-  const source = await asUsage(() => locateData(settings.dataset, flags.dataDir));
+  const remembered = saved?.dataDir === undefined ? undefined : resolve(folder, saved.dataDir);
+  const source = await asUsage(() => locateData(settings.dataset, flags.dataDir, { remembered }));
   const shape = await asUsage(() => inspectData(source));
   const { name: backend } = currentBackend();
   const config = parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend }, 'flags');
-  if (saved) checkResumed(saved, config, out);
+  if (saved) checkResumed(saved, config);
   else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom);
   (await asUsage(() => openModel(config, folder))).dispose();
   return { config, source };
 }
 
 /** @throws UsageError if a resumed run would become another one */
-function checkResumed(saved: RunConfig, config: RunConfig, out: Output): void {
-  const changed = differences(saved, config).filter((key) => key !== 'epochs' && key !== 'backend');
-  if (changed.length > 0)
-    throw new UsageError(`--resume: the run was begun with other settings (${changed.join(', ')})`);
-  if (saved.backend !== config.backend) {
-    out.note(`note: the run was begun on ${saved.backend}; on ${config.backend} its last bits differ`);
-  }
+function checkResumed(saved: RunConfig, config: RunConfig): void {
+  const changed = lockedChanges(saved, config);
+  if (changed.length === 0) return;
+  throw new UsageError(`--resume: the run was begun with other settings (${changed.join(', ')})`);
 }
 
 async function checkInitFrom(path: string): Promise<void> {

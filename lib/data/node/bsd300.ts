@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
 import { type SuperResolutionOptions, superResolutionPairs, targetSide } from '../bsd300.js';
@@ -7,8 +7,9 @@ import { identityNormalisation } from '../normalise.js';
 import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
 import { dataFolder } from './dataDir.js';
-import type { DatasetEntry } from './entry.js';
+import type { DatasetEntry, Split } from './entry.js';
 import { listFolder, readBytes } from './files.js';
+import type { DataFile } from './fingerprint.js';
 import { readImage } from './images.js';
 
 export interface Bsd300Options extends SuperResolutionOptions {
@@ -26,7 +27,7 @@ export interface Bsd300Options extends SuperResolutionOptions {
  */
 export async function readBsd300(
   dataDir: string,
-  split: 'train' | 'test',
+  split: Split,
   options: Bsd300Options = {},
 ): Promise<ImagePairDataset> {
   const { limit = Number.POSITIVE_INFINITY, onProgress, factor = 3 } = options;
@@ -34,30 +35,35 @@ export async function readBsd300(
     throw new DataError('bsd300', `limit must be a positive integer; got ${limit}`);
   }
   const root = await dataFolder(dataDir, 'bsd300');
-  const folder = await dataFolder(dataDir, 'bsd300', 'images', split);
-  const files = (await listFolder('bsd300', folder)).filter((name) => /\.jpe?g$/i.test(name));
-  if (files.length === 0) throw new DataError('bsd300', `${folder} has no .jpg file`);
-  await checkList(root, split, folder, files);
+  const files = await photographs(dataDir, split);
+  await checkList(root, split, files);
   const chosen = files.slice(0, limit);
   const images: Pixels[] = [];
-  for (const file of chosen) {
-    const path = join(folder, file);
+  for (const { path } of chosen) {
     images.push(await readImage('bsd300', path));
     onProgress?.(images.length, chosen.length);
   }
   return superResolutionPairs(images, { name: `bsd300/${split} x${factor}`, ...options });
 }
 
+/** @throws DataError if there are none */
+async function photographs(dataDir: string, split: Split): Promise<DataFile[]> {
+  const folder = await dataFolder(dataDir, 'bsd300', 'images', split);
+  const names = (await listFolder('bsd300', folder)).filter((name) => /^[^.].*\.jpe?g$/i.test(name));
+  if (names.length === 0) throw new DataError('bsd300', `${folder} has no .jpg file`);
+  return names.map((name) => ({ name, path: join(folder, name) }));
+}
+
 /** @throws DataError if a listed photograph is not there */
-async function checkList(root: string, split: string, folder: string, files: readonly string[]): Promise<void> {
+async function checkList(root: string, split: Split, files: readonly DataFile[]): Promise<void> {
   const list = `iids_${split}.txt`;
   if (!(await listFolder('bsd300', root)).includes(list)) return;
   const text = new TextDecoder().decode(await readBytes('bsd300', join(root, list)));
-  const present = new Set(files.map((file) => file.replace(/\.jpe?g$/i, '')));
+  const present = new Set(files.map(({ name }) => name.replace(/\.jpe?g$/i, '')));
   const missing = text.split(/\s+/).filter((id) => id !== '' && !present.has(id));
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more of ${list}` : '';
-    throw new DataError('bsd300', `${join(folder, `${missing[0]}.jpg`)} is missing${more}`);
+    throw new DataError('bsd300', `${join(dirname(files[0].path), `${missing[0]}.jpg`)} is missing${more}`);
   }
 }
 
@@ -76,6 +82,7 @@ export const bsd300Entry = {
   about: 'photographs of Berkeley for super-resolution, 200 to train on and 100 to test on',
   settings,
   locate: (folder) => dataFolder(folder, 'bsd300'),
+  files: photographs,
   outline(_, { factor }) {
     const large = targetSide(factor);
     return {

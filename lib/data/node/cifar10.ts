@@ -4,8 +4,9 @@ import type { Cifar10Options, Cifar10ParseOptions } from '../cifar10.js';
 import { CIFAR10_CLASSES, CIFAR10_JPEG_STATISTICS, cifar10, parseCifar10 } from '../cifar10.js';
 import type { LabelledDataset } from '../dataset.js';
 import { dataFolder } from './dataDir.js';
-import type { DatasetEntry } from './entry.js';
+import type { DatasetEntry, Split } from './entry.js';
 import { listFolder, readBytes } from './files.js';
+import type { DataFile } from './fingerprint.js';
 
 /** The folder of the official archive. */
 const FOLDER = 'cifar-10-batches-bin';
@@ -17,21 +18,25 @@ const FOLDER = 'cifar-10-batches-bin';
  */
 export async function readCifar10(
   dataDir: string,
-  split: 'train' | 'test',
+  split: Split,
   options: Cifar10Options & Cifar10ParseOptions = {},
 ): Promise<LabelledDataset> {
+  const files = [];
+  for (const { path } of await batchFiles(dataDir, split)) {
+    files.push({ name: path, bytes: await readBytes('cifar10', path) });
+  }
+  return cifar10(parseCifar10(files, options), { name: `cifar10/${split}`, ...options });
+}
+
+/** @throws DataError if there are none */
+async function batchFiles(dataDir: string, split: Split): Promise<DataFile[]> {
   const folder = await dataFolder(dataDir, FOLDER);
   const pattern = split === 'train' ? /^data_batch_\d+\.bin$/ : /^test_batch\.bin$/;
   const names = (await listFolder('cifar10', folder)).filter((name) => pattern.test(name));
   if (names.length === 0) {
     throw new DataError('cifar10', `${folder} has no ${split === 'train' ? 'data_batch_*.bin' : 'test_batch.bin'}`);
   }
-  const files = [];
-  for (const name of names) {
-    const path = join(folder, name);
-    files.push({ name: path, bytes: await readBytes('cifar10', path) });
-  }
-  return cifar10(parseCifar10(files, options), { name: `cifar10/${split}`, ...options });
+  return names.map((name) => ({ name, path: join(folder, name) }));
 }
 
 export const cifar10Entry = {
@@ -41,6 +46,7 @@ export const cifar10Entry = {
   about: 'ten classes of colour photographs of 32x32 pixels, official binary files',
   settings: {},
   locate: (folder) => dataFolder(folder, FOLDER),
+  files: batchFiles,
   outline: () => ({
     kind: 'labels',
     inputShape: [3, 32, 32],

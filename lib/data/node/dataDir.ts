@@ -6,7 +6,8 @@ import { folderExists } from './files.js';
 export const DATA_DIR_VARIABLE = 'A2Q_DATA_DIR';
 
 /**
- * The folder that holds `bsd300/`, `cifar-10-batches-bin/` …: `--data-dir`, else the environment's A2Q_DATA_DIR.
+ * The folder that holds `bsd300/`, `cifar-10-batches-bin/` …: `--data-dir`, else the environment's A2Q_DATA_DIR, else
+ * what a run remembers.
  *
  * @returns an absolute path to an existing folder
  * @throws DataError naming the flag and the variable if neither is set, or the one whose folder does not exist
@@ -14,9 +15,11 @@ export const DATA_DIR_VARIABLE = 'A2Q_DATA_DIR';
 export async function resolveDataDir(
   argument?: string,
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  remembered?: string,
 ): Promise<string> {
-  const given = argument || environment[DATA_DIR_VARIABLE];
-  const source = argument ? '--data-dir' : DATA_DIR_VARIABLE;
+  const given = argument || environment[DATA_DIR_VARIABLE] || remembered;
+  const variable = environment[DATA_DIR_VARIABLE] ? DATA_DIR_VARIABLE : 'the run';
+  const source = argument ? '--data-dir' : variable;
   if (!given) {
     throw new DataError('dataDir', `no data folder given; pass --data-dir DIR or set ${DATA_DIR_VARIABLE}`);
   }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Dataset, ImagePairDataset, LabelledDataset } from '../dataset.js';
 import type { Normalisation } from '../normalise.js';
+import type { DataFile } from './fingerprint.js';
 
 export type Split = 'train' | 'test';
 
@@ -13,6 +14,8 @@ export type DatasetOutline =
 export type ReadOptions = {
   /** Keep the first so many images. Default: all. */
   readonly limit?: number;
+  /** Names of the classes in the order of the labels, where a run knows them; else as the training images have them. */
+  readonly classes?: readonly string[];
   readonly onProgress?: (done: number, total: number) => void;
 };
 
@@ -28,9 +31,12 @@ export interface DatasetEntry<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly settings: Shape;
   /**
    * Checks that its files are below the data folder; left out by a data set that has none.
+   * @param splits the halves that are wanted
    * @throws DataError naming what is missing
    */
-  locate?(folder: string): Promise<unknown>;
+  locate?(folder: string, splits: readonly Split[]): Promise<unknown>;
+  /** The files of a half, by which changes are noticed; left out by a data set that has none. @throws DataError */
+  files?(folder: string, split: Split): Promise<DataFile[]>;
   /** Its outline, without reading an image. */
   outline(folder: string, settings: SettingsOf<Shape>): DatasetOutline | Promise<DatasetOutline>;
   /** Opens a half. @throws DataError naming a file that is missing, truncated or corrupt */

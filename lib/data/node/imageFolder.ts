@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
 import { type LabelledDataset, subset } from '../dataset.js';
@@ -7,38 +7,100 @@ import { decodeImage } from '../decode.js';
 import { IMAGENET_STATISTICS, type ImageFolderOptions, imageFolder, type LabelledImages } from '../imageFolder.js';
 import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
+import { evenly } from '../split.js';
 import type { DatasetEntry, Split } from './entry.js';
 import { fileError, folderExists, listFolder, listFolders } from './files.js';
 
 const IMAGE_FILE = /\.(jpe?g|png)$/i;
 
+/** What programs leave beside images: folders of notebooks, archives of other systems. */
+const IGNORED = /^(\.|__MACOSX$)/;
+
 /**
- * A class-per-folder tree, `root/<class>/<image>.jpg|png`: classes are the sub-folders sorted by name.
+ * A class-per-folder tree, `root/<class>/<image>.jpg|png`: classes are the sub-folders sorted by name, unless the names
+ * of the classes are given; then a class may be missing, which a note of the dataset says. Hidden files and folders,
+ * and files that are no images, are left out, which a note says as well.
  *
  * Images are decoded when asked for; the first ones stay in memory, decoded, until `cacheBytes` are used.
  *
- * @throws DataError if the folder is missing, has no sub-folders or one of them has no images
+ * @param options.classes names of the classes in the order of the labels
+ * @throws DataError if the folder is missing, has no sub-folders, one of them has no images or is of no given class
  */
 export async function readImageFolder(
   root: string,
-  options: ImageFolderOptions & { readonly cacheBytes?: number },
+  options: ImageFolderOptions & { readonly cacheBytes?: number; readonly classes?: readonly string[] },
 ): Promise<LabelledDataset> {
   const { cacheBytes = 2 ** 30 } = options;
-  const classes = await listFolders('imageFolder', root);
-  if (classes.length === 0) throw new DataError('imageFolder', `${root} has no class folders`);
+  const tree = await readTree(root, options.classes);
+  const images: LabelledImages = { ...tree, load: cached(tree.paths, cacheBytes) };
+  return imageFolder(images, { name: basename(root), notes: tree.notes, ...options });
+}
+
+/** The images of a tree of folders. */
+interface Tree extends Pick<LabelledImages, 'classes' | 'labels'> {
+  readonly paths: readonly string[];
+  readonly notes: readonly string[];
+}
+
+async function readTree(root: string, known: readonly string[] | undefined): Promise<Tree> {
+  const found = await classesIn(root);
+  const classes = known ?? found.names;
+  checkClasses(root, found.names, classes);
   const paths: string[] = [];
   const labels: number[] = [];
+  const leftOut = [...found.leftOut];
   for (const [label, name] of classes.entries()) {
+    if (!found.names.includes(name)) continue;
     const folder = join(root, name);
-    const files = (await listFolder('imageFolder', folder)).filter((file) => IMAGE_FILE.test(file));
-    if (files.length === 0) throw new DataError('imageFolder', `${folder} has no .jpg or .png file`);
-    for (const file of files) {
+    const files = await imagesIn(folder);
+    if (files.names.length === 0) throw new DataError('imageFolder', `${folder} has no .jpg or .png file`);
+    for (const file of files.names) {
       paths.push(join(folder, file));
       labels.push(label);
     }
+    leftOut.push(...files.leftOut.map((file) => join(name, file)));
   }
-  const images: LabelledImages = { classes, labels, load: cached(paths, cacheBytes) };
-  return imageFolder(images, { name: basename(root), ...options });
+  const missing = classes.filter((name) => !found.names.includes(name));
+  const notes = [
+    ...(missing.length > 0 ? [`${root} has no images of ${listed(missing)}`] : []),
+    ...(leftOut.length > 0 ? [`${root}: left out as no images: ${listed(leftOut)}`] : []),
+  ];
+  return { classes, labels, paths, notes };
+}
+
+/** Names that count, and names that are left out though they might be meant. */
+interface Names {
+  readonly names: readonly string[];
+  readonly leftOut: readonly string[];
+}
+
+async function classesIn(root: string): Promise<Names> {
+  const all = await listFolders('imageFolder', root);
+  const names = all.filter((name) => !IGNORED.test(name));
+  if (names.length === 0) throw new DataError('imageFolder', `${root} has no class folders`);
+  return { names, leftOut: all.filter((name) => IGNORED.test(name)) };
+}
+
+async function imagesIn(folder: string): Promise<Names> {
+  const all = await listFolder('imageFolder', folder);
+  const isImage = (file: string) => IMAGE_FILE.test(file) && !IGNORED.test(file);
+  return { names: all.filter(isImage), leftOut: all.filter((file) => !isImage(file)) };
+}
+
+/** @throws DataError naming folders that are of no known class */
+function checkClasses(root: string, found: readonly string[], known: readonly string[]): void {
+  const unknown = found.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new DataError(
+    'imageFolder',
+    `${root}: ${listed(unknown)} is no class of the training images (${listed(known)})`,
+  );
+}
+
+/** The first few of many names. */
+function listed(names: readonly string[], most = 5): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : '';
+  return `${names.slice(0, most).join(', ')}${more}`;
 }
 
 /** Decodes `paths[index]`, keeping what fits in the budget. */
@@ -82,14 +144,25 @@ export const folderEntry = {
   normalisation: IMAGENET_STATISTICS,
   about: 'images of your own, DIR/train/CLASS/*.jpg|png and DIR/test (or val), with --data-dir DIR',
   settings,
-  locate: (folder) => Promise.all([splitFolder(folder, 'train'), splitFolder(folder, 'test')]),
-  async outline(folder, { size }) {
-    const classes = await listFolders('folder', await splitFolder(folder, 'train'));
-    return { kind: 'labels', inputShape: [3, size, size], normalisation: IMAGENET_STATISTICS, classes };
+  async locate(folder, splits) {
+    const roots = await Promise.all(splits.map((split) => splitFolder(folder, split)));
+    if (splits[0] !== 'train') return;
+    const train = await classesIn(roots[0]);
+    for (const root of roots.slice(1)) checkClasses(root, (await classesIn(root)).names, train.names);
   },
-  async open(folder, split, { size, limit }) {
-    const all = await readImageFolder(await splitFolder(folder, split), { size });
-    return limit !== undefined && limit < all.length ? subset(all, limit) : all;
+  async files(folder, split) {
+    const root = await splitFolder(folder, split);
+    const { paths } = await readTree(root, undefined);
+    return paths.map((path) => ({ name: relative(root, path).split(sep).join('/'), path }));
+  },
+  async outline(folder, { size }) {
+    const { names } = await classesIn(await splitFolder(folder, 'train'));
+    return { kind: 'labels', inputShape: [3, size, size], normalisation: IMAGENET_STATISTICS, classes: names };
+  },
+  async open(folder, split, { size, limit, classes }) {
+    const known = classes ?? (await classesIn(await splitFolder(folder, 'train'))).names;
+    const all = await readImageFolder(await splitFolder(folder, split), { size, classes: known });
+    return limit !== undefined && limit < all.length ? subset(all, evenly(all, limit)) : all;
   },
 } satisfies DatasetEntry<typeof settings>;
 

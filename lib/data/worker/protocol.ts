@@ -26,8 +26,11 @@ export type PackedError =
   | { readonly kind: ErrorClass; readonly text: string; readonly fields: { readonly op: string } }
   | { readonly kind: 'other'; readonly error: unknown };
 
-const { A2QError, BackendError, DTypeError, DataError, QuantError, ShapeError, TapeError } = errors;
-const CLASSES = { A2QError, BackendError, DTypeError, DataError, QuantError, ShapeError, TapeError } as const;
+const { A2QError, BackendError, DTypeError, DataError, DivergenceError, QuantError, ShapeError, TapeError } = errors;
+const CLASSES = {
+  ...{ A2QError, BackendError, DTypeError, DataError },
+  ...{ DivergenceError, QuantError, ShapeError, TapeError },
+} as const;
 type ErrorClass = keyof typeof CLASSES;
 
 export function packError(error: unknown): PackedError {

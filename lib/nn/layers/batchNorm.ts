@@ -19,6 +19,24 @@ export interface BatchNormOptions extends TensorOptions {
   readonly momentum?: number;
 }
 
+/** Told how many values per channel a batch norm is given. */
+let witness: ((count: number) => void) | null = null;
+
+/** The fewest values per channel that any batch norm is given while `work` runs; Infinity if there is none. */
+export function fewestValuesPerChannel(work: () => void): number {
+  let fewest = Number.POSITIVE_INFINITY;
+  const outer = witness;
+  witness = (count) => {
+    fewest = Math.min(fewest, count);
+  };
+  try {
+    work();
+  } finally {
+    witness = outer;
+  }
+  return fewest;
+}
+
 /** A batch norm in evaluation, as one multiplication and one addition per channel. */
 export interface ChannelAffine {
   /** `γ/√(runningVar + ε)`, `[C]`. */
@@ -71,6 +89,7 @@ export class BatchNorm2d extends Module {
     if (x.rank < 2 || x.shape[1] !== this.channels) {
       throw new ShapeError('BatchNorm2d', `x must have ${this.channels} channels on axis 1`, [x.shape]);
     }
+    witness?.(x.size / this.channels);
   }
 
   /** What evaluation multiplies by and adds; differentiable in γ and β. */

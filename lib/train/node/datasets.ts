@@ -1,7 +1,9 @@
-import type { Dataset } from '../../data/dataset.js';
+import { type Dataset, subset } from '../../data/dataset.js';
 import { resolveDataDir } from '../../data/node/dataDir.js';
 import { type DatasetConfig, datasetNamed } from '../../data/node/datasets.js';
 import type { Split } from '../../data/node/entry.js';
+import { fingerprint } from '../../data/node/fingerprint.js';
+import { splitForValidation } from '../../data/split.js';
 import type { DataShape } from '../../nn/models/entry.js';
 import { shapeOf } from '../models.js';
 
@@ -12,18 +14,37 @@ export interface DataSource {
   readonly config: DatasetConfig;
   /** The folder that holds them; null for built-in data. */
   readonly dataDir: string | null;
+  /** Names of the classes in the order of the labels, where a run knows them. */
+  readonly classes?: readonly string[];
+  /** Splits validation images off the training half. */
+  readonly validation?: { readonly share: number; readonly seed: number };
+}
+
+/** What can be opened of a dataset: one of its halves, or the validation images that its training half is split by. */
+export type Half = Split | 'val';
+
+/** Where to look for files, and for which. */
+export interface LocateOptions {
+  /** The folder that a run remembers, taken if neither flag nor environment name one. */
+  readonly remembered?: string | undefined;
+  /** The halves that are wanted; default both. */
+  readonly splits?: readonly Split[];
 }
 
 /**
- * Finds the files of a dataset: in the given folder, else in that of A2Q_DATA_DIR.
+ * Finds the files of a dataset: in the given folder, else in that of A2Q_DATA_DIR, else in the remembered one.
  *
  * @throws DataError naming what is missing and how to provide it
  */
-export async function locateData(config: DatasetConfig, dataDir: string | undefined): Promise<DataSource> {
+export async function locateData(
+  config: DatasetConfig,
+  dataDir: string | undefined,
+  { remembered, splits = ['train', 'test'] }: LocateOptions = {},
+): Promise<DataSource> {
   const entry = datasetNamed(config.name);
   if (!entry.locate) return { config, dataDir: null };
-  const root = await resolveDataDir(dataDir);
-  await entry.locate(root);
+  const root = await resolveDataDir(dataDir, process.env, remembered);
+  await entry.locate(root, splits);
   return { config, dataDir: root };
 }
 
@@ -32,16 +53,27 @@ export async function inspectData({ config, dataDir }: DataSource): Promise<Data
   return shapeOf(await datasetNamed(config.name).outline(dataDir ?? '', config));
 }
 
+/** A digest of the files of a half; null for built-in data. @throws DataError naming a file that cannot be read */
+export async function fingerprintOf({ config, dataDir }: DataSource, split: Split): Promise<string | null> {
+  const { files } = datasetNamed(config.name);
+  return files ? fingerprint(await files(dataDir ?? '', split)) : null;
+}
+
 /** Opens one half of a dataset. @throws DataError naming a file that is missing, truncated or corrupt */
 export async function openData(
-  { config, dataDir }: DataSource,
-  split: Split,
+  { config, dataDir, classes, validation }: DataSource,
+  half: Half,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Dataset> {
   const { limit, name, ...settings } = config;
-  return datasetNamed(name).open(dataDir ?? '', split, {
+  const split = half === 'test' ? 'test' : 'train';
+  const all = await datasetNamed(name).open(dataDir ?? '', split, {
     ...settings,
-    ...(split === 'train' && limit !== undefined ? { limit } : {}),
+    ...(split === 'train' && typeof limit === 'number' ? { limit } : {}),
+    ...(classes ? { classes } : {}),
     ...(onProgress ? { onProgress } : {}),
   });
+  if (half === 'test' || !validation) return all;
+  const parts = splitForValidation(all, validation);
+  return half === 'val' ? { ...subset(all, parts.val), name: `${all.name}, split off` } : subset(all, parts.train);
 }

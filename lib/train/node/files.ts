@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
 
@@ -17,9 +17,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'a folder is in the way of the file',
 };
 
-function writeError(path: string, cause: unknown): DataError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const reason = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause));
+/** What the system calls an error, `ENOENT`; empty if it is none of the system's. */
+export function errorCode(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+}
+
+/** A refused write as an error that names the path. */
+export function writeError(path: string, cause: unknown): DataError {
+  const reason = REASONS[errorCode(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
   return new DataError('save', `cannot write ${path}: ${reason}`, { cause });
 }
 
@@ -54,6 +59,30 @@ export async function writeAtomic(path: string, content: Uint8Array | string): P
   }
 }
 
+/** What `writeAtomic` calls its temporary files. */
+const TEMPORARY = /^\..*\.(\d+)\.tmp$/;
+
+/** Removes what a process that was killed in the middle of `writeAtomic` left in a folder. @returns the names */
+export async function removeStaleTemporaries(folder: string): Promise<string[]> {
+  const stale = (await readdir(folder)).filter((name) => {
+    const pid = Number(TEMPORARY.exec(name)?.[1] ?? Number.NaN);
+    if (pid === process.pid) return !unfinished.has(join(folder, name));
+    return Number.isSafeInteger(pid) && !processExists(pid);
+  });
+  for (const name of stale) await rm(join(folder, name), { force: true });
+  return stale;
+}
+
+/** Whether a process of this machine lives. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return errorCode(cause) === 'EPERM';
+  }
+}
+
 /** Makes a folder with all above it and proves that files can be written there. @throws DataError naming the path */
 export async function makeWritableFolder(path: string): Promise<void> {
   try {
@@ -67,7 +96,7 @@ export async function makeWritableFolder(path: string): Promise<void> {
 }
 
 /** `mkdir -p`, one level at a time: the recursive mode of Node never returns where mkdir says ENOENT, as in /proc. */
-async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   const parent = dirname(path);
   if (parent !== path && !(await exists(parent))) await makeFolder(parent);
   if (await exists(path)) {
@@ -82,7 +111,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    if (errorCode(cause) === 'ENOENT') return false;
     throw cause;
   }
 }
@@ -92,7 +121,7 @@ export async function readTextIfAny(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    if (errorCode(cause) === 'ENOENT') return null;
     throw new DataError('read', `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }

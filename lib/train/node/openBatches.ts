@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Batchable, release } from '../../data/batchSource.js';
 import { type OpenOptions, startBatchWorker } from '../../data/worker/startBatchWorker.js';
-import { type DataSource, openData, type Split } from './datasets.js';
+import { type DataSource, type Half, openData } from './datasets.js';
 import type { HalfOfData } from './dataWorker.js';
 
 export interface OpenBatchesOptions extends OpenOptions {
@@ -16,30 +16,31 @@ export interface OpenBatchesOptions extends OpenOptions {
  */
 export async function openBatches(
   source: DataSource,
-  split: Split,
+  half: Half,
   { prefetch = true, ...options }: OpenBatchesOptions = {},
 ): Promise<Batchable> {
   const { signal } = options;
   if (prefetch) {
     // No flags of this process: they may ask for what workers cannot have.
     const worker = new Worker(new URL('./dataWorker.js', import.meta.url), { execArgv: [] });
-    return startBatchWorker(worker, { source, split } satisfies HalfOfData, options);
+    return startBatchWorker(worker, { source, half } satisfies HalfOfData, options);
   }
   signal?.throwIfAborted();
-  const dataset = await openData(source, split, options.onProgress);
+  const dataset = await openData(source, half, options.onProgress);
   signal?.throwIfAborted();
   return dataset;
 }
 
-/** A dataset's two halves. */
+/** What training needs of a dataset. */
 export interface Halves {
   readonly train: Batchable;
+  /** The test images; those split off for validation in their place, where the source says so. */
   readonly test: Batchable;
 }
 
 export interface OpenHalvesOptions extends Pick<OpenBatchesOptions, 'prefetch' | 'signal'> {
   /** Told which half is waited for, and how far it has come. */
-  readonly onProgress?: (split: Split, done?: number, total?: number) => void;
+  readonly onProgress?: (half: Half, done?: number, total?: number) => void;
 }
 
 /** Opens both halves of a dataset at the same time. @throws as `openBatches`; neither half is then left open */
@@ -49,23 +50,24 @@ export async function openHalves(
 ): Promise<Halves> {
   const failure = new AbortController();
   const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
-  let awaited: Split = 'train';
-  const open = (split: Split) =>
-    openBatches(source, split, {
+  const judge: Half = source.validation ? 'val' : 'test';
+  let awaited: Half = 'train';
+  const open = (half: Half) =>
+    openBatches(source, half, {
       ...options,
       signal: either,
       onProgress: (done, total) => {
-        if (split === awaited) onProgress(split, done, total);
+        if (half === awaited) onProgress(half, done, total);
       },
     });
-  const halves = [open('train'), open('test')] as const;
+  const halves = [open('train'), open(judge)] as const;
   // Heard of only after the other, so that the same error is thrown each time.
   halves[1].catch(() => undefined);
   try {
     onProgress('train');
     const train = await halves[0];
-    awaited = 'test';
-    onProgress('test');
+    awaited = judge;
+    onProgress(judge);
     return { train, test: await halves[1] };
   } catch (error) {
     failure.abort(error);

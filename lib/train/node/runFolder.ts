@@ -13,7 +13,7 @@ export const RUN_FILES = {
   config: 'config.json',
   /** Model, optimizer and position: what `--resume` goes on from. */
   last: 'last.safetensors',
-  /** The model of the epoch with the best test metric. */
+  /** The model of the epoch with the best metric. */
   best: 'best.safetensors',
   /** One JSON line an epoch. */
   log: 'log.jsonl',
@@ -34,8 +34,13 @@ export function holdsRun(folder: string): Promise<boolean> {
   return fileExists(join(folder, RUN_FILES.config));
 }
 
+/** The configuration as it is written. */
+export function formatConfig(config: RunConfig): string {
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
 export async function writeRunConfig(folder: string, config: RunConfig): Promise<void> {
-  await writeAtomic(join(folder, RUN_FILES.config), `${JSON.stringify(config, null, 2)}\n`);
+  await writeAtomic(join(folder, RUN_FILES.config), formatConfig(config));
 }
 
 /** The log's lines before epoch `before`, none if there is no log. @throws DataError naming a line that is damaged */

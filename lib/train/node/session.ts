@@ -1,19 +1,22 @@
 import { join } from 'node:path';
 import { type Batchable, type MadeIn, madeIn } from '../../data/batchSource.js';
+import { readBytes } from '../../data/node/files.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
 import { currentDevice } from '../../tensor/current.js';
+import { DivergenceError } from '../../tensor/errors.js';
 import { memory, resetPeak } from '../../tensor/storage.js';
 import { type Best, encodeModel, encodeTraining, type TrainingState } from '../checkpoint.js';
 import type { RunConfig } from '../config.js';
-import { evaluate } from '../evaluate.js';
+import { type Evaluation, evaluate } from '../evaluate.js';
 import { type EpochReport, fit, type Position, type StepReport } from '../fit.js';
-import type { LogLine } from '../log.js';
+import { formatLog, type LogLine } from '../log.js';
 import { fitSettings } from '../recipes.js';
 import type { Task } from '../task.js';
 import type { DataSource } from './datasets.js';
-import { writeAtomic } from './files.js';
-import { RUN_FILES, readLog, writeLog } from './runFolder.js';
+import { fileExists } from './files.js';
+import { formatConfig, RUN_FILES, readLog } from './runFolder.js';
+import type { Content, RunStore, StoreOptions } from './runStore.js';
 
 /** Whom to tell how a run is getting on. */
 export interface RunEvents {
@@ -24,6 +27,8 @@ export interface RunEvents {
   onStep?(report: StepReport): void;
   onEvaluate?(done: number, total: number): void;
   onEpoch?(line: LogLine, isBest: boolean): void;
+  /** Something to know that is no error. */
+  onNote?(text: string): void;
 }
 
 /** A run to be begun or gone on with. */
@@ -36,6 +41,8 @@ export interface RunOptions {
   readonly resume: boolean;
   /** What runs, for the log. */
   readonly backend: string;
+  /** How files are kept if they cannot be written. */
+  readonly store?: Pick<StoreOptions, 'rescue' | 'pauses' | 'write'>;
   /** Make batches ahead of time in workers (default), or in this thread when they are asked for. */
   readonly prefetch?: boolean;
   readonly signal?: AbortSignal;
@@ -59,6 +66,8 @@ export interface RunResult {
 export class Session {
   #log: LogLine[] = [];
   #best: Best | null = null;
+  /** Where the checkpoint on disk goes on; null if there is none. */
+  #saved: Position | null = null;
   #peakBytes: number | null = null;
 
   constructor(
@@ -67,13 +76,21 @@ export class Session {
     readonly optimizer: Optimizer,
     readonly test: Batchable,
     readonly task: Task,
+    readonly store: RunStore,
   ) {}
 
   /** Takes up the log where the checkpoint left it; later lines are of work that was lost. */
   async open(training: TrainingState | null): Promise<void> {
+    const { folder, config } = this.options;
     this.#best = training?.best ?? null;
-    this.#log = training ? await readLog(this.options.folder, training.position.epoch) : [];
-    await writeLog(this.options.folder, this.#log);
+    this.#saved = training?.position ?? null;
+    this.#log = training ? await readLog(folder, training.position.epoch) : [];
+    const best = join(folder, RUN_FILES.best);
+    if (this.#best && (await fileExists(best))) this.store.keep(RUN_FILES.best, await readBytes('run', best));
+    const files = new Map<string, Content>([[RUN_FILES.config, formatConfig(config)]]);
+    const begun = this.#log.length > 0 || (await fileExists(join(folder, RUN_FILES.log)));
+    if (begun) files.set(RUN_FILES.log, formatLog(this.#log));
+    await this.store.write(files);
   }
 
   async train(dataset: Batchable, start: Position): Promise<RunResult> {
@@ -81,60 +98,99 @@ export class Session {
     const { model, optimizer, task } = this;
     const device = currentDevice();
     resetPeak(device);
-    const { position, interrupted } = await fit({
-      ...fitSettings(config),
-      model,
-      optimizer,
-      task,
-      dataset,
-      start,
-      ...(signal ? { signal } : {}),
-      onStep: (report) => {
-        this.#peakBytes = Math.max(this.#peakBytes ?? 0, memory(device).peakBytes);
-        events.onStep?.(report);
-      },
-      onEpoch: async (report, next) => {
-        await this.#endEpoch(report, next, madeIn(dataset));
-        // Testing is not training: its peak may be higher.
-        resetPeak(device);
-      },
-    });
-    if (interrupted) await this.#save(position);
-    const [log, best, peakBytes] = [this.#log, this.#best, this.#peakBytes];
-    return { log, best, position, interrupted, batchesMadeIn: madeIn(dataset), peakBytes };
+    try {
+      const { position, interrupted } = await fit({
+        ...fitSettings(config),
+        model,
+        optimizer,
+        task,
+        dataset,
+        start,
+        ...(signal ? { signal } : {}),
+        onStep: async (report, next) => {
+          this.#peakBytes = Math.max(this.#peakBytes ?? 0, memory(device).peakBytes);
+          events.onStep?.(report);
+          if (report.step % (config.checkpointEvery ?? Number.POSITIVE_INFINITY) === 0) await this.#save(next);
+        },
+        onEpoch: async (report, next) => {
+          await this.#endEpoch(report, next, madeIn(dataset));
+          // Testing is not training: its peak may be higher.
+          resetPeak(device);
+        },
+      });
+      if (interrupted) await this.#save(position);
+      const [log, best, peakBytes] = [this.#log, this.#best, this.#peakBytes];
+      return { log, best, position, interrupted, batchesMadeIn: madeIn(dataset), peakBytes };
+    } catch (error) {
+      throw error instanceof DivergenceError ? this.#withAdvice(error) : error;
+    }
   }
 
   /** Tests, then writes log, best model and checkpoint, in this order: the checkpoint says which lines count. */
   async #endEpoch(report: EpochReport, next: Position, batchesMadeIn: MadeIn): Promise<void> {
-    const { folder, config, backend, signal, events = {} } = this.options;
+    const { source, backend, events = {} } = this.options;
+    const config = lasting(this.options.config);
+    const result = await this.#test(report.epoch);
+    const line: LogLine = {
+      ...report,
+      testLoss: result.loss,
+      testMetric: result.metric,
+      metricName: this.task.metric,
+      testedOn: source.validation ? 'val' : 'test',
+      backend,
+      batchesMadeIn,
+    };
+    const isBest = this.#best === null || result.metric > this.#best.metric;
+    const best = isBest ? { epoch: report.epoch, metric: result.metric } : this.#best;
+    const log = [...this.#log, line];
+    const files = new Map<string, Content>([[RUN_FILES.log, formatLog(log)]]);
+    if (isBest) files.set(RUN_FILES.best, await encodeModel(this.model, config, best));
+    files.set(RUN_FILES.last, await encodeTraining(this.model, this.optimizer, config, { position: next, best }));
+    await this.store.write(files);
+    this.#saved = next;
+    this.#log = log;
+    this.#best = best;
+    events.onEpoch?.(line, isBest);
+  }
+
+  /** @throws DivergenceError if the figures are none */
+  async #test(epoch: number): Promise<Evaluation> {
+    const { config, signal, events = {} } = this.options;
     const result = await evaluate(this.model, this.test, this.task, {
       batchSize: config.batchSize,
       limitBatches: config.limitBatches ?? null,
       ...(signal ? { signal } : {}),
       onBatch: (done, total) => events.onEvaluate?.(done, total),
     });
-    const line: LogLine = {
-      ...report,
-      testLoss: result.loss,
-      testMetric: result.metric,
-      metricName: this.task.metric,
-      backend,
-      batchesMadeIn,
-    };
-    this.#log.push(line);
-    await writeLog(folder, this.#log);
-    const isBest = Number.isFinite(result.metric) && (this.#best === null || result.metric > this.#best.metric);
-    if (isBest) {
-      this.#best = { epoch: report.epoch, metric: result.metric };
-      await writeAtomic(join(folder, RUN_FILES.best), await encodeModel(this.model, config, this.#best));
-    }
-    await this.#save(next);
-    events.onEpoch?.(line, isBest);
+    if (Number.isFinite(result.loss) && !Number.isNaN(result.metric)) return result;
+    throw new DivergenceError(
+      'train',
+      `training diverged in epoch ${epoch + 1}: test loss ${result.loss}, ${this.task.metric} ${result.metric}`,
+    );
   }
 
   async #save(position: Position): Promise<void> {
-    const { folder, config } = this.options;
-    const bytes = await encodeTraining(this.model, this.optimizer, config, { position, best: this.#best });
-    await writeAtomic(join(folder, RUN_FILES.last), bytes);
+    const state = { position, best: this.#best };
+    const bytes = await encodeTraining(this.model, this.optimizer, lasting(this.options.config), state);
+    await this.store.write(new Map([[RUN_FILES.last, bytes]]));
+    this.#saved = position;
   }
+
+  /** Says what is left of the run, and how to go on. */
+  #withAdvice(error: DivergenceError): DivergenceError {
+    const { folder, config } = this.options;
+    const left = this.#saved
+      ? `${RUN_FILES.last} holds the state after step ${this.#saved.step}`
+      : 'nothing was saved yet';
+    const lower = Number((config.optimizer.learningRate / 10).toPrecision(3));
+    const advice = `go on from there with a lower learning rate: a2q train --resume --lr ${lower} --out ${folder}`;
+    return new DivergenceError(error.op, `${error.message.slice(error.op.length + 2)}; ${left}; ${advice}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What the state of a run depends on: not where its data lie, nor how often it is saved. */
+function lasting({ checkpointEvery: _, dataDir: __, ...config }: RunConfig): RunConfig {
+  return config;
 }

@@ -1,33 +1,75 @@
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { batchCount } from '../../data/batches.js';
 import { type Batchable, release } from '../../data/batchSource.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
-import { restoreModel, type TrainingState } from '../checkpoint.js';
+import { DataError } from '../../tensor/errors.js';
+import { type ModelCheckpoint, restoreModel, type TrainingState } from '../checkpoint.js';
+import { parseConfig, type RunConfig } from '../config.js';
 import { START } from '../fit.js';
-import { sourceOf } from '../models.js';
+import { leavesOutLastBatch } from '../lastBatch.js';
 import { prepareModel } from '../prepare.js';
 import { makeOptimizer } from '../recipes.js';
+import { goOnWith } from '../resume.js';
 import { taskOf } from '../task.js';
-import { fileExists } from './files.js';
+import type { DataSource } from './datasets.js';
+import { fileExists, removeStaleTemporaries } from './files.js';
 import { type Halves, openHalves } from './openBatches.js';
 import { openModel } from './openModel.js';
-import { RUN_FILES, readCheckpoint, readLog, readWeights, writeRunConfig } from './runFolder.js';
+import { originNotes, originOf } from './origin.js';
+import { holdsRun, RUN_FILES, readCheckpoint, readLog, readWeights, writeRunConfig } from './runFolder.js';
+import { lockRun, type RunLock } from './runLock.js';
+import { RunStore } from './runStore.js';
 import { type RunOptions, type RunResult, Session } from './session.js';
 
 export type { RunEvents, RunOptions, RunResult } from './session.js';
 
 /**
  * Trains in a folder: writes its configuration, then after each epoch the log, the best model and a checkpoint to
- * resume from. An interrupted run resumed yields the same bits as one that was not.
+ * resume from. An interrupted run resumed yields the same bits as one that was not. One process at a time may do so.
  *
- * @throws DataError for data, checkpoints or a folder that cannot be used; A2QError if training diverges
+ * @throws DataError for data, checkpoints or a folder that cannot be used, or that are not those that a resumed run was
+ *   begun with; DivergenceError if training diverges: what was saved before stays
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { folder, config, signal } = options;
-  const resumed = options.resume ? await lastCheckpoint(folder) : null;
+  const { folder, resume, events = {} } = options;
+  const lock = await lockRun(folder, (text) => events.onNote?.(text));
   try {
-    return await runFrom(options, resumed);
+    if (!resume && (await holdsRun(folder))) throw new DataError('run', `${folder} holds a run already`);
+    const stale = await removeStaleTemporaries(folder);
+    if (stale.length > 0)
+      events.onNote?.(`removed what a killed process had not finished writing: ${stale.join(', ')}`);
+    const resumed = resume ? await lastCheckpoint(folder) : null;
+    return await trainFrom(settled(options, resumed), resumed, lock);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The options with what the run knows of its configuration. */
+function settled(options: RunOptions, resumed: Resumed | null): RunOptions {
+  const { folder, source, events = {} } = options;
+  const { config, notes } = resumed
+    ? goOnWith(resumed.config, options.config, resumed.training.position.step)
+    : { config: options.config, notes: [] };
+  for (const note of notes) events.onNote?.(note);
+  const { dataDir } = source;
+  const place = dataDir === null ? {} : { dataDir: relative(resolve(folder), resolve(dataDir)) };
+  return { ...options, config: { ...config, ...place }, source: { ...source, ...sourceSettings(config) } };
+}
+
+/** What a configuration says of how its data are read. */
+function sourceSettings({ classNames, valShare, seed }: RunConfig): Pick<DataSource, 'classes' | 'validation'> {
+  return {
+    ...(classNames ? { classes: classNames } : {}),
+    ...(valShare === undefined ? {} : { validation: { share: valShare, seed } }),
+  };
+}
+
+async function trainFrom(options: RunOptions, resumed: Resumed | null, lock: RunLock): Promise<RunResult> {
+  const { folder, config, signal } = options;
+  try {
+    return await runFrom(options, resumed, lock);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
     // Stopped before the first step: the configuration is all there is to resume from.
@@ -39,36 +81,62 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
 }
 
 /** @throws the signal's reason if it comes before the first step */
-async function runFrom(options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
+async function runFrom(options: RunOptions, resumed: Resumed | null, lock: RunLock): Promise<RunResult> {
   const { source, prefetch = true, signal, events = {} } = options;
   const halves = await openHalves(source, {
     prefetch,
     ...(signal ? { signal } : {}),
-    onProgress: (split, done, total) => events.onStage?.(`reading ${source.config.name}/${split}`, done, total),
+    onProgress: (half, done, total) => events.onStage?.(`reading ${source.config.name}/${half}`, done, total),
   });
   try {
-    return await runOn(halves, options, resumed);
+    for (const note of notesOf(halves)) events.onNote?.(note);
+    return await runOn(halves, await withFindings(options, halves, resumed), resumed, lock);
   } finally {
     release(halves.train);
     release(halves.test);
   }
 }
 
-async function runOn({ train, test }: Halves, options: RunOptions, resumed: Resumed | null): Promise<RunResult> {
-  const { folder, config, events = {} } = options;
-  const model = await openModel(config, folder, resumed ? { source: sourceOf(resumed.state, resumed.path) } : {});
+/** What is odd about the data; two parts of one half say it twice. */
+function notesOf({ train, test }: Halves): Set<string> {
+  return new Set([...(train.notes ?? []), ...(test.notes ?? [])]);
+}
+
+/** The options with what the data are; the names of the classes, so that labels keep their meaning anywhere. */
+async function withFindings(options: RunOptions, { train }: Halves, resumed: Resumed | null): Promise<RunOptions> {
+  const origin = await originOf(options.source);
+  const notes = resumed ? originNotes(resumed.config.origin, origin) : [];
+  for (const note of notes) options.events?.onNote?.(note);
+  const classNames = train.kind === 'labels' ? { classNames: train.classes } : {};
+  // Parsed, its fields are in the order of the schema: equal configurations give equal bytes.
+  return { ...options, config: parseConfig({ ...options.config, origin, ...classNames }, 'config') };
+}
+
+async function runOn(
+  { train, test }: Halves,
+  options: RunOptions,
+  resumed: Resumed | null,
+  lock: RunLock,
+): Promise<RunResult> {
+  const { folder, config, signal, events = {} } = options;
+  const model = await openModel(config, folder);
   let optimizer: Optimizer | null = null;
   try {
+    const { batchSize, limitBatches: limit = Number.POSITIVE_INFINITY } = config;
+    const dropLast = leavesOutLastBatch(model, train, { batchSize, limit });
+    if (dropLast) events.onNote?.('the last batch of every epoch is left out: one image is too few for a batch norm');
     if (resumed) restoreModel(model, resumed.state, resumed.path);
     else await prepare(model, options, train);
     optimizer = makeOptimizer(model, config.optimizer);
     if (resumed) optimizer.loadState(resumed.training.optimizer);
-    await writeRunConfig(folder, config);
-    const position = resumed?.training.position ?? START;
-    const session = new Session(options, model, optimizer, test, taskOf(train));
+    const store = new RunStore({
+      ...{ folder, lock, ...options.store, onNote: (text) => events.onNote?.(text) },
+      ...(signal ? { signal } : {}),
+    });
+    const session = new Session(options, model, optimizer, test, taskOf(train), store);
     await session.open(resumed?.training ?? null);
-    const { batchSize, limitBatches } = config;
-    events.onStart?.(position, batchCount(train, { batchSize, limit: limitBatches ?? Number.POSITIVE_INFINITY }));
+    const position = resumed?.training.position ?? START;
+    events.onStart?.(position, batchCount(train, { batchSize, limit, dropLast }));
     return await session.train(train, position);
   } finally {
     optimizer?.dispose();
@@ -85,9 +153,8 @@ async function prepare(model: Module, { config, signal, events = {} }: RunOption
   });
 }
 
-interface Resumed {
+interface Resumed extends Pick<ModelCheckpoint, 'config' | 'state'> {
   readonly path: string;
-  readonly state: Awaited<ReturnType<typeof readCheckpoint>>['state'];
   readonly training: TrainingState;
 }
 
@@ -95,6 +162,6 @@ interface Resumed {
 async function lastCheckpoint(folder: string): Promise<Resumed | null> {
   const path = join(folder, RUN_FILES.last);
   if (!(await fileExists(path))) return null;
-  const { state, training } = await readCheckpoint(path);
-  return training ? { path, state, training } : null;
+  const { config, state, training } = await readCheckpoint(path);
+  return training ? { path, config, state, training } : null;
 }
