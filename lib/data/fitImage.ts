@@ -1,7 +1,7 @@
 import { DataError } from '../tensor/errors.js';
-import { resizeShorterSide } from './imageFolder.js';
 import { byteTables, type Normalisation, writePlanes } from './normalise.js';
 import { centreCrop, type Pixels, pixels } from './pixels.js';
+import { type ResizeFilter, resize } from './resize.js';
 
 /**
  * Any image as a network's input: grey or RGB as the network wants it, the shorter side resized to the input's, the
@@ -21,6 +21,15 @@ export function fitImage(
   const out = new Float32Array(channels * height * width);
   writePlanes(centreCrop(resized, width, height), byteTables(normalisation), out);
   return out;
+}
+
+/** Resizes the shorter side; the longer one keeps the aspect ratio, rounded down as in torchvision. */
+export function resizeShorterSide(image: Pixels, side: number, filter: ResizeFilter): Pixels {
+  const { width, height } = image;
+  if (Math.min(width, height) === side) return image;
+  return width <= height
+    ? resize(image, side, Math.trunc((side * height) / width), filter)
+    : resize(image, Math.trunc((side * width) / height), side, filter);
 }
 
 /** The image with 1 or 3 channels. @throws DataError for others */

@@ -1,6 +1,7 @@
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { LabelledDataset } from './dataset.js';
+import { resizeShorterSide } from './fitImage.js';
 import { byteTables, identityNormalisation, type Normalisation, writePlanes } from './normalise.js';
 import { centreCrop, crop, mirror, type Pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
@@ -72,15 +73,6 @@ export function imageFolder(images: LabelledImages, options: ImageFolderOptions)
       return images.labels[index];
     },
   };
-}
-
-/** Resizes the shorter side; the longer one keeps the aspect ratio, rounded down as in torchvision. */
-export function resizeShorterSide(image: Pixels, side: number, filter: ResizeFilter): Pixels {
-  const { width, height } = image;
-  if (Math.min(width, height) === side) return image;
-  return width <= height
-    ? resize(image, side, Math.trunc((side * height) / width), filter)
-    : resize(image, Math.trunc((side * width) / height), side, filter);
 }
 
 /** A part of random area and aspect ratio; after ten misses the largest centred part within 3/4 … 4/3. */
