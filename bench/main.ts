@@ -3,6 +3,7 @@ import { BackendError } from '../lib/tensor/errors.js';
 import { CONV_CASES, MATMUL_CASES, runCases } from './cases.js';
 import { type Comparison, comparisonTable } from './comparison.js';
 import { gpuMain } from './gpu/main.js';
+import { guaranteeMain } from './guarantee.js';
 import { type Name, type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { type OurEngine, type OurOptions, ourEngine } from './ours.js';
 import { sunk } from './timing.js';
@@ -40,6 +41,7 @@ async function started(options: OurOptions): Promise<OurEngine> {
 async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'gpu') return gpuMain(rest);
+  if (first === 'guarantee') return guaranteeMain(rest);
   const options = await parseOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(`${USAGE}\n`);

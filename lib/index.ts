@@ -53,6 +53,7 @@ export * from './quant/accumulator.js';
 export * from './quant/accumulatorAware.js';
 export * from './quant/activation.js';
 export * from './quant/bounds.js';
+export * from './quant/boundsAnswer.js';
 export { type Batches, calibrateActivations, correctBias } from './quant/calibrate.js';
 export * from './quant/epInit.js';
 export * from './quant/integerRange.js';

@@ -17,7 +17,7 @@ import type { View } from '../tensor/view.js';
  *     v = w  (A2Q)   or   w − μ_w  (A2Q+)        the trained weights, centred in A2Q+
  *     r = min(g/s, T)                            T: the cap on ‖q‖₁, `l1Budget` in bounds.ts
  *     q = clip(trunc(v/‖v‖₁ · r), −Q, Q)         integers, Q = 2^(M−1) − 1
- *     q = fitAccumulator(q)                      changes nothing, but where float rounding made q too large for P bits
+ *     q = fitAccumulator(q)                      the same, except where rounding of floats made it exceed P bits
  *     w̃ = s·q                                    what the layer computes with
  *
  * Two rows in the vocabulary that users write theirs in: value, straight-through gradient, and the penalty on g. `v.`
@@ -38,7 +38,8 @@ export const a2qRows = {
     saves: [0, 1, 2],
     /**
      * Straight through (A2Q, section 4.2): trunc has slope 1, the clip blocks where trunc(u) is outside −Q … Q, `min`
-     * passes to g and s where g/s ≤ T, floors pass; ‖v‖₁ (slope sign(v)) and the mean are differentiated.
+     * passes to g and s where g/s ≤ T, floors pass; ‖v‖₁ (slope sign(v)) and the mean are differentiated. What
+     * `fitAccumulator` takes off counts as a rounding.
      */
     vjp: (gradient, { input, attrs: bound }) => {
       const [w, d, t] = [input(0), input(1), input(2)];

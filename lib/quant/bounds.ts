@@ -1,6 +1,6 @@
 import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
-import { checkBits, type IntegerFormat, weightRange } from './integerRange.js';
+import { checkBits, type IntegerFormat } from './integerRange.js';
 
 /**
  * The bounds of A2Q (arXiv 2308.13504, eq. 15) and A2Q+ (arXiv 2401.10432, eq. 10) in the integer domain: how large
@@ -16,7 +16,8 @@ export const BOUND_KINDS: readonly BoundKind[] = ['a2q', 'a2q+'];
 /**
  * The cap T on ‖q‖₁ of one channel: A2Q `(2^(P−1) − 1) / 2^(N−1s)`, A2Q+ `(2^P − 2) / (2^N − 1)`.
  *
- * Below 1 the channel can hold no weight: `checkedL1Budget` refuses that. In float units the cap is `s·T`.
+ * Below 1 the channel can hold no weight: `checkedL1Budget` refuses that. In float units the cap is `s·T`. A float64
+ * holds A2Q's T exactly; A2Q+'s, and both in float32, may be rounded up: `fitAccumulator` takes off what exceeds P.
  * @throws QuantError if P or N is not an integer of 1 … 32.
  * @example
  * l1Budget('a2q', 16, { bits: 4, signed: false }); // 2047.9375
@@ -58,8 +59,8 @@ export function budgetGain(input: IntegerFormat): number {
  * @param l1 norm of one channel's integer weights, a non-negative integer.
  * @throws QuantError if `l1` is not such an integer, or on bad N.
  */
-export function minAccumulatorBits(kind: BoundKind, l1: number, input: IntegerFormat): number {
-  checkCount('minAccumulatorBits', 'l1 norm of integer weights', l1, 0);
+export function minAccumulatorBits(kind: BoundKind, l1: number | bigint, input: IntegerFormat): number {
+  if (typeof l1 === 'number' || l1 < 0n) checkCount('minAccumulatorBits', 'l1 norm of integer weights', Number(l1), 0);
   checkInput('minAccumulatorBits', input);
   return exactBits(kind, BigInt(l1), input);
 }
@@ -84,66 +85,6 @@ export function dataTypeAccumulatorBits(length: number, weightBits: number, inpu
   checkBits('dataTypeAccumulatorBits', 'weight bits M', weightBits);
   checkInput('dataTypeAccumulatorBits', input);
   return exactBits('a2q', BigInt(length) << BigInt(weightBits - 1), input);
-}
-
-/** What a user asks of `a2q bounds`. */
-export interface BoundsQuestion {
-  /** K, terms of one dot product. */
-  readonly length: number;
-  /** M. */
-  readonly weightBits: number;
-  /** N and 1s. */
-  readonly input: IntegerFormat;
-  /** P; left out, only the widths are answered. */
-  readonly accumulatorBits?: number;
-}
-
-/** What one bound allows at a given P. */
-export interface BudgetAnswer {
-  /** T, the cap on ‖q‖₁ of a channel. */
-  readonly budget: number;
-  /** T / K: the mean |q| if the whole budget were spent. */
-  readonly meanMagnitude: number;
-  /** Least fraction of zero weights: the budget buys only so many ±1 (A2Q+ spends half on each sign). */
-  readonly minSparsity: number;
-}
-
-/** Widths of one bound, and its budget where the question names P. */
-export interface KindAnswer {
-  /** Smallest P that holds any weight at all. */
-  readonly smallestBits: number;
-  /** Smallest P at which the cap never binds for K narrow-range M-bit weights. */
-  readonly unconstrainedBits: number;
-  /** Null without P, or if P holds no weight. */
-  readonly atP: BudgetAnswer | null;
-}
-
-export interface BoundsAnswer {
-  /** P*, the data-type bound. */
-  readonly dataTypeBits: number;
-  /** T₊ / T. */
-  readonly gain: number;
-  readonly kinds: Readonly<Record<BoundKind, KindAnswer>>;
-}
-
-/** Everything `a2q bounds` prints about a layer of K terms at W(M)A(N). @throws QuantError on bad K, M, N or P. */
-export function answerBounds(question: BoundsQuestion): BoundsAnswer {
-  const { length, weightBits, input, accumulatorBits } = asOptions('answerBounds', question, 'the question');
-  const dataTypeBits = dataTypeAccumulatorBits(length, weightBits, input);
-  const largest = BigInt(length) * BigInt(weightRange(weightBits).high);
-  const answer = (kind: BoundKind): KindAnswer => ({
-    smallestBits: smallestAccumulatorBits(kind, input),
-    unconstrainedBits: exactBits(kind, largest, input),
-    atP: accumulatorBits === undefined ? null : budgetAnswer(kind, accumulatorBits, input, length),
-  });
-  return { dataTypeBits, gain: budgetGain(input), kinds: { a2q: answer('a2q'), 'a2q+': answer('a2q+') } };
-}
-
-function budgetAnswer(kind: BoundKind, bits: number, input: IntegerFormat, length: number): BudgetAnswer | null {
-  const budget = l1Budget(kind, bits, input);
-  if (budget < 1) return null;
-  const ones = kind === 'a2q' ? Math.floor(budget) : 2 * Math.floor(budget / 2);
-  return { budget, meanMagnitude: budget / length, minSparsity: Math.max(0, 1 - ones / length) };
 }
 
 /** The smallest P with `2^(P−1) > l1·2^(N−1s)` (A2Q) or `2^P > l1·(2^N − 1) + 1` (A2Q+). */

@@ -1,6 +1,6 @@
 import type { Module } from '../nn/module.js';
 import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
-import { answerBounds } from '../quant/bounds.js';
+import { answerBounds } from '../quant/boundsAnswer.js';
 import { quantLayers } from '../quant/layers.js';
 import { METHODS } from '../quant/methods.js';
 import type { RunConfig } from './config.js';

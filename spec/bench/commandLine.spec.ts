@@ -54,6 +54,16 @@ t.test('bad usage: exit code 2, nothing on standard output', (t) => {
   t.end();
 });
 
+t.test('guarantee attacks as many channels as told, and fails if one overflows', (t) => {
+  const { status, stdout } = bench('guarantee', '--cases', '500', '--seed', '7', '--json');
+  t.equal(status, 0);
+  const { cases, passed, refused, failed } = JSON.parse(stdout);
+  t.same({ cases, failed, tried: passed + refused }, { cases: 500, failed: 0, tried: 500 });
+  t.equal(bench('guarantee', '--cases', 'many').status, 2);
+  t.equal(bench('guarantee', '--backend', 'cuda').status, 2);
+  t.end();
+});
+
 t.test('--json prints one object a line and nothing else', (t) => {
   const { status, stdout, stderr } = bench('matmul', '--json', '--rounds', '1', '--simd', 'plain');
   t.equal(status, 0, stderr);

@@ -13,6 +13,7 @@ import { Subject } from '../kernels/conformance/subject.js';
 import { conformance } from '../kernels/conformance.js';
 import { trainSteps } from '../kernels/gpu/steps.js';
 import { type Extent, sameBits } from '../kernels/gpu/variants.js';
+import { type Attack, attack, type Tally } from '../quant/guarantee.js';
 
 /** What a page found: how many assertions passed, the first that did not, and what ran. */
 export interface PageReport {
@@ -94,6 +95,12 @@ async function golden(name: string, files: readonly string[]): Promise<PageRepor
   return { passed: report.passed, failures, description };
 }
 
+/** The guarantee of accumulator-aware layers, attacked on a backend. */
+async function guarantee(name: string, size: Attack): Promise<Tally> {
+  setBackend(await startBackend(name));
+  return attack(size);
+}
+
 /** Variants of products and convolutions against the plain ones. */
 async function variants(mode: GpuMode, extent: Extent): Promise<PageReport> {
   const [plain, ...others] = await Promise.all(VARIANTS.map((variant) => createGpuBackend({ mode, variant })));
@@ -125,4 +132,4 @@ async function loseContext(): Promise<string[]> {
   return says;
 }
 
-Object.assign(globalThis, { a2qSpecs: { kernels, golden, variants, loseContext, trainSteps } });
+Object.assign(globalThis, { a2qSpecs: { kernels, golden, guarantee, variants, loseContext, trainSteps } });

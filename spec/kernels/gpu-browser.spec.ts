@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import t from 'tap';
 import { noChromium, openPage } from '../browser/chromium.js';
 import type { PageReport } from '../browser/page.js';
+import type { Tally } from '../quant/guarantee.js';
 
 /** Memory, edges, variants and every golden file on each run; with A2Q_GPU_SPECS=full the whole kernel conformance. */
 const full = process.env['A2Q_GPU_SPECS'] === 'full';
@@ -21,6 +22,13 @@ for (const mode of ['webgl2', 'webgpu']) {
     t.equal(kernels.description.mode, mode, 'what was asked for is what ran');
     t.same(kernels.failures, []);
     t.ok(kernels.passed > 50, `${kernels.passed} assertions`);
+
+    await t.test('no channel of 300 overflows its register', async (t) => {
+      const size = JSON.stringify({ seed: 2, cases: 300, weights: 2000 });
+      const { passed, refused, failures } = (await run(`guarantee('gpu:${mode}', ${size})`)) as unknown as Tally;
+      t.same(failures.slice(0, 5), []);
+      t.ok(passed > 200, `${passed} passed; refused: ${JSON.stringify(refused)}`);
+    });
 
     await t.test('variants give the same bits', async (t) => {
       const report = await run(`variants('${mode}', '${full ? 'all' : 'few'}')`);

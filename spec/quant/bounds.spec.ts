@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  answerBounds,
   BOUND_KINDS,
   type BoundKind,
   budgetGain,
@@ -11,6 +10,7 @@ import {
   minAccumulatorBits,
   smallestAccumulatorBits,
 } from '../../lib/quant/bounds.js';
+import { answerBounds } from '../../lib/quant/boundsAnswer.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { readGolden } from '../goldenFile.js';
 

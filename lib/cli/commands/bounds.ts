@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { answerBounds, BOUND_KINDS, type BoundsAnswer } from '../../quant/bounds.js';
+import { BOUND_KINDS } from '../../quant/bounds.js';
+import { answerBounds, type BoundsAnswer } from '../../quant/boundsAnswer.js';
 import { Output, percent } from '../output.js';
 import { asUsage, integer } from '../usage.js';
 

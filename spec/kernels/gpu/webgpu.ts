@@ -2,11 +2,12 @@ import t from 'tap';
 import type { Backend } from '../../../lib/kernels/backend.js';
 import type { Content, Handle } from '../../../lib/kernels/gpu/content.js';
 import { createGpuBackend, type GpuBackend, VARIANTS } from '../../../lib/kernels/gpu/index.js';
-import { startBackend } from '../../../lib/kernels/registry.js';
+import { setBackend, startBackend } from '../../../lib/kernels/registry.js';
 import { BackendError } from '../../../lib/tensor/errors.js';
 import { dispose, Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';
 import { noGoldenFiles, passesGoldenFiles } from '../../goldenFiles.js';
+import { attack } from '../../quant/guarantee.js';
 import { deviceConformance } from '../conformance/device.js';
 import { edgeConformance } from '../conformance/edges.js';
 import { Subject } from '../conformance/subject.js';
@@ -47,6 +48,13 @@ if (typeof backend === 'string') {
     await t.test('memory', (t) => deviceConformance(t, backend));
     await t.test('edges', (t) => edgeConformance(t, new Subject(backend, 'float32')));
   }
+
+  await t.test('no channel of 300 overflows its register', async (t) => {
+    setBackend(backend);
+    const { passed, failures } = await attack({ seed: 2, cases: 300, weights: 2000 });
+    t.same(failures.slice(0, 5), []);
+    t.ok(passed > 200, `${passed} passed`);
+  });
 
   await t.test('golden files of Brevitas and PyTorch', { skip: noGoldenFiles }, (t) => passesGoldenFiles(t, backend));
 
