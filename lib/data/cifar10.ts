@@ -66,13 +66,7 @@ export function parseCifar10(
   if (!(limit === Number.POSITIVE_INFINITY || (Number.isInteger(limit) && limit > 0))) {
     throw new DataError('cifar10', `limit must be a positive integer; got ${limit}`);
   }
-  const expected = recordsPerFile * RECORD;
-  for (const { name, bytes } of files) {
-    if (bytes.length !== expected) {
-      const layout = `${recordsPerFile} records of ${RECORD} bytes`;
-      throw new DataError('cifar10', `${name}: expected ${expected} bytes (${layout}); found ${bytes.length}`);
-    }
-  }
+  for (const { name, bytes } of files) checkCifar10Size(name, bytes.length, recordsPerFile);
   const count = Math.min(files.length * recordsPerFile, limit);
   const planes = new Uint8Array(count * VOLUME);
   const labels = new Uint8Array(count);
@@ -87,6 +81,14 @@ export function parseCifar10(
     planes.set(bytes.subarray(record * RECORD + 1, (record + 1) * RECORD), i * VOLUME);
   }
   return { planes, labels };
+}
+
+/** @param size of the file in bytes @throws DataError naming it if it does not hold that many records */
+export function checkCifar10Size(name: string, size: number, recordsPerFile = RECORDS_PER_FILE): void {
+  const expected = recordsPerFile * RECORD;
+  if (size === expected) return;
+  const layout = `${recordsPerFile} records of ${RECORD} bytes`;
+  throw new DataError('cifar10', `${name}: expected ${expected} bytes (${layout}); found ${size}`);
 }
 
 export interface Cifar10Options {

@@ -164,10 +164,12 @@ export const settingsSchema = z.strictObject({
 /** What can be chosen about a run. */
 export type RunSettings = z.infer<typeof settingsSchema>;
 
-const facts = { inputShape: z.tuple([count, count, count]).readonly(), signed: z.boolean() };
+/** No data set has longer sides: a model must not be made, nor run, for what only its file claims. */
+const side = count.max(1024);
+const facts = { inputShape: z.tuple([side, side, side]).readonly(), signed: z.boolean() };
 const shapeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('labels'), ...facts, classes: count }),
-  z.strictObject({ kind: z.literal('images'), ...facts, factor: count }),
+  z.strictObject({ kind: z.literal('images'), ...facts, factor: count.max(8) }),
 ]) satisfies z.ZodType<DataShape>;
 
 const originSchema = z.strictObject({

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
 import type { Cifar10Options, Cifar10ParseOptions } from '../cifar10.js';
-import { CIFAR10_CLASSES, CIFAR10_JPEG_STATISTICS, cifar10, parseCifar10 } from '../cifar10.js';
+import { CIFAR10_CLASSES, CIFAR10_JPEG_STATISTICS, checkCifar10Size, cifar10, parseCifar10 } from '../cifar10.js';
 import type { LabelledDataset } from '../dataset.js';
 import { dataFolder } from './dataDir.js';
 import type { DatasetEntry, Split } from './entry.js';
-import { listFolder, readBytes } from './files.js';
+import { fileSize, listFolder, readBytes } from './files.js';
 import type { DataFile } from './fingerprint.js';
 
 /** The folder of the official archive. */
@@ -23,6 +23,7 @@ export async function readCifar10(
 ): Promise<LabelledDataset> {
   const files = [];
   for (const { path } of await batchFiles(dataDir, split)) {
+    checkCifar10Size(path, await fileSize('cifar10', path), options.recordsPerFile);
     files.push({ name: path, bytes: await readBytes('cifar10', path) });
   }
   return cifar10(parseCifar10(files, options), { name: `cifar10/${split}`, ...options });

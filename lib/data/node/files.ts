@@ -26,6 +26,15 @@ export async function readBytes(op: string, path: string): Promise<Uint8Array> {
   }
 }
 
+/** Bytes of a file, before any is read. @throws DataError naming it */
+export async function fileSize(op: string, path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw fileError(op, path, cause);
+  }
+}
+
 /** Names in a folder, sorted by code unit, so that the order is the same everywhere. @throws DataError naming it */
 export async function listFolder(op: string, path: string): Promise<string[]> {
   try {
