@@ -43,7 +43,7 @@ export async function campaign(target: TargetName, { count, seed, onCase }: Camp
     const bytes = make(randomOf(seed, index));
     const start = process.cpuUsage();
     try {
-      readFile(bytes);
+      await readFile(bytes);
       tally.read++;
     } catch (error) {
       if (error instanceof A2QError) tally.refused++;

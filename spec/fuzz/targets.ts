@@ -16,6 +16,7 @@ import { formatLog, type LogLine, parseLog } from '../../lib/train/log.js';
 import { buildModel, sourceOf } from '../../lib/train/models.js';
 import { fitSettings, makeOptimizer } from '../../lib/train/recipes.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
+import { installIntegers } from '../../lib/train/storedIntegers.js';
 import { classification } from '../../lib/train/task.js';
 import { JPEGS, PNGS } from '../data/images.golden.js';
 import { HASHED_JPEGS } from '../data/jpegs.golden.js';
@@ -32,7 +33,7 @@ export interface Target {
   /** A generator of damaged files. */
   prepare(): Promise<(random: Random) => Uint8Array>;
   /** Reads one as the library would; throws what the library throws. */
-  read(bytes: Uint8Array): void;
+  read(bytes: Uint8Array): void | Promise<void>;
 }
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -84,12 +85,13 @@ function withoutChecksums(seed: Uint8Array): Uint8Array {
   return encodeSafetensors({ tensors, metadata: rest });
 }
 
-/** What `eval` and `--resume` do with a checkpoint before there are data. */
-function restore(bytes: Uint8Array): void {
-  const { config, state, training } = decodeCheckpoint(bytes, 'file');
+/** What `eval`, `audit` and `--resume` do with a checkpoint before there are data. */
+async function restore(bytes: Uint8Array): Promise<void> {
+  const { config, state, training, integers } = decodeCheckpoint(bytes, 'file');
   const model = buildModel(config, { source: sourceOf(state, 'file') });
   try {
     restoreModel(model, state, 'file');
+    if (integers) await installIntegers(model.eval(), integers, 'file');
     if (!training) return;
     const optimizer = makeOptimizer(model, config.optimizer);
     try {
@@ -156,8 +158,8 @@ export const TARGETS = {
         ]();
       };
     },
-    read(bytes) {
-      restore(bytes);
+    async read(bytes) {
+      await restore(bytes);
       decodeWeights(bytes, 'file');
     },
   },
