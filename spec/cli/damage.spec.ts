@@ -34,7 +34,7 @@ t.test('damaged runs and data', async (t) => {
   t.notOk((await readdir(folder)).includes('cifar'), 'no empty folder is left behind');
 });
 
-t.test('an image found corrupt while training', async (t) => {
+t.test('an image that cannot be read is found before training', async (t) => {
   const image = writePng({ width: 8, height: 8, samples: new Uint8Array(8 * 8 * 3) });
   const folder = t.testdir({ data: { train: { cat: { 'b.png': 'no image' } }, test: { cat: {} } } });
   const data = join(folder, 'data');
@@ -43,6 +43,7 @@ t.test('an image found corrupt while training', async (t) => {
   const run = await a2q([...flags, data, '--out', join(folder, 'run')]);
   t.equal(run.code, 1, run.stderr);
   t.match(JSON.parse(run.stdout), { error: { type: 'DataError', message: /b\.png: 8 bytes that are neither JPEG/ } });
+  t.notOk((await readdir(folder)).includes('run'), 'no run is begun');
 });
 
 t.test('a disk that fills up', async (t) => {

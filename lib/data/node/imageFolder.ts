@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../tensor/errors.js';
 import { type LabelledDataset, subset } from '../dataset.js';
-import { decodeImage } from '../decode.js';
 import { IMAGENET_STATISTICS, type ImageFolderOptions, imageFolder, type LabelledImages } from '../imageFolder.js';
-import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
 import { evenly } from '../split.js';
 import type { DatasetEntry, Split } from './entry.js';
-import { fileError, folderExists, listFolder, listFolders } from './files.js';
+import { folderExists, listFolder, listFolders } from './files.js';
+import { type CacheOptions, ImageFiles } from './images.js';
 
 const IMAGE_FILE = /\.(jpe?g|png)$/i;
 
@@ -28,11 +26,14 @@ const IGNORED = /^(\.|__MACOSX$)/;
  */
 export async function readImageFolder(
   root: string,
-  options: ImageFolderOptions & { readonly cacheBytes?: number; readonly classes?: readonly string[] },
+  options: ImageFolderOptions & CacheOptions & { readonly classes?: readonly string[] },
 ): Promise<LabelledDataset> {
-  const { cacheBytes = 2 ** 30 } = options;
   const tree = await readTree(root, options.classes);
-  const images: LabelledImages = { ...tree, load: cached(tree.paths, cacheBytes) };
+  return datasetOf(root, tree, new ImageFiles('imageFolder', tree.paths, options), options);
+}
+
+function datasetOf(root: string, tree: Tree, files: ImageFiles, options: ImageFolderOptions): LabelledDataset {
+  const images: LabelledImages = { ...tree, load: (index) => files.load(index) };
   return imageFolder(images, { name: basename(root), notes: tree.notes, ...options });
 }
 
@@ -103,32 +104,6 @@ function listed(names: readonly string[], most = 5): string {
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
-/** Decodes `paths[index]`, keeping what fits in the budget. */
-function cached(paths: readonly string[], budget: number): (index: number) => Pixels {
-  const kept = new Map<number, Pixels>();
-  let used = 0;
-  return (index) => {
-    const known = kept.get(index);
-    if (known) return known;
-    const image = decodeFile(paths[index]);
-    if (used + image.data.length <= budget) {
-      used += image.data.length;
-      kept.set(index, image);
-    }
-    return image;
-  };
-}
-
-function decodeFile(path: string): Pixels {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw fileError('imageFolder', path, cause);
-  }
-  return decodeImage(bytes, path);
-}
-
 const settings = {
   size: setting(z.int().min(8).max(1024), {
     flag: '--image-size <pixels>',
@@ -159,10 +134,15 @@ export const folderEntry = {
     const { names } = await classesIn(await splitFolder(folder, 'train'));
     return { kind: 'labels', inputShape: [3, size, size], normalisation: IMAGENET_STATISTICS, classes: names };
   },
-  async open(folder, split, { size, limit, classes }) {
+  async open(folder, split, { size, limit, classes, onProgress }) {
     const known = classes ?? (await classesIn(await splitFolder(folder, 'train'))).names;
-    const all = await readImageFolder(await splitFolder(folder, split), { size, classes: known });
-    return limit !== undefined && limit < all.length ? subset(all, evenly(all, limit)) : all;
+    const root = await splitFolder(folder, split);
+    const tree = await readTree(root, known);
+    const files = new ImageFiles('imageFolder', tree.paths);
+    const all = datasetOf(root, tree, files, { size });
+    const chosen = limit !== undefined && limit < all.length ? evenly(all, limit) : null;
+    await files.check(chosen ?? tree.paths.keys(), onProgress);
+    return chosen ? subset(all, chosen) : all;
   },
 } satisfies DatasetEntry<typeof settings>;
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DataError } from '../../tensor/errors.js';
-import { decodeImage } from '../decode.js';
+import { checkImage, decodeImage } from '../decode.js';
 import { IMAGE_LIMITS, type ImageLimits } from '../imageFile.js';
 import type { Pixels } from '../pixels.js';
 import { fileError, readBytes } from './files.js';
@@ -26,9 +26,59 @@ export async function readImage(op: string, path: string): Promise<Pixels> {
   return decodeImage(await readBytes(op, path), path, imageLimits());
 }
 
-/** The same at once. */
-export function readImageSync(op: string, path: string): Pixels {
-  return decodeImage(readBytesSync(op, path), path, imageLimits());
+export interface CacheOptions {
+  /** Most memory that decoded images may keep. Default 1 GiB. */
+  readonly cacheBytes?: number;
+}
+
+/** Image files by number. Decoded ones stay in memory while there is room. */
+export class ImageFiles {
+  readonly #kept = new Map<number, Pixels>();
+  readonly #limits = imageLimits();
+  /** Bytes that may still be kept. */
+  #room: number;
+  #full = false;
+
+  constructor(
+    readonly op: string,
+    readonly paths: readonly string[],
+    { cacheBytes = 2 ** 30 }: CacheOptions = {},
+  ) {
+    this.#room = cacheBytes;
+  }
+
+  /** A decoded image. @throws DataError naming a file that cannot be read or decoded */
+  load(index: number): Pixels {
+    const known = this.#kept.get(index);
+    if (known) return known;
+    const path = this.paths[index];
+    return this.#keep(index, decodeImage(readBytesSync(this.op, path), path, this.#limits));
+  }
+
+  #keep(index: number, image: Pixels): Pixels {
+    this.#full ||= image.data.length > this.#room;
+    if (this.#full) return image;
+    this.#room -= image.data.length;
+    this.#kept.set(index, image);
+    return image;
+  }
+
+  /**
+   * Looks at files before any is needed: decodes them while there is room for what they hold, then goes through them
+   * without decoding pixels.
+   *
+   * @throws DataError naming the first that cannot be read
+   */
+  async check(indices: Iterable<number>, onProgress?: (done: number, total: number) => void): Promise<void> {
+    const all = [...indices];
+    for (const [done, index] of all.entries()) {
+      const path = this.paths[index];
+      const bytes = await readBytes(this.op, path);
+      if (this.#full) checkImage(bytes, path, this.#limits);
+      else this.#keep(index, decodeImage(bytes, path, this.#limits));
+      onProgress?.(done + 1, all.length);
+    }
+  }
 }
 
 function readBytesSync(op: string, path: string): Uint8Array {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { imageLimits, readImage } from '../../../lib/data/node/images.js';
+import { ImageFiles, imageLimits, readImage } from '../../../lib/data/node/images.js';
 import { writePng } from '../writePng.js';
 
 t.test('the limit of the environment', async (t) => {
@@ -22,4 +22,27 @@ t.test('files are read within it, and named', async (t) => {
   t.same([...(await readImage('some', path)).data], [1, 2, 3, 4, 5, 6]);
   t.intercept(process, 'env', { value: { ...process.env, A2Q_MAX_PIXELS: '1' } });
   await t.rejects(readImage('some', path), { message: /a\.png: 2x1 = 0\.000002 megapixels are above our limit/ });
+});
+
+t.test('files are decoded while there is room, then looked at', async (t) => {
+  const folder = t.testdir({});
+  const sound = writePng({ width: 10, height: 10, samples: new Uint8Array(300).fill(5) });
+  const filtered = writePng({ width: 10, height: 10, samples: new Uint8Array(300), filters: [9] });
+  const contents = { 'a.png': sound, 'b.png': sound, 'pixels.png': filtered, 'cut.png': sound.subarray(0, -1) };
+  const paths = Object.keys(contents).map((name) => join(folder, name));
+  for (const [i, bytes] of Object.values(contents).entries()) await writeFile(paths[i], bytes);
+  const seen: (readonly [number, number])[] = [];
+  const roomy = new ImageFiles('some', paths);
+  await roomy.check([0, 1], (...progress) => seen.push(progress));
+  t.same(seen, [
+    [1, 2],
+    [2, 2],
+  ]);
+  await writeFile(paths[0], 'gone');
+  t.equal(roomy.load(0).data[0], 5, 'it stays in memory');
+  await t.rejects(roomy.check([2]), { message: /pixels\.png: corrupt PNG/ });
+  const narrow = new ImageFiles('some', paths, { cacheBytes: 500 });
+  await narrow.check([1, 1, 2], () => undefined);
+  t.throws(() => narrow.load(2), { message: /pixels\.png: corrupt PNG/ }, 'found once it is decoded');
+  await t.rejects(narrow.check([3]), { message: /cut\.png: truncated PNG/ });
 });

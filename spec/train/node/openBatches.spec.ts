@@ -76,19 +76,20 @@ t.test('the first half that is damaged is named, with and without workers', asyn
   }
 });
 
-t.test('an image found corrupt when its batch is made', async (t) => {
+t.test('an image that cannot be read is found when its half is opened', async (t) => {
   const root = t.testdir({ train: { cat: { 'b.png': 'no image' } }, test: { cat: {} } });
   await writeFile(join(root, 'train', 'cat', 'a.png'), png(9));
   await writeFile(join(root, 'test', 'cat', 'a.png'), png(9));
   const config = { name: 'folder', size: 8 } as const;
-  const { train, test } = await openHalves({ config, dataDir: root });
-  const made = train.length === 2 ? batchesOf(train, { batchSize: 1 }) : [][Symbol.iterator]();
-  t.equal((await made.next()).value?.size, 1);
-  const error = await Promise.resolve(made.next()).catch((error: unknown) => error);
-  t.type(error, DataError);
-  t.match(error, { op: 'decodeImage', message: /b\.png: 8 bytes that are neither JPEG nor PNG/ });
-  release(train);
-  release(test);
+  for (const prefetch of [true, false]) {
+    const error = await openHalves({ config, dataDir: root }, { prefetch }).catch((error: unknown) => error);
+    t.type(error, DataError);
+    t.match(error, { op: 'decodeImage', message: /b\.png: 8 bytes that are neither JPEG nor PNG/ });
+  }
+  const first = await openHalves({ config: { ...config, limit: 1 }, dataDir: root });
+  t.equal(first.train.length, 1, 'images that are not used are not looked at');
+  release(first.train);
+  release(first.test);
 });
 
 t.test('a signal ends the opening', async (t) => {
