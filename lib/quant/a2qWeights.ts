@@ -1,3 +1,4 @@
+import '../kernels/wasm/weights.js';
 import { fastRow, type Row } from '../autograd/row.js';
 import { SMALLEST } from '../autograd/rows/quantization.js';
 import { apply } from '../autograd/tape.js';

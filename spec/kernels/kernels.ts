@@ -1,3 +1,5 @@
+// Rows bring the fast paths.
+import '../../lib/index.js';
 import type { Backend } from '../../lib/kernels/backend.js';
 import type { AccumulatorBound, FastAttrs, FastRow, FastRows, QuantGrid, Saved } from '../../lib/kernels/fast.js';
 import type { ConvGeometry, Window } from '../../lib/kernels/geometry.js';

@@ -1,3 +1,4 @@
+import '../../kernels/wasm/convolution.js';
 import { type ConvGeometry, paddedShape, type Window, windowExtents } from '../../kernels/geometry.js';
 import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';

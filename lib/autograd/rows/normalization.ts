@@ -1,3 +1,4 @@
+import '../../kernels/wasm/normalization.js';
 import type { BatchNormAttrs } from '../../kernels/fast.js';
 import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';

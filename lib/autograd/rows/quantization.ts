@@ -1,3 +1,5 @@
+import '../../kernels/wasm/dequantize.js';
+import '../../kernels/wasm/normalization.js';
 import type { QuantGrid } from '../../kernels/fast.js';
 import * as v from '../../kernels/value.js';
 import { ShapeError } from '../../tensor/errors.js';

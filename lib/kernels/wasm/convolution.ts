@@ -2,6 +2,7 @@ import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { WinogradChoice } from './choices.js';
+import { offer } from './fast.js';
 import { FILTER_GROWTH, type Grid } from './grids.js';
 import type { Machine } from './machine.js';
 import { withPairs } from './pairs.js';
@@ -120,3 +121,16 @@ function forwardOnPairs(
     winograd(machine, 'f4', px, { address, strides: [0, 0, 0, 0] }, geometry.padding, out, scales);
   });
 }
+
+offer((machine, choice) => {
+  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine, choice);
+  return {
+    conv2d: {
+      value: ([x, w], geometry) => conv2d(x, w, geometry),
+      vjp: [
+        (g, s) => conv2dInputGrad(g, s.input(1), s.shapes[0], s.attrs),
+        (g, s) => conv2dWeightGrad(g, s.input(0), s.shapes[1], s.attrs),
+      ],
+    },
+  };
+});

@@ -3,6 +3,7 @@ import { viewExpand, viewSize } from '../../tensor/view.js';
 import type { FastRows } from '../fast.js';
 import { reshape } from '../value.js';
 import { binaryKernels } from './binaries.generated.js';
+import { offer } from './fast.js';
 import { elementJob, type Machine } from './machine.js';
 import { operandWords } from './operand.js';
 
@@ -24,3 +25,5 @@ export function dequantizeKernel(machine: Machine) {
     },
   } satisfies FastRows;
 }
+
+offer(dequantizeKernel);

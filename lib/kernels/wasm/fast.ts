@@ -1,30 +1,37 @@
 import type { FastPaths } from '../fast.js';
 import type { WinogradChoice } from './choices.js';
-import { convolutionKernels } from './convolution.js';
-import { dequantizeKernel } from './dequantize.js';
 import type { Machine } from './machine.js';
-import { normalizationKernels } from './normalization.js';
-import { optimizerKernels } from './optimizers.js';
 import { poolingKernels } from './pooling.js';
 import { reductionKernels } from './reduction.js';
-import { weightKernels } from './weights.js';
 
-/** Which row is sped up by which kernels. */
+/**
+ * Which row is sped up by which kernels. Most fast paths come with the module that holds the row: it imports theirs,
+ * which offers them here, so that a program without convolutions does not carry those of all kinds.
+ */
+export type Offer = (machine: Machine, winograd: WinogradChoice) => FastPaths;
+
+const offers: Offer[] = [];
+
+/** The fast paths of machines in use, for which offers may still come: a page may load its layers late. */
+const given = new Set<WeakRef<FastPaths>>();
+const machines = new WeakMap<FastPaths, readonly [Machine, WinogradChoice]>();
+
+/** Adds fast paths to every wasm backend, those that run already included. */
+export function offer(make: Offer): void {
+  offers.push(make);
+  for (const reference of given) {
+    const paths = reference.deref();
+    const target = paths && machines.get(paths);
+    if (target) Object.assign(paths, make(...target));
+    else given.delete(reference);
+  }
+}
+
+/** All that are offered; later ones join. */
 export function fastPaths(machine: Machine, winograd: WinogradChoice): FastPaths {
-  const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine, winograd);
-  return {
-    conv2d: {
-      value: ([x, w], geometry) => conv2d(x, w, geometry),
-      vjp: [
-        (g, s) => conv2dInputGrad(g, s.input(1), s.shapes[0], s.attrs),
-        (g, s) => conv2dWeightGrad(g, s.input(0), s.shapes[1], s.attrs),
-      ],
-    },
-    kthSmallest: reductionKernels(machine).kthSmallest,
-    ...poolingKernels(machine).fast,
-    ...normalizationKernels(machine),
-    ...weightKernels(machine),
-    ...dequantizeKernel(machine),
-    ...optimizerKernels(machine),
-  };
+  const paths = { kthSmallest: reductionKernels(machine).kthSmallest, ...poolingKernels(machine).fast };
+  for (const make of offers) Object.assign(paths, make(machine, winograd));
+  given.add(new WeakRef(paths));
+  machines.set(paths, [machine, winograd]);
+  return paths;
 }

@@ -1,6 +1,7 @@
 import { type View, viewSize } from '../../tensor/view.js';
 import type { FastSteps } from '../fast.js';
 import { layouts } from './binaries.generated.js';
+import { offer } from './fast.js';
 import type { Job, Machine } from './machine.js';
 
 /** Floats a unit of work updates. */
@@ -78,3 +79,5 @@ export function optimizerKernels(machine: Machine): Required<Pick<FastSteps, 'sg
     },
   };
 }
+
+offer(optimizerKernels);

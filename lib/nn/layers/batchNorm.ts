@@ -1,3 +1,4 @@
+import '../../kernels/wasm/normalization.js';
 import { batchNorm, type NormFollower } from '../../autograd/normalization.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
 import { choose } from '../../kernels/trace.js';

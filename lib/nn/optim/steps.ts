@@ -1,3 +1,4 @@
+import '../../kernels/wasm/optimizers.js';
 import type { AdamState, AdamStep, SgdState, SgdStep } from '../../kernels/fast.js';
 import { choose } from '../../kernels/trace.js';
 import { add, backendOf, compose, div, maximum, mul, sub, unary } from '../../kernels/value.js';
