@@ -1,6 +1,8 @@
 import { asInstance } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
+import { ShapeError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
+import { normalizeAxis } from '../tensor/shape.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkApproximation, checkProbability, type GeluApproximation } from './checks.js';
@@ -13,12 +15,15 @@ export type { GeluApproximation } from './checks.js';
 /** x without its maximum along an axis, so that exponentials cannot overflow; the gradient is that of x. */
 function shifted(op: string, x: Tensor, axis: number): Tensor {
   checkOperands(op, [x]);
-  return sub(x, max(x.detach(), { axes: axis, keepDims: true }));
+  const at = normalizeAxis(op, axis, x.rank);
+  if (x.shape[at] === 0) throw new ShapeError(op, `axis ${axis} has no elements`, [x.shape]);
+  return sub(x, max(x.detach(), { axes: at, keepDims: true }));
 }
 
 /**
  * `eˣ / Σ eˣ` along an axis, without overflow: −∞ becomes 0, and where all are −∞ the result is NaN, as in PyTorch.
  *
+ * @throws ShapeError for an axis that is not there or has no elements
  * @example
  * await softmax(tensor([0, 0, Number.NEGATIVE_INFINITY])).toArray(); // [0.5, 0.5, 0]
  */

@@ -26,3 +26,9 @@ export function layerShape(op: string, normalizedShape: number | Shape): Shape {
   }
   return shape;
 }
+
+/** @throws A2QError for a negative ε */
+export function checkEpsilon(op: string, epsilon: number): void {
+  if (!(asNumber(op, 'epsilon', epsilon) >= 0))
+    throw new A2QError(op, `epsilon must not be negative; it is ${epsilon}`);
+}

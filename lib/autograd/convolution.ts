@@ -35,7 +35,7 @@ export function conv1d(x: Tensor, w: Tensor, bias: Tensor | null = null, options
   checkOperands('conv1d', [x, w]);
   checkRanks('conv1d', 3, x.shape, w.shape);
   const [[n, c, length], [outputs, perGroup, taps]] = [x.shape, w.shape];
-  const across = lying(options);
+  const across = lying('conv1d', options);
   const { geometry, beforehand } = convGeometry('conv1d', across, [1, taps]);
   checkChannels('conv1d', x.shape, w.shape, geometry.groups);
   const [before, after] = beforehand?.[1] ?? alike(0);

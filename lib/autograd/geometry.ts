@@ -1,4 +1,5 @@
 import type { ConvGeometry, Window } from '../kernels/geometry.js';
+import { asOptions } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
 
 /** The geometry of windows as users write it, and its checks. */
@@ -41,7 +42,7 @@ export interface PaddedGeometry {
 
 /** All of a convolution's geometry. @throws ShapeError if a number is out of range */
 export function convGeometry(op: string, options: ConvOptions, kernel: readonly [number, number]): PaddedGeometry {
-  const { groups = 1 } = options;
+  const { groups = 1 } = asOptions(op, options);
   if (!Number.isInteger(groups) || groups < 1) {
     throw new ShapeError(op, `groups must be a positive integer; it is ${groups}`);
   }
@@ -63,8 +64,10 @@ function sidesOf(op: string, padding: Padding, window: Omit<Window, 'padding'>):
     throw new ShapeError(op, `padding must be numbers, 'same' or 'valid'; it is '${String(padding)}'`);
   }
   if (Array.isArray(padding) && padding.some(Array.isArray)) {
-    const [vertical, horizontal, ...more] = padding as unknown as Sides;
-    if (more.length > 0) throw new ShapeError(op, 'padding must be [[top, bottom], [left, right]]');
+    if (padding.length !== 2 || !padding.every(Array.isArray)) {
+      throw new ShapeError(op, 'padding by sides must be [[top, bottom], [left, right]]');
+    }
+    const [vertical, horizontal] = padding as unknown as Sides;
     return [pair(op, 'padding', vertical, 0), pair(op, 'padding', horizontal, 0)];
   }
   const [vertical, horizontal] = pair(op, 'padding', padding as Pair, 0);
@@ -101,7 +104,8 @@ export interface Conv1dOptions {
 }
 
 /** The same along the second of two directions. */
-export function lying({ stride = 1, padding = 0, dilation = 1, groups = 1 }: Conv1dOptions): ConvOptions {
+export function lying(op: string, options: Conv1dOptions): ConvOptions {
+  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = asOptions(op, options);
   const sides = typeof padding === 'number' ? alike(padding) : padding;
   return {
     stride: [1, stride],

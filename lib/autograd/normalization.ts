@@ -3,7 +3,7 @@ import { asTensor } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { layerShape } from './checks.js';
+import { checkEpsilon, layerShape } from './checks.js';
 import { checkOperands } from './operands.js';
 import { add, div, mean, mul, sqrt, square, sub } from './ops.js';
 import { normalizationRows } from './rows/normalization.js';
@@ -54,7 +54,7 @@ export function batchNorm(
  *
  * @param normalizedShape extents of the last axes, or the extent of the last one @param weight γ of that shape, or null
  * @param bias β of that shape, or null
- * @throws ShapeError if the last axes, γ or β do not have that shape
+ * @throws ShapeError if the last axes, γ or β do not have that shape; A2QError for a negative ε
  * @example
  * await layerNorm(tensor([[1, 3], [-5, 5]]), 2, null, null, 0).toArray(); // [[-1, 1], [-1, 1]]
  */
@@ -66,6 +66,7 @@ export function layerNorm(
   epsilon = 1e-5,
 ): Tensor {
   const shape = layerShape('layerNorm', normalizedShape);
+  checkEpsilon('layerNorm', epsilon);
   checkOperands('layerNorm', [x]);
   const lead = x.rank - shape.length;
   if (lead < 0 || !sameShape(x.shape.slice(lead), shape)) {

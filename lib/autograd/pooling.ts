@@ -1,4 +1,5 @@
 import { paddedShape, type Window } from '../kernels/geometry.js';
+import { asOptions } from '../tensor/argument.js';
 import { full, tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -37,7 +38,7 @@ interface Reach {
 function reachOf(op: string, x: Tensor, options: PoolOptions): Reach {
   checkOperands(op, [x]);
   checkImage(op, x.shape);
-  const kernel = pair(op, 'kernel', options.kernel, 1);
+  const kernel = pair(op, 'kernel', asOptions(op, options).kernel, 1);
   const window: Window = {
     kernel,
     stride: pair(op, 'stride', options.stride ?? kernel, 1),

@@ -165,7 +165,12 @@ function spread(
 /** One factor a class, shaped to broadcast along axis 1 of the logits. */
 function classWeights(logits: Tensor, weight: Tensor | readonly number[]): Tensor {
   const given =
-    weight instanceof Tensor ? weight : tensor([...weight], undefined, { dtype: logits.dtype, device: logits.device });
+    weight instanceof Tensor
+      ? weight
+      : tensor([...asNumbers('crossEntropy', 'weight', weight)], undefined, {
+          dtype: logits.dtype,
+          device: logits.device,
+        });
   if (given.rank !== 1 || given.size !== logits.shape[1]) {
     throw new ShapeError('crossEntropy', 'weight must hold one number a class', [given.shape, logits.shape]);
   }

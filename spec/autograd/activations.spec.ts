@@ -48,6 +48,17 @@ t.test('softmax of masked, huge and impossible rows', async (t) => {
   closeTo(t, (await gradOf(x)) ?? [], [0, p * (1 - p), -p * (1 - p)], 1e-15, 'the gradient leaves masked ones out');
 });
 
+t.test('axes of a softmax that are refused', (t) => {
+  const cases: [work: () => unknown, message: string][] = [
+    [() => softmax(f64([1, 2]), 1), 'softmax: axis 1 does not exist in a tensor of 1 axes'],
+    [() => logSoftmax(f64(1)), 'logSoftmax: axis -1 does not exist in a tensor of 0 axes'],
+    [() => softmax(f64([], [2, 0])), 'softmax: axis -1 has no elements; got [2, 0]'],
+  ];
+  for (const [work, message] of cases) t.throws(work, { name: 'ShapeError', message });
+  t.same(softmax(f64([], [0, 2])).shape, [0, 2], 'no rows');
+  t.end();
+});
+
 t.test('gradients of the smooth ones', async (t) => {
   const inputs = tensorsOf([between(-3, 3, [3, 5])]);
   for (const axis of [0, -1]) await checked(t, (v) => softmax(v, axis), inputs);

@@ -96,6 +96,10 @@ t.test('geometries that are refused by name', (t) => {
       () => conv2d(x, w, null, { padding: [[0, -1] as const, [0, 0] as const] }),
       'conv2d: padding must be integers of at least 0; got [0, -1]',
     ],
+    [
+      () => conv2d(x, w, null, { padding: [[1, 1], 2] as unknown as number }),
+      'conv2d: padding by sides must be [[top, bottom], [left, right]]',
+    ],
     [() => conv2d(x, w, null, { padding: -1 }), 'conv2d: padding must be integers of at least 0; got [-1, -1]'],
     [() => conv1d(x, w), 'conv1d: x and w must have 3 axes; got [1, 2, 4, 4] and [2, 2, 3, 3]'],
     [

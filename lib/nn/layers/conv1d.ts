@@ -1,6 +1,6 @@
 import { conv1d } from '../../autograd/convolution.js';
 import { type Conv1dOptions, convGeometry, lying } from '../../autograd/geometry.js';
-import { asOptions } from '../../tensor/argument.js';
+import { asInteger, asOptions } from '../../tensor/argument.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { weightShape } from './conv.js';
 import { WeightedModule, type WeightedOptions } from './weighted.js';
@@ -27,9 +27,10 @@ export class Conv1d extends WeightedModule {
     options: Conv1dLayerOptions,
   ) {
     const { stride = 1, padding = 0, dilation = 1, groups = 1, ...weighted } = asOptions('Conv1d', options);
+    asInteger('Conv1d', 'kernel', kernel, 1);
     super('Conv1d', weightShape('Conv1d', inChannels, outChannels, kernel, groups).slice(0, 3), weighted);
     this.options = { stride, padding, dilation, groups };
-    convGeometry('Conv1d', lying(this.options), [1, kernel]);
+    convGeometry('Conv1d', lying('Conv1d', this.options), [1, kernel]);
   }
 
   override forward(x: Tensor): Tensor {

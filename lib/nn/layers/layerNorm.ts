@@ -1,8 +1,7 @@
-import { layerShape } from '../../autograd/checks.js';
+import { checkEpsilon, layerShape } from '../../autograd/checks.js';
 import { layerNorm } from '../../autograd/normalization.js';
 import { asOptions } from '../../tensor/argument.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
-import { A2QError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import { scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -37,7 +36,7 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
     const { epsilon = 1e-5, elementwiseAffine = true, bias = true, ...where } = asOptions('LayerNorm', options);
-    if (!(epsilon >= 0)) throw new A2QError('LayerNorm', `epsilon must not be negative; it is ${epsilon}`);
+    checkEpsilon('LayerNorm', epsilon);
     const shape = layerShape('LayerNorm', normalizedShape);
     this.normalizedShape = shape;
     this.epsilon = epsilon;

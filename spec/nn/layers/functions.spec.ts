@@ -108,6 +108,10 @@ t.test('settings that are refused', (t) => {
   const quantized = { weight: a2qPlus({ bits: 4, accumulatorBits: 16 }), input: uintActivation({ bits: 4 }), random };
   const cases: [work: () => unknown, message: string][] = [
     [() => new Dropout(2, { random }), 'Dropout: p must be 0 … 1; it is 2'],
+    [
+      () => new Conv1d(2, 2, [3, 3] as unknown as number, { random }),
+      'Conv1d: kernel must be an integer of 1 … 2147483647; got an array of 2',
+    ],
     [() => new GELU('erf' as 'none'), 'GELU: approximate must be none or tanh; it is erf'],
     [() => new LayerNorm(0), 'LayerNorm: the normalized shape must be positive integers; it is 0'],
     [() => new LayerNorm(2, { epsilon: -1 }), 'LayerNorm: epsilon must not be negative; it is -1'],
