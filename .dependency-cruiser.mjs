@@ -31,6 +31,12 @@ export default {
       from: { path: '^lib/[^/]+/', pathNot: inside(ROOMS) },
       to: {},
     },
+    {
+      name: 'the verifier shares no code with the prover',
+      severity: 'error',
+      from: { path: '^lib/deploy/verify/' },
+      to: { pathNot: '^lib/deploy/verify/' },
+    },
     { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'imported files exist',

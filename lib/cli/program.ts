@@ -9,6 +9,7 @@ import { infoCommand } from './commands/info.js';
 import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
 import { trainCommand } from './commands/train.js';
+import { verifyCommand } from './commands/verify.js';
 import { demoCommand } from './demo/command.js';
 import { EXIT, UsageError } from './usage.js';
 
@@ -31,6 +32,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     predictCommand(),
     reportCommand(),
     auditCommand(),
+    verifyCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

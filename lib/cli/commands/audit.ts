@@ -4,12 +4,15 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { release } from '../../data/batchSource.js';
 import { type Audit, auditModel, type LayerAudit } from '../../deploy/audit.js';
+import { engineOf } from '../../kernels/engine.js';
 import type { Module } from '../../nn/module.js';
 import { METHODS } from '../../quant/methods.js';
 import { zeros } from '../../tensor/create.js';
+import { currentDevice } from '../../tensor/current.js';
 import { dispose } from '../../tensor/storage.js';
+import { VERSION } from '../../tensor/version.js';
+import { formatCertificate, makeCertificate } from '../../train/certificate.js';
 import type { RunConfig } from '../../train/config.js';
-import { modelName } from '../../train/models.js';
 import type { DataSource } from '../../train/node/datasets.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { openBatches } from '../../train/node/openBatches.js';
@@ -52,7 +55,7 @@ async function audit(flags: Flags): Promise<void> {
   if (flags.images !== undefined && !flags.data) throw new UsageError('--images goes with --data');
   const path = await subjectPath(flags);
   await useBackend(flags);
-  const { model, checkpoint } = await loadSubject(path);
+  const { model, checkpoint, bytes } = await loadSubject(path);
   const { config } = checkpoint;
   const source = flags.data ? await locateTestData({ path, checkpoint }, flags, out) : null;
   if (METHODS[config.method].weights === null) {
@@ -60,16 +63,20 @@ async function audit(flags: Flags): Promise<void> {
   }
   const result = source ? await auditOnData(model, flags, config, source) : await auditOnBlank(model, config);
   model.dispose();
-  const certificate = makeCertificate(result, config, path);
+  const certificate = await makeCertificate(
+    result,
+    { name: basename(path), bytes, config, integers: checkpoint.integers?.by ?? null },
+    { version: VERSION, ...engineOf(currentDevice()) },
+  );
   const target = flags.out ?? (flags.run === undefined ? null : join(flags.run, RUN_FILES.certificate));
-  if (target !== null) await writeAtomic(target, `${JSON.stringify(certificate, null, 2)}\n`);
+  if (target !== null) await writeAtomic(target, formatCertificate(certificate));
   say(out, result, flags.witness ?? false, target);
   out.result({ ...certificate, certificate: target });
   if (result.safeBits !== null && !result.proved) process.exitCode = EXIT.failure;
 }
 
 /** A forward pass of one blank image shows where each layer's inputs come from, which is the same for all. */
-async function auditOnBlank(model: Module, { shape }: RunConfig): Promise<Audit> {
+export async function auditOnBlank(model: Module, { shape }: RunConfig): Promise<Audit> {
   const example = zeros([1, ...shape.inputShape]);
   try {
     return await auditModel(model, { example });
@@ -86,21 +93,6 @@ async function auditOnData(model: Module, flags: Flags, config: RunConfig, sourc
   } finally {
     release(test);
   }
-}
-
-/** What was proved, of what, in a form that another program can check again. */
-function makeCertificate(audit: Audit, config: RunConfig, path: string) {
-  const { dataset, method, weightBits = null, actBits = null, accumulatorBits = null } = config;
-  return {
-    format: 'a2q-certificate',
-    version: 1,
-    checkpoint: basename(path),
-    ...{ model: modelName(config), dataset: dataset.name, method, weightBits, actBits, accumulatorBits },
-    statement:
-      'With integer weights of this hash and any inputs of this format, every partial sum of a channel, in every ' +
-      'order, lies within min … max; P bits hold that where proved is true. Biases are added after the accumulator.',
-    ...audit,
-  };
 }
 
 function say(out: Output, audit: Audit, full: boolean, target: string | null): void {

@@ -1,15 +1,17 @@
 import { dirname } from 'node:path';
+import { readBytes } from '../../data/node/files.js';
 import type { Module } from '../../nn/module.js';
 import { quantLayers } from '../../quant/layers.js';
-import { type ModelCheckpoint, restoreModel } from '../checkpoint.js';
+import { decodeCheckpoint, type ModelCheckpoint, restoreModel } from '../checkpoint.js';
 import { sourceOf } from '../models.js';
 import { installIntegers } from '../storedIntegers.js';
 import { openModel } from './openModel.js';
-import { readCheckpoint } from './runFolder.js';
 
 /** A trained model and the checkpoint it came from. */
 export interface Trained {
   readonly path: string;
+  /** The whole file. */
+  readonly bytes: Uint8Array;
   /** In evaluation mode. */
   readonly model: Module;
   readonly checkpoint: ModelCheckpoint;
@@ -22,7 +24,8 @@ export interface Trained {
  * @throws DataError if the file is damaged, or its integers are not of its weights
  */
 export async function openTrained(path: string): Promise<Trained> {
-  const checkpoint = await readCheckpoint(path);
+  const bytes = await readBytes('checkpoint', path);
+  const checkpoint = decodeCheckpoint(bytes, path);
   const source = sourceOf(checkpoint.state, path);
   const model = await openModel(checkpoint.config, dirname(path), { source });
   restoreModel(model, checkpoint.state, path);
@@ -31,5 +34,5 @@ export async function openTrained(path: string): Promise<Trained> {
   const computed = integers
     ? await installIntegers(model, integers, path)
     : Array.from(quantLayers(model), ([name]) => name);
-  return { path, model, checkpoint, computed };
+  return { path, bytes, model, checkpoint, computed };
 }
