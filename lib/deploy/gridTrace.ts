@@ -2,9 +2,11 @@ import type { Row, RowWatcher } from '../autograd/row.js';
 import { convolutionRows } from '../autograd/rows/convolution.js';
 import { relu } from '../autograd/rows/elementwise.js';
 import { imageRows } from '../autograd/rows/images.js';
+import { layoutRows } from '../autograd/rows/layout.js';
 import { linearRows } from '../autograd/rows/linear.js';
 import { quantizationRows } from '../autograd/rows/quantization.js';
 import type { QuantGrid } from '../kernels/fast.js';
+import type { Window } from '../kernels/geometry.js';
 import { dispose, keep, type Storage } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { View } from '../tensor/view.js';
@@ -21,8 +23,18 @@ export interface TracedGrid {
 /** Where values come from: the grids they lie on, or the row that took them off. */
 export type Origin = { readonly grids: readonly TracedGrid[] } | { readonly madeBy: string };
 
-/** Rows that only choose among the values they are given, and 0. */
-const CHOOSE: ReadonlySet<Row<never>> = new Set<Row<never>>([imageRows.maxPool2d, imageRows.upsampleNearest, relu.row]);
+const { reshape, permute, expand, slice, concat, pad } = layoutRows;
+const always = () => true;
+
+/** Rows that only move the values they are given, or choose among them and 0, and on which attributes they do. */
+const KEEP_GRIDS: ReadonlyMap<unknown, (attrs: never) => boolean> = new Map<unknown, (attrs: never) => boolean>([
+  ...[reshape, permute, expand, slice, concat, imageRows.upsampleNearest, relu.row].map(
+    (row) => [row, always] as const,
+  ),
+  [pad, ({ value }: { readonly value: number }) => value === 0],
+  // Taps further apart than one pixel may all be padding, which is −∞.
+  [imageRows.maxPool2d, ({ dilation }: Window) => dilation.every((step) => step === 1)],
+]);
 
 /** Rows that carry out dot products. */
 const PRODUCTS: ReadonlySet<Row<never>> = new Set<Row<never>>([
@@ -74,7 +86,7 @@ export class GridTrace {
       this.#scales.push(scale);
       return { grids: [{ low, high, scale }] };
     }
-    if (!row.moves && !CHOOSE.has(row)) return { madeBy: row.name };
+    if (!KEEP_GRIDS.get(row)?.(attrs as never)) return { madeBy: row.name };
     const origins = inputs.map((x) => this.of(x));
     const lost = origins.find((origin) => 'madeBy' in origin);
     return lost ?? { grids: origins.flatMap((origin) => ('grids' in origin ? origin.grids : [])) };

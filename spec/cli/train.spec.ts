@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { a2q, a2qAll, words } from './a2q.js';
@@ -82,6 +82,25 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
     layers: [1, 2, 3, 4].map(() => ({ inputChecked: 'by construction', inputSeen: { samples: 12 }, problems: [] })),
   });
   t.match(odd, { code: 2, stderr: /--images goes with --data/ });
+  const elsewhere = await a2qAll(
+    ['wasm', 'reference'].map((backend) => words(`audit --run ${quantized} --backend ${backend} --json`)),
+  );
+  const [own, other] = elsewhere.map(({ stdout }) => JSON.parse(stdout));
+  t.same(other.layers, own.layers, 'the same integers on every backend');
+  t.match([own.auditedBy.backend, other.auditedBy.backend, other.integers.backend], ['wasm', 'reference', 'wasm']);
+  const file = join(quantized, 'certificate.json');
+  const text = await readFile(file, 'utf8');
+  const [verified] = await a2qAll([words(`verify --run ${quantized} --json`)]);
+  t.equal(verified.code, 0, verified.stderr);
+  t.match(JSON.parse(verified.stdout), { verified: true, proved: true, differences: [] });
+  await writeFile(file, text.replace('"safeBits": ', '"safeBits": 1'));
+  const lie = await a2q(words(`verify --run ${quantized} --json`));
+  t.match(lie, { code: 1, stderr: /certificate\.json: safeBits is 1\d+; the files give \d+\n.*NOT verified/s });
+  t.match(JSON.parse(lie.stdout), { verified: false, proved: null });
+  await writeFile(file, text);
+  const [unaudited, nowhere] = await a2qAll([words(`verify --run ${float}`), words(`verify --run ${folder}`)]);
+  t.match(unaudited, { code: 1, stderr: /has no certificate\.json; make one: a2q audit --run/ });
+  t.match(nowhere, { code: 2, stderr: /holds no run/ });
   const nothing = await a2q(['audit', '--run', float]);
   t.match(nothing, { code: 2, stderr: /is a float model/ });
 });

@@ -1,8 +1,11 @@
 import t from 'tap';
-import { add, concat, matmul, mul, permute, relu, reshape, roundHalfEven } from '../../lib/autograd/ops.js';
+import { add, concat, matmul, mul, pad, permute, relu, reshape, roundHalfEven, slice } from '../../lib/autograd/ops.js';
 import { maxPool2d } from '../../lib/autograd/pooling.js';
+import { row } from '../../lib/autograd/row.js';
+import { apply } from '../../lib/autograd/tape.js';
 import { auditModel } from '../../lib/deploy/audit.js';
 import { currentBackend } from '../../lib/kernels/registry.js';
+import * as views from '../../lib/kernels/value.js';
 import { Linear } from '../../lib/nn/layers/linear.js';
 import { Sequential } from '../../lib/nn/layers/sequential.js';
 import { Espcn } from '../../lib/nn/models/espcn.js';
@@ -55,6 +58,9 @@ class Between extends Module {
   }
 }
 
+/** Claims to move numbers, and halves them. */
+const half = row({ name: 'half', moves: true, shape: ([x]) => x, value: ([x]) => views.mul(x, 0.5) });
+
 const example = uniform([2, 4], random);
 
 t.test('values that are only moved or chosen keep their grid', async (t) => {
@@ -64,6 +70,16 @@ t.test('values that are only moved or chosen keep their grid', async (t) => {
     'the maximum of a window': (x, act) =>
       reshape(maxPool2d(reshape(act.forward(x), [2, 4, 1, 1]), { kernel: 1 }), [2, 4]),
     relu: (x, act) => relu(act.forward(x)),
+    zeros: (x, act) =>
+      slice(
+        pad(act.forward(x), [
+          [0, 0],
+          [1, 0],
+        ]),
+        1,
+        0,
+        4,
+      ),
     'two uses side by side': (x, act) => concat([act.forward(x), act.forward(mul(x, 2))], 1),
   };
   for (const [what, path] of Object.entries(paths)) {
@@ -87,6 +103,31 @@ t.test('values that are not the named quantizer’s rest on the author’s word'
     ['a quantizer of other steps', (x) => other.forward(x), /steps of 0\.25; the quantizer it names has 0\.125/],
     ['a quantizer of more bits', (x) => act(5).forward(x), /integers of 0 … 31; it names 0 … 15/],
     ['no quantizer', (x) => x, /an input or a constant/],
+    [
+      'padding off the grid',
+      (x, act) =>
+        slice(
+          pad(
+            act.forward(x),
+            [
+              [0, 0],
+              [1, 0],
+            ],
+            0.3,
+          ),
+          1,
+          0,
+          4,
+        ),
+      /made by pad/,
+    ],
+    [
+      'a window that may miss every pixel',
+      (x, act) =>
+        reshape(maxPool2d(reshape(act.forward(x), [2, 4, 1, 1]), { kernel: 2, dilation: 2, padding: 1 }), [2, 4]),
+      /made by maxPool2d/,
+    ],
+    ['a row that says it only moves', (x, act) => apply(half, [act.forward(x)], {}), /made by half/],
     ['one grid beside another', (x, act) => concat([act.forward(x), other.forward(x)], 1), /steps of 0\.25/],
   ];
   for (const [what, path, reason] of paths) {
