@@ -15,8 +15,8 @@ export const FORMAT_VERSION = 2;
 const MOST_TOLD = 20;
 
 /**
- * Holds a certificate to the checkpoint it is about: all it says is computed anew from the integers in the file, exactly,
- * by code of its own, and must be written as expected to the byte. Three things the files do not decide: how inputs are
+ * Holds a certificate to the checkpoint it is about: all it says is computed anew from the integers in the file,
+ * exactly, by code of its own, and must be written as expected to the byte. Three things the files do not decide: how inputs are
  * known, what was seen in data, and who audited; a checksum keeps these as they were written.
  *
  * @param certificate the text of the file @param checkpoint the bytes of the file it names

@@ -88,6 +88,7 @@ export class RunStore {
 
   async #writeAll(folder: string, files: ReadonlyMap<string, Content>): Promise<void> {
     const { write = writeAtomic } = this.#options;
+    if (files.has(RUN_FILES.best) || files.has(RUN_FILES.last)) await removeCertificate(folder);
     for (const [name, content] of files) await write(join(folder, name), content);
   }
 
@@ -107,6 +108,16 @@ export class RunStore {
     }
     const back = `once ${folder} can be written, move them there and go on with: a2q train --resume --out ${folder}`;
     return new DataError('save', `${textOf(failure)}; the run's files are in ${rescue}; ${back}`, { cause: failure });
+  }
+}
+
+/** What was proved of checkpoints that are about to be replaced is said of them no longer. */
+async function removeCertificate(folder: string): Promise<void> {
+  const path = join(folder, RUN_FILES.certificate);
+  try {
+    await rm(path, { force: true });
+  } catch (cause) {
+    throw new DataError('save', `cannot remove ${path}, which is of an earlier checkpoint`, { cause });
   }
 }
 

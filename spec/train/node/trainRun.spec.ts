@@ -220,3 +220,14 @@ t.test('what a run is known by', async (t) => {
   t.match(await runCheckpointPath(folder), /best\.safetensors$/);
   t.match(await runCheckpointPath(folder, 'last'), /last\.safetensors$/);
 });
+
+t.test('a certificate does not outlive the checkpoint it is of', async (t) => {
+  const folder = t.testdir({});
+  const certificate = join(folder, 'certificate.json');
+  await run(folder, tinyRun({ epochs: 1 }));
+  await writeFile(certificate, '{}');
+  await run(folder, tinyRun({ epochs: 1 }), { resume: true });
+  t.ok((await readdir(folder)).includes('certificate.json'), 'nothing was trained');
+  await run(folder, tinyRun({ epochs: 2 }), { resume: true });
+  t.notOk((await readdir(folder)).includes('certificate.json'));
+});
