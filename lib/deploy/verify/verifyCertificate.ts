@@ -16,8 +16,8 @@ const MOST_TOLD = 20;
 
 /**
  * Holds a certificate to the checkpoint it is about: all it says is computed anew from the integers in the file,
- * exactly, by code of its own, and must be written as expected to the byte. Three things the files do not decide: how inputs are
- * known, what was seen in data, and who audited; a checksum keeps these as they were written.
+ * exactly, by code of its own, and must be written as expected to the byte. Three things the files do not decide: how
+ * inputs are known, what was seen in data, and who audited; a checksum keeps these as they were written.
  *
  * @param certificate the text of the file @param checkpoint the bytes of the file it names
  * @returns every difference, by its path in the certificate; none if it is verified
