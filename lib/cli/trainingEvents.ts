@@ -1,10 +1,14 @@
+import type { RunConfig } from '../train/config.js';
 import type { LogLine } from '../train/log.js';
 import type { RunEvents } from '../train/node/trainRun.js';
 import { formatMetric } from './output.js';
 import type { Progress } from './progress.js';
+import { imagesText, TimeEstimate } from './trainingPlan.js';
 
 /** Shows a run on a progress bar that spans all its epochs. */
-export function trainingEvents(progress: Progress, epochs: number): RunEvents {
+export function trainingEvents(progress: Progress, { epochs, valShare }: RunConfig): RunEvents {
+  const estimate = new TimeEstimate();
+  let steps = 0;
   let stage = '';
   let begun = false;
   let note = '';
@@ -22,14 +26,20 @@ export function trainingEvents(progress: Progress, epochs: number): RunEvents {
       }
       stage = name;
     },
+    onData(train, test) {
+      progress.say(imagesText(train, test, valShare === undefined ? 'test' : 'validate'));
+    },
     onStart(position, batchesPerEpoch) {
       done = position.step;
-      progress.begin('training', epochs * batchesPerEpoch, done);
+      steps = epochs * batchesPerEpoch;
+      progress.begin('training', steps, done);
     },
     onStep({ epoch, step, loss, ms }) {
       note = `epoch ${epoch + 1}/${epochs}  loss ${loss.toPrecision(4)}  ${ms.toFixed(0)} ms/step`;
       done = step;
       progress.update(done, note);
+      const left = estimate.after(ms, steps - done);
+      if (left !== null) progress.say(left);
     },
     onEvaluate(part, total) {
       progress.update(done, `${note}  testing ${part}/${total}`);

@@ -13,10 +13,10 @@ export function planText(config: RunConfig, model: Module, backend: string): str
   return [`${what}, on ${backend}; settings:`, ...wrapWords(settingsAsFlags(config), '  ')].join('\n');
 }
 
-/** How many images there are of each half. */
-export function imagesText(train: number, test: number): string {
+/** How many images there are, and what for. @param by what the others are for */
+export function imagesText(train: number, others: number, by: 'test' | 'validate'): string {
   const count = (images: number) => images.toLocaleString('en-US');
-  return `${count(train)} images to train on, ${count(test)} to test on`;
+  return `${count(train)} images to train on, ${count(others)} to ${by} on`;
 }
 
 /** Steps that are timed before the time of all is told; the first one, which warms up, is not among them. */

@@ -16,7 +16,7 @@ export const MOST_PIXELS = 2 ** 19;
 
 /** A class and its probability. */
 export interface Guess {
-  /** Its name where the run knows names, else its number. */
+  /** Its name; its number where a run is so old that it knows no names. */
   readonly name: string;
   readonly label: number;
   /** 0 … 1. */
@@ -30,13 +30,12 @@ export interface Guess {
  * @throws DataError if the model was trained to make images
  */
 export async function classify(model: Module, config: RunConfig, image: Pixels): Promise<Guess[]> {
-  const { shape, dataset } = config;
+  const { shape, dataset, classNames } = config;
   if (shape.kind !== 'labels') throw new DataError('classify', 'this network makes images; it knows no classes');
   const { normalisation } = DATASETS[dataset.name];
   const logits = await forward(model, fitImage(image, shape.inputShape, normalisation), shape.inputShape);
-  const names = await classNames(config);
   const guesses = probabilities(logits).map((probability, label) => {
-    return { name: names?.[label] ?? String(label), label, probability };
+    return { name: classNames?.[label] ?? String(label), label, probability };
   });
   return guesses.sort((a, b) => b.probability - a.probability);
 }
@@ -71,13 +70,6 @@ async function forward(
   const values = await output.data();
   dispose(output);
   return values;
-}
-
-/** The names of the classes of a run; null if only its data set knows them. */
-async function classNames({ dataset }: RunConfig): Promise<readonly string[] | null> {
-  if (dataset.name === 'folder') return null;
-  const outline = await DATASETS[dataset.name].outline('', dataset as never);
-  return outline.kind === 'labels' ? outline.classes : null;
 }
 
 /** Softmax of one row of logits: probabilities that add up to 1. */

@@ -3,6 +3,7 @@ import t from 'tap';
 import { reshape, slice } from '../../lib/autograd/ops.js';
 import { upsampleNearest } from '../../lib/autograd/resample.js';
 import { fitImage, withChannels } from '../../lib/data/fitImage.js';
+import { GLYPH_CLASSES } from '../../lib/data/glyphs.js';
 import { identityNormalisation } from '../../lib/data/normalise.js';
 import { pixels } from '../../lib/data/pixels.js';
 import { Module } from '../../lib/nn/module.js';
@@ -48,11 +49,14 @@ class Repeat extends Module {
 t.test('classes come likeliest first, by name', async (t) => {
   const data = new Uint8Array(256);
   data[3] = 255;
-  const guesses = await classify(new FirstPixels(), tinyRun(), pixels(16, 16, 1, data));
+  const run = tinyRun({ classNames: GLYPH_CLASSES });
+  const guesses = await classify(new FirstPixels(), run, pixels(16, 16, 1, data));
   t.equal(guesses.length, 10);
   t.match(guesses[0], { label: 3, name: 'hook' });
   // One logit of 1 among nine of 0.
   t.ok(Math.abs(guesses[0].probability - Math.E / (Math.E + 9)) < 1e-6);
+  const [unnamed] = await classify(new FirstPixels(), tinyRun(), pixels(16, 16, 1, data));
+  t.equal(unnamed.name, '3', 'by number in a run without names');
   const picture = pixels(1, 1, 1, Uint8Array.of(1));
   await t.rejects(upscale(new FirstPixels(), tinyRun(), picture), { name: 'DataError', message: /makes no images/ });
 });

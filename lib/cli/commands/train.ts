@@ -9,6 +9,7 @@ import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
 import { lockedChanges } from '../../train/resume.js';
+import { settingNotes } from '../../train/settingNotes.js';
 import { resolveSettings } from '../../train/settings.js';
 import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
@@ -17,6 +18,7 @@ import { formatBytes, formatMetric, Output } from '../output.js';
 import { makeProgress } from '../progress.js';
 import { addTrainOptions, givenSettings } from '../trainFlags.js';
 import { trainingEvents } from '../trainingEvents.js';
+import { planText } from '../trainingPlan.js';
 import { asUsage, EXIT, UsageError } from '../usage.js';
 
 interface Flags extends BackendFlags, DataFlags {
@@ -46,8 +48,9 @@ async function train(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const folder = resolve(flags.out);
   const backend = await useBackend(flags, TRAINING_WINOGRAD);
-  const { config, source } = await plan(flags, folder);
+  const { config, source, words } = await plan(flags, folder, backend);
   await asUsage(() => makeWritableFolder(folder));
+  for (const line of words) out.note(line);
 
   const progress = makeProgress();
   const interrupt = listenForInterrupt(
@@ -65,7 +68,7 @@ async function train(flags: Flags): Promise<void> {
       prefetch: flags.prefetch,
       store: flags.rescue === undefined ? {} : { rescue: resolve(flags.rescue) },
       signal: interrupt.signal,
-      events: trainingEvents(progress, config.epochs),
+      events: trainingEvents(progress, config),
     });
   } catch (error) {
     // Leaves no empty folder behind; one that holds anything stays.
@@ -78,8 +81,15 @@ async function train(flags: Flags): Promise<void> {
   report(out, flags.out, config, result, backend);
 }
 
+/** What is to be done, and what is said of it before. */
+interface Plan {
+  readonly config: RunConfig;
+  readonly source: DataSource;
+  readonly words: readonly string[];
+}
+
 /** Everything that can be refused before work starts. @throws UsageError */
-async function plan(flags: Flags, folder: string): Promise<{ config: RunConfig; source: DataSource }> {
+async function plan(flags: Flags, folder: string, backend: string): Promise<Plan> {
   const exists = await holdsRun(folder);
   if (flags.resume && !exists) throw new UsageError(`--resume: ${flags.out} holds no run`);
   if (!flags.resume && exists) throw new UsageError(`--out: ${flags.out} holds a run already; add --resume to go on`);
@@ -92,12 +102,15 @@ async function plan(flags: Flags, folder: string): Promise<{ config: RunConfig; 
   const remembered = saved?.dataDir === undefined ? undefined : resolve(folder, saved.dataDir);
   const source = await asUsage(() => locateData(settings.dataset, flags.dataDir, { remembered }));
   const shape = await asUsage(() => inspectData(source));
-  const { name: backend } = currentBackend();
-  const config = parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend }, 'flags');
+  const { name } = currentBackend();
+  const config = parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend: name }, 'flags');
   if (saved) checkResumed(saved, config);
   else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom);
-  (await asUsage(() => openModel(config, folder))).dispose();
-  return { config, source };
+  const model = await asUsage(() => openModel(config, folder));
+  const notes = saved ? [] : settingNotes(config, model, new Set(given.keys()));
+  const words = [planText(config, model, backend), ...notes.map((note) => `note: ${note}`)];
+  model.dispose();
+  return { config, source, words };
 }
 
 /** @throws UsageError if a resumed run would become another one */

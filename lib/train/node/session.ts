@@ -22,6 +22,8 @@ import type { Content, RunStore, StoreOptions } from './runStore.js';
 export interface RunEvents {
   /** A stage before training begins, for example `reading bsd300/train`. */
   onStage?(stage: string, done?: number, total?: number): void;
+  /** The data are open: images to train on, and to measure by. */
+  onData?(train: number, test: number): void;
   /** Training begins, at `position`. */
   onStart?(position: Position, batchesPerEpoch: number): void;
   onStep?(report: StepReport): void;

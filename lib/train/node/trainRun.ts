@@ -11,6 +11,7 @@ import { leavesOutLastBatch } from '../lastBatch.js';
 import { prepareModel } from '../prepare.js';
 import { makeOptimizer } from '../recipes.js';
 import { goOnWith } from '../resume.js';
+import { lengthNotes } from '../settingNotes.js';
 import { taskOf } from '../task.js';
 import type { DataSource } from './datasets.js';
 import { fileExists, removeStaleTemporaries } from './files.js';
@@ -122,9 +123,12 @@ async function runOn(
   const model = await openModel(config, folder);
   let optimizer: Optimizer | null = null;
   try {
+    events.onData?.(train.length, test.length);
     const { batchSize, limitBatches: limit = Number.POSITIVE_INFINITY } = config;
     const dropLast = leavesOutLastBatch(model, train, { batchSize, limit });
     if (dropLast) events.onNote?.('the last batch of every epoch is left out: one image is too few for a batch norm');
+    const notes = resumed ? [] : lengthNotes(config, batchCount(train, { batchSize, dropLast }));
+    for (const note of notes) events.onNote?.(note);
     if (resumed) restoreModel(model, resumed.state, resumed.path);
     else await prepare(model, options, train);
     optimizer = makeOptimizer(model, config.optimizer);
