@@ -1,5 +1,5 @@
 import type { QuantGrid } from '../kernels/fast.js';
-import { asTensor } from '../tensor/argument.js';
+import { asOptions, asTensor } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -35,6 +35,7 @@ export function batchNorm(
   follower: NormFollower = 'none',
 ): BatchNormResult {
   for (const [name, operand] of Object.entries({ x, weight, bias })) asTensor('batchNorm', name, operand);
+  if (follower !== 'none' && follower !== 'relu') asOptions('batchNorm', follower, "follower (or 'relu', 'none')");
   if (x.rank < 2) throw new ShapeError('batchNorm', 'x must be [N, C, …]', [x.shape]);
   if (x.size / Math.max(1, x.shape[1]) < 2) {
     throw new ShapeError('batchNorm', 'training needs more than one value a channel', [x.shape]);

@@ -136,10 +136,10 @@ export function backward(loss: Tensor, gradient?: Tensor, options: { readonly re
   if (gradient === undefined && loss.size !== 1) {
     throw new ShapeError('backward', 'a loss of more than one element needs a gradient of its shape', [loss.shape]);
   }
-  if (gradient && !sameShape(asTensor('backward', 'the gradient', gradient).shape, loss.shape)) {
+  if (gradient !== undefined && !sameShape(asTensor('backward', 'the gradient', gradient).shape, loss.shape)) {
     throw new ShapeError('backward', 'the gradient must have the shape of the loss', [gradient.shape, loss.shape]);
   }
-  if (gradient) checkAlike('backward', gradient, loss);
+  if (gradient !== undefined) checkAlike('backward', gradient, loss);
   const seed = gradient ?? backendOf(loss).fill(loss.shape, 1, loss.dtype);
   new BackwardPass(asOptions('backward', options).retain ?? false).run(loss, seed);
 }

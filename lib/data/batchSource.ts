@@ -1,5 +1,5 @@
 import { type BatchOptions, batches } from './batches.js';
-import type { Batch, Dataset, DatasetFacts } from './dataset.js';
+import { asDataset, type Batch, type Dataset, type DatasetFacts } from './dataset.js';
 
 /** A dataset that lives elsewhere, in a worker, and whose batches are made there ahead of time. */
 export type BatchSource = DatasetFacts & {
@@ -38,5 +38,5 @@ export function release(data: Batchable): void {
 }
 
 function isSource(data: Batchable): data is BatchSource {
-  return 'batches' in data;
+  return 'batches' in asDataset('batches', data);
 }

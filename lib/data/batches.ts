@@ -1,8 +1,9 @@
+import { asInteger, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Batch, BatchOf, Dataset, DatasetFacts } from './dataset.js';
-import { checkIndex, sampleRandom, subset } from './dataset.js';
+import { asDataset, checkIndex, sampleRandom, subset } from './dataset.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
 const ORDER_STREAM = -1;
@@ -39,13 +40,11 @@ export interface BatchOptions {
  * @throws DataError if the batch size or the limit is not a positive integer
  */
 export function batchCount(
-  { length }: Pick<DatasetFacts, 'length'>,
-  {
-    batchSize,
-    dropLast = false,
-    limit = Number.POSITIVE_INFINITY,
-  }: Pick<BatchOptions, 'batchSize' | 'dropLast' | 'limit'>,
+  dataset: Pick<DatasetFacts, 'length'>,
+  options: Pick<BatchOptions, 'batchSize' | 'dropLast' | 'limit'>,
 ): number {
+  const { length } = asDataset('batches', dataset);
+  const { batchSize, dropLast = false, limit = Number.POSITIVE_INFINITY } = asOptions('batches', options);
   if (!isCount(batchSize)) throw new DataError('batches', `batchSize must be a positive integer; got ${batchSize}`);
   if (!isCount(limit) && limit !== Number.POSITIVE_INFINITY) {
     throw new DataError('batches', `limit must be a positive integer; got ${limit}`);
@@ -62,7 +61,9 @@ function isCount(value: number): boolean {
  *
  * @returns a permutation, [length]
  */
-export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boolean): Uint32Array {
+export function epochOrder(length: number, draw: Draw, shuffle: boolean): Uint32Array {
+  const { seed, epoch } = asOptions('epochOrder', draw, 'the draw');
+  asInteger('epochOrder', 'the length', length, 0, 2 ** 30);
   if (!shuffle) return Uint32Array.from({ length }, (_, i) => i);
   return sampleRandom(seed, epoch, ORDER_STREAM).permutation(length);
 }
@@ -79,7 +80,15 @@ export function epochOrder(length: number, { seed, epoch }: Draw, shuffle: boole
  * Array.from(epoch, ({ inputShape }) => inputShape[0]); // [32, 32, 32, 4]
  */
 export function* batches<D extends Dataset>(whole: D, options: BatchOptions): Generator<BatchOf<D>, void, undefined> {
-  const { batchSize, shuffle = false, augment = shuffle, seed = 0, epoch = 0, start = 0, part } = options;
+  const {
+    batchSize,
+    shuffle = false,
+    augment = shuffle,
+    seed = 0,
+    epoch = 0,
+    start = 0,
+    part,
+  } = asOptions('batches', options);
   const dataset = part === undefined ? whole : subset(whole, part);
   const count = batchCount(dataset, options);
   if (!Number.isInteger(start) || start < 0 || start > count) {
@@ -106,6 +115,8 @@ export function makeBatch<D extends Dataset>(
   draw: Draw | null = null,
   position = 0,
 ): BatchOf<D> {
+  asDataset('makeBatch', dataset);
+  asNumbers('makeBatch', 'samples', samples);
   for (let row = 0; row < samples.length; row++) checkIndex(dataset, samples[row]);
   const indices = Uint32Array.from(samples);
   const random = (index: number) => (draw === null ? null : sampleRandom(draw.seed, draw.epoch, index));

@@ -5,12 +5,13 @@
  * example: 512x512 windows, black where the photograph ends, reduced to 256x256. Test windows are centred; training
  * windows lie anywhere and are mirrored along either axis, and are reduced after cropping, so every epoch has new ones.
  */
+import { asList, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
-import type { ImagePairDataset } from './dataset.js';
+import { asDataset, type ImagePairDataset } from './dataset.js';
 import { psnr } from './metrics.js';
 import { byteTables, identityNormalisation, writePlanes } from './normalise.js';
-import { centreCrop, crop, mirror, type Pixels, pixels } from './pixels.js';
+import { asImage, centreCrop, crop, mirror, type Pixels, pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
 
 export interface SuperResolutionOptions {
@@ -32,7 +33,7 @@ export function superResolutionPairs(
   images: readonly Pixels[],
   options: SuperResolutionOptions = {},
 ): ImagePairDataset {
-  const { factor = 3, name = `super-resolution x${factor}` } = options;
+  const { factor = 3, name = `super-resolution x${factor}` } = asOptions('superResolutionPairs', options);
   if (!Number.isInteger(factor) || factor < 2) {
     throw new DataError('superResolutionPairs', `factor must be an integer above 1; got ${factor}`);
   }
@@ -41,8 +42,9 @@ export function superResolutionPairs(
   if (!Number.isInteger(small) || small < 1) {
     throw new DataError('superResolutionPairs', `crop must be a multiple of the factor ${factor}; got ${large}`);
   }
-  if (images.length === 0) throw new DataError('superResolutionPairs', `${name}: no images`);
-  const odd = images.findIndex((image) => image.channels !== 3);
+  if (asList('superResolutionPairs', 'images', images).length === 0)
+    throw new DataError('superResolutionPairs', `${name}: no images`);
+  const odd = images.findIndex((image) => asImage('superResolutionPairs', image).channels !== 3);
   if (odd >= 0) throw new DataError('superResolutionPairs', `image ${odd} has ${images[odd].channels} channels, not 3`);
   const normalisation = identityNormalisation(3);
   const tables = byteTables(normalisation);
@@ -88,6 +90,9 @@ function randomOffset(room: number, random: Random): number {
  * On the 100 test images: x3 `bicubic` 24.83 and `nearest` 24.04 dB, x2 `bicubic` 28.53 dB.
  */
 export function upscalingPsnr(dataset: ImagePairDataset, filter: ResizeFilter): number {
+  if (asDataset('upscalingPsnr', dataset).kind !== 'images') {
+    throw new DataError('upscalingPsnr', 'the dataset must be of pairs of images');
+  }
   const [channels, height, width] = dataset.inputShape;
   const [, targetHeight, targetWidth] = dataset.targetShape;
   const input = new Float32Array(channels * height * width);

@@ -1,3 +1,4 @@
+import { asInstance, asList, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { LabelledDataset } from './dataset.js';
@@ -61,12 +62,15 @@ export interface Cifar10ParseOptions {
  */
 export function parseCifar10(
   files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
-  { limit = Number.POSITIVE_INFINITY, recordsPerFile = RECORDS_PER_FILE }: Cifar10ParseOptions = {},
+  options: Cifar10ParseOptions = {},
 ): Cifar10Records {
+  const { limit = Number.POSITIVE_INFINITY, recordsPerFile = RECORDS_PER_FILE } = asOptions('cifar10', options);
   if (!(limit === Number.POSITIVE_INFINITY || (Number.isInteger(limit) && limit > 0))) {
     throw new DataError('cifar10', `limit must be a positive integer; got ${limit}`);
   }
-  for (const { name, bytes } of files) checkCifar10Size(name, bytes.length, recordsPerFile);
+  for (const { name, bytes } of asList('cifar10', 'files', files)) {
+    checkCifar10Size(name, asInstance('cifar10', 'the bytes of a file', bytes, Uint8Array).length, recordsPerFile);
+  }
   const count = Math.min(files.length * recordsPerFile, limit);
   const planes = new Uint8Array(count * VOLUME);
   const labels = new Uint8Array(count);
@@ -104,7 +108,8 @@ export interface Cifar10Options {
  * @throws DataError if the arrays of the records disagree
  */
 export function cifar10(records: Cifar10Records, options: Cifar10Options = {}): LabelledDataset {
-  const { planes, labels } = records;
+  const { planes, labels } = asOptions('cifar10', records, 'the records');
+  for (const part of [planes, labels]) asInstance('cifar10', 'each part of the records', part, Uint8Array);
   if (planes.length !== labels.length * VOLUME || labels.length === 0) {
     throw new DataError(
       'cifar10',

@@ -4,6 +4,7 @@
  * A sample is a pure function of its index and, when training augments it, of a generator that belongs to that sample
  * alone ({@link sampleRandom}). So any batch of any epoch can be made again without making those before it.
  */
+import { asInteger, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { Random, type RandomState } from '../tensor/random.js';
 import type { Normalisation } from './normalise.js';
@@ -96,6 +97,12 @@ export function checkIndex(dataset: { readonly name: string; readonly length: nu
   }
 }
 
+/** @throws ArgumentError unless `data` can say how many samples it has */
+export function asDataset<D extends Pick<DatasetFacts, 'length'>>(op: string, data: D): D {
+  asInteger(op, 'the length of the dataset', asOptions(op, data, 'the dataset').length, 0);
+  return data;
+}
+
 /**
  * A part of a dataset, in the given order; augmentation follows the position in the part.
  *
@@ -103,10 +110,14 @@ export function checkIndex(dataset: { readonly name: string; readonly length: nu
  * @throws DataError if an index is not in the set, or n exceeds it
  */
 export function subset<D extends Dataset>(dataset: D, part: number | ArrayLike<number>): D {
+  asDataset('subset', dataset);
   if (typeof part === 'number' && !(Number.isInteger(part) && part > 0 && part <= dataset.length)) {
     throw new DataError('subset', `cannot take the first ${part} of the ${dataset.length} samples of ${dataset.name}`);
   }
-  const indices = typeof part === 'number' ? Uint32Array.from({ length: part }, (_, i) => i) : Array.from(part);
+  const indices =
+    typeof part === 'number'
+      ? Uint32Array.from({ length: part }, (_, i) => i)
+      : Array.from(asNumbers('subset', 'part', part));
   for (const index of indices) checkIndex(dataset, index);
   const { name, inputShape, normalisation, notes } = dataset;
   const facts = { name, length: indices.length, inputShape, normalisation, ...(notes ? { notes } : {}) };

@@ -1,3 +1,4 @@
+import { asInstance } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { ImageFile, type ImageLimits } from './imageFile.js';
 import { checkJpeg, decodeJpeg } from './jpeg/decodeJpeg.js';
@@ -34,6 +35,7 @@ export function checkImage(bytes: Uint8Array, name: string, limits: ImageLimits 
 }
 
 function openImage(bytes: Uint8Array, name: string, limits: ImageLimits): ImageFile {
+  asInstance('decodeImage', 'bytes', bytes, Uint8Array);
   if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return new ImageFile('PNG', bytes, name, limits);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return new ImageFile('JPEG', bytes, name, limits);
   throw new DataError('decodeImage', `${name}: ${bytes.length} bytes that are neither JPEG nor PNG`);

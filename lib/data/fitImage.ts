@@ -25,7 +25,7 @@ export function fitImage(
 
 /** Resizes the shorter side; the longer one keeps the aspect ratio, rounded down as in torchvision. */
 export function resizeShorterSide(image: Pixels, side: number, filter: ResizeFilter): Pixels {
-  const { width, height } = image;
+  const { width, height } = asImage('resizeShorterSide', image);
   if (Math.min(width, height) === side) return image;
   return width <= height
     ? resize(image, side, Math.trunc((side * height) / width), filter)

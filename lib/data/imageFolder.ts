@@ -1,3 +1,4 @@
+import { asCapable, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { LabelledDataset } from './dataset.js';
@@ -43,12 +44,21 @@ export interface ImageFolderOptions {
  * @throws DataError if a side is not a positive integer, `resizeTo` is below `size` or there is no image
  */
 export function imageFolder(images: LabelledImages, options: ImageFolderOptions): LabelledDataset {
-  const { name = 'images', size, resizeTo = size, filter = 'bilinear', cropArea = [0.08, 1] } = options;
+  const {
+    name = 'images',
+    size,
+    resizeTo = size,
+    filter = 'bilinear',
+    cropArea = [0.08, 1],
+  } = asOptions('imageFolder', options);
   const { normalisation: wanted = IMAGENET_STATISTICS } = options;
   if (!(Number.isInteger(size) && size > 0 && Number.isInteger(resizeTo) && resizeTo >= size)) {
     throw new DataError('imageFolder', `need integers 0 < size ≤ resizeTo; got size ${size}, resizeTo ${resizeTo}`);
   }
-  const [smallest, largest] = cropArea;
+  asOptions('imageFolder', images, 'images');
+  asCapable('imageFolder', 'images', images, 'load');
+  asNumbers('imageFolder', 'labels', images.labels);
+  const [smallest, largest] = asNumbers('imageFolder', 'cropArea', cropArea);
   if (!(smallest > 0 && smallest <= largest && largest <= 1)) {
     throw new DataError('imageFolder', `cropArea must satisfy 0 < low ≤ high ≤ 1; got [${smallest}, ${largest}]`);
   }

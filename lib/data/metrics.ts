@@ -1,3 +1,4 @@
+import { asNumbers } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 
 /**
@@ -12,6 +13,8 @@ import { DataError } from '../tensor/errors.js';
  * psnr([0.5, 0.5], [0.6, 0.4]); // 20
  */
 export function psnr(image: ArrayLike<number>, target: ArrayLike<number>, peak = 1): number {
+  asNumbers('psnr', 'image', image);
+  asNumbers('psnr', 'target', target);
   if (image.length !== target.length || image.length === 0) {
     throw new DataError('psnr', `image and target must have the same length; got ${image.length} and ${target.length}`);
   }
@@ -33,7 +36,8 @@ function decibels(a: ArrayLike<number>, b: ArrayLike<number>, from: number, to: 
  * @throws DataError if the lengths differ or `n` does not divide them
  */
 export function psnrPerImage(images: ArrayLike<number>, targets: ArrayLike<number>, n: number): Float64Array {
-  const size = images.length / n;
+  asNumbers('psnrPerImage', 'targets', targets);
+  const size = asNumbers('psnrPerImage', 'images', images).length / n;
   if (images.length !== targets.length || !Number.isInteger(size) || size === 0) {
     throw new DataError('psnrPerImage', `${images.length} and ${targets.length} values are not ${n} images each`);
   }
@@ -48,7 +52,7 @@ export function psnrPerImage(images: ArrayLike<number>, targets: ArrayLike<numbe
  * @throws DataError if the scores are not n rows, or a label is no class
  */
 export function countCorrect(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
-  const classes = scores.length / labels.length;
+  const classes = asNumbers('top1', 'scores', scores).length / asNumbers('top1', 'labels', labels).length;
   if (!Number.isInteger(classes) || classes === 0) {
     throw new DataError('top1', `${scores.length} scores are not whole rows for ${labels.length} labels`);
   }

@@ -1,3 +1,4 @@
+import { asInteger } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { type Pixels, pixels } from './pixels.js';
 
@@ -9,6 +10,7 @@ export interface Normalisation {
 
 /** The normalisation that changes nothing: values stay in [0, 1]. */
 export function identityNormalisation(channels: number): Normalisation {
+  asInteger('identityNormalisation', 'channels', channels, 1, 2 ** 16);
   return { mean: new Array<number>(channels).fill(0), std: new Array<number>(channels).fill(1) };
 }
 

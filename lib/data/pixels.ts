@@ -1,3 +1,4 @@
+import { asInstance, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 
 /** An 8-bit image; `data` is interleaved, shape [height, width, channels]. */
@@ -19,6 +20,7 @@ export function pixels(width: number, height: number, channels: number, data: Ui
   if (![width, height, channels].every((side) => Number.isInteger(side) && side > 0)) {
     throw new DataError('pixels', `sides must be positive integers; got ${width}x${height}, ${channels} channels`);
   }
+  asInstance('pixels', 'data', data, Uint8Array);
   const expected = width * height * channels;
   if (data.length !== expected) {
     throw new DataError('pixels', `${width}x${height}x${channels} needs ${expected} bytes; got ${data.length}`);
@@ -26,9 +28,18 @@ export function pixels(width: number, height: number, channels: number, data: Ui
   return { width, height, channels, data };
 }
 
+/** @throws ArgumentError or DataError unless `image` is an image as `pixels` makes them */
+export function asImage(op: string, image: Pixels): Pixels {
+  const { width, height, channels, data } = asOptions(op, image, 'the image');
+  return pixels(width, height, channels, data);
+}
+
 /** The window of `width` x `height` whose corner is at (`left`, `top`), padded with 0 outside the image. */
 export function crop(image: Pixels, left: number, top: number, width: number, height: number): Pixels {
-  const { channels } = image;
+  const { channels } = asImage('crop', image);
+  if (![left, top, width, height].every(Number.isInteger) || width < 1 || height < 1 || width * height > 2 ** 30) {
+    throw new DataError('crop', `no window of ${width}x${height} at (${left}, ${top})`);
+  }
   const out = new Uint8Array(width * height * channels);
   const from = Math.max(left, 0);
   const to = Math.min(left + width, image.width);
@@ -43,6 +54,7 @@ export function crop(image: Pixels, left: number, top: number, width: number, he
 
 /** The centred window, placed as torchvision's `CenterCrop` does; zero padded where the image is smaller. */
 export function centreCrop(image: Pixels, width: number, height: number): Pixels {
+  asImage('centreCrop', image);
   return crop(image, centreOffset(image.width, width), centreOffset(image.height, height), width, height);
 }
 
@@ -55,7 +67,7 @@ function centreOffset(size: number, window: number): number {
 
 /** Mirrors left to right (`horizontal`) or top to bottom (`vertical`). */
 export function mirror(image: Pixels, direction: 'horizontal' | 'vertical'): Pixels {
-  const { width, height, channels, data } = image;
+  const { width, height, channels, data } = asImage('mirror', image);
   const out = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
     const row = data.subarray(y * width * channels, (y + 1) * width * channels);

@@ -6,7 +6,7 @@
  * point with 22 fractional bits; the same integers are used here, so that the results are equal to the bit.
  */
 import { DataError } from '../tensor/errors.js';
-import { type Pixels, pixels } from './pixels.js';
+import { asImage, type Pixels, pixels } from './pixels.js';
 
 /** `bicubic` is Keys' cubic with a = −1/2, as in PIL. */
 export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic';
@@ -48,7 +48,9 @@ export function resize(image: Pixels, width: number, height: number, filter: Res
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new DataError('resize', `new sides must be positive integers; got ${width}x${height}`);
   }
+  asImage('resize', image);
   if (filter === 'nearest') return resizeNearest(image, width, height);
+  if (!Object.hasOwn(KERNELS, filter)) throw new DataError('resize', `there is no filter ${filter}`);
   const kernel = KERNELS[filter];
   // PIL skips a pass that would not change the size.
   const narrow = width === image.width ? image : resizeRows(image, width, kernel);

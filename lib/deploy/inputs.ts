@@ -6,6 +6,7 @@ import type { Module } from '../nn/module.js';
 import { ActivationQuantizer } from '../quant/activation.js';
 import type { Batches } from '../quant/calibrate.js';
 import { QuantLayer, quantLayers } from '../quant/layers.js';
+import { asInstance } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, keep, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -37,7 +38,7 @@ export interface Observation {
 
 /** What a layer alone tells of its inputs: whether it rounds them itself. */
 export function ownEvidence(layer: QuantLayer): InputEvidence {
-  const { inputQuant } = layer;
+  const { inputQuant } = asInstance('audit', 'the layer', layer, QuantLayer);
   const rounds =
     inputQuant !== null &&
     inputQuant.forward === ActivationQuantizer.prototype.forward &&

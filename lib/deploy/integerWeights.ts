@@ -1,6 +1,7 @@
 import { noGrad } from '../autograd/tape.js';
 import { integerRange } from '../quant/integerRange.js';
-import type { QuantLayer } from '../quant/layers.js';
+import { QuantLayer } from '../quant/layers.js';
+import { asInstance } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import { copyOf } from './copyOf.js';
@@ -18,6 +19,7 @@ export interface IntegerWeights {
  * @throws QuantError naming layer and weight unless all are finite, on their grid and within M bits
  */
 export async function integerWeights(name: string, layer: QuantLayer): Promise<IntegerWeights> {
+  asInstance('audit', 'the layer', layer, QuantLayer);
   const fail = (problem: string): never => {
     throw new QuantError(
       'audit',

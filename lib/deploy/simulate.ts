@@ -2,6 +2,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { QuantConv2d, type QuantLayer, QuantResizeConv2d, quantLayers } from '../quant/layers.js';
 import type { QuantTensor } from '../quant/quantTensor.js';
+import { asFunction, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { BackendError, QuantError } from '../tensor/errors.js';
 import { gatherView } from '../tensor/gather.js';
@@ -73,7 +74,8 @@ export async function withAccumulators<T>(
   options: SimulationOptions,
   work: () => T | Promise<T>,
 ): Promise<Simulation<T>> {
-  const { accumulatorBits, overflow } = options;
+  const { accumulatorBits, overflow } = asOptions('withAccumulators', options);
+  asFunction('withAccumulators', 'the work', work);
   makeRegister(accumulatorBits, overflow);
   const layers = [...(options.layers ?? hiddenLayers(model))];
   const tallies = layers.map(([layer]): LayerTally => {

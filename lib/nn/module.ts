@@ -1,5 +1,5 @@
 // Who has a module has its parameters, and their methods.
-import { asInstance } from '../tensor/argument.js';
+import { asInstance, asOptions } from '../tensor/argument.js';
 import '../autograd/fluent.js';
 import { DataError } from '../tensor/errors.js';
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
@@ -132,6 +132,8 @@ export abstract class Module {
     state: StateDict,
     options: { readonly partial?: boolean } = {},
   ): { missing: string[]; unexpected: string[] } {
+    asInstance('loadStateDict', 'the state', state, Map);
+    asOptions('loadStateDict', options);
     const own = this.#namedState();
     const given = new Map<StateEntry, HostTensor>();
     const unexpected: string[] = [];

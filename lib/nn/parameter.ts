@@ -17,7 +17,7 @@ export abstract class StateTensor extends Tensor {
    * @throws ShapeError, DTypeError or BackendError where they differ
    */
   assign(value: View): void {
-    if (!sameShape(value.shape, this.shape)) {
+    if (!sameShape(asView('assign', value).shape, this.shape)) {
       throw new ShapeError('assign', 'the new value must have the shape of the old', [value.shape, this.shape]);
     }
     checkAlike('assign', value.storage, this.storage);

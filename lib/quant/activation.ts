@@ -5,6 +5,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { QuantGrid } from '../kernels/fast.js';
 import { Activation } from '../nn/layers/activation.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
+import { asTensor } from '../tensor/argument.js';
 import { full } from '../tensor/create.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
@@ -94,6 +95,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
   }
 
   override forward(x: Tensor): Tensor {
+    asTensor('ActivationQuantizer', 'x', x);
     if (this.calibrating) {
       const passed = this.relu ? relu(x) : x;
       this.#observe(noGrad(() => this.#threshold(passed)));

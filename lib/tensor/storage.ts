@@ -155,8 +155,8 @@ export class Storage {
 
   /** Overwrites the block. Only owners of state (parameters, buffers) may call this: values are otherwise immutable. */
   write(data: TypedArray): void {
-    if (data.length !== this.length || dtypeOf(data) !== this.dtype) {
-      throw new BackendError('write', `block holds ${this.length} ${this.dtype}; got ${data.length} ${dtypeOf(data)}`);
+    if (data?.length !== this.length || dtypeOf(data) !== this.dtype) {
+      throw new BackendError('write', `block holds ${this.length} ${this.dtype}; got ${data?.length} ${dtypeOf(data)}`);
     }
     this.device.upload(this.handle, data);
     this.overwritten();

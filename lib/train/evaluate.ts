@@ -1,8 +1,9 @@
 import { noGrad } from '../autograd/tape.js';
 import { batchCount } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
-import type { Batch, DatasetFacts } from '../data/dataset.js';
-import type { Module } from '../nn/module.js';
+import { asDataset, type Batch, type DatasetFacts } from '../data/dataset.js';
+import { asModule, type Module } from '../nn/module.js';
+import { asCapable, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
@@ -39,8 +40,10 @@ export async function evaluate(
   model: Module,
   dataset: Batchable,
   task: Task,
-  { batchSize, limitBatches, onBatch, onOutput, signal }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Promise<Evaluation> {
+  asModule('evaluate', model);
+  const { batchSize, limitBatches, onBatch, onOutput, signal } = asOptions('evaluate', options);
   const limit = limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('evaluate', dataset, task);
   const total = batchCount(dataset, { batchSize, limit });
@@ -75,6 +78,7 @@ export async function evaluate(
 
 /** @throws DataError unless the dataset holds what the task is about */
 export function checkTask(op: string, dataset: DatasetFacts, task: Task): void {
-  if (dataset.kind === task.kind) return;
+  asCapable(op, 'the task', task, 'loss');
+  if (asDataset(op, dataset).kind === task.kind) return;
   throw new DataError(op, `${dataset.name} holds ${dataset.kind}, but the task (${task.metric}) wants ${task.kind}`);
 }

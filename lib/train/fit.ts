@@ -5,10 +5,11 @@ import { type Batchable, batchesOf } from '../data/batchSource.js';
 import type { Batch } from '../data/dataset.js';
 import { freezeBatchNorms } from '../nn/layers/batchNorm.js';
 import { seedDropouts } from '../nn/layers/dropout.js';
-import type { Module } from '../nn/module.js';
-import type { Optimizer } from '../nn/optim/optimizer.js';
+import { asModule, type Module } from '../nn/module.js';
+import { Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
 import { accumulatorPenalty, PENALTY_WEIGHT } from '../quant/penalty.js';
+import { asInstance, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { DivergenceError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
@@ -120,7 +121,9 @@ export interface FitResult {
  *   longer finite
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { model, optimizer, dataset, batchSize, epochs, seed, signal, onEpoch } = options;
+  const { model, optimizer, dataset, batchSize, epochs, seed, signal, onEpoch } = asOptions('fit', options);
+  asModule('fit', model);
+  asInstance('fit', 'the optimizer', optimizer, Optimizer);
   const limit = options.limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('fit', dataset, options.task);
   batchCount(dataset, { batchSize, limit });

@@ -1,10 +1,12 @@
 import type { BatchOptions } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
-import type { Module, StateDict } from '../nn/module.js';
+import { asDataset } from '../data/dataset.js';
+import { asModule, type Module, type StateDict } from '../nn/module.js';
 import { calibrateActivations, correctBias } from '../quant/calibrate.js';
 import { epInit, initializeQuantizers } from '../quant/epInit.js';
 import { quantLayers } from '../quant/layers.js';
 import { reestimateBatchNorms } from '../quant/reestimate.js';
+import { asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { Random } from '../tensor/random.js';
 import { dispose } from '../tensor/storage.js';
@@ -128,8 +130,9 @@ export async function prepareModel(
   dataset: Batchable,
   { onStage, signal }: PrepareOptions = {},
 ): Promise<void> {
-  const { start, seed, batchSize } = config;
-  const order = new Random(seed).permutation(dataset.length);
+  asModule('prepareModel', model);
+  const { start, seed, batchSize } = asOptions('prepareModel', config, 'the configuration');
+  const order = new Random(seed).permutation(asDataset('prepareModel', dataset).length);
   const images = (count: number, mode?: 'training') => {
     const part = order.slice(0, count);
     const facts = { ...dataset, length: part.length };

@@ -1,4 +1,5 @@
 import type { HostTensor } from '../nn/module.js';
+import { asInstance, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError, formatShape } from '../tensor/errors.js';
 import { sizeOf } from '../tensor/shape.js';
 import { dtypeOf, type TypedArray } from '../tensor/storage.js';
@@ -37,7 +38,10 @@ const INTEGER_DTYPES = [
  * The bytes of a file. Equal contents give equal bytes: tensors keep the order of the map, wider dtypes first.
  * @throws DataError if a tensor's numbers do not fill its shape, or is called `__metadata__`
  */
-export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+export function encodeSafetensors(file: TensorFile): Uint8Array {
+  const { tensors, metadata } = asOptions('safetensors', file, 'the contents');
+  asInstance('safetensors', 'tensors', tensors, Map);
+  asOptions('safetensors', metadata, 'the metadata');
   const entries = [...tensors].map(([name, { shape, data, smallest }]) => {
     const dtype = dtypeOf(data);
     if (name === METADATA || dtype === undefined || sizeOf(shape) !== data.length) {
@@ -78,6 +82,7 @@ function narrowest(data: Int32Array): { readonly dtype: string; readonly data: I
 
 /** The bytes of an array as files hold them; on most machines a view of its memory. */
 export function littleEndian(data: TypedArray | Int8Array | Int16Array): Uint8Array {
+  asNumbers('safetensors', 'data', data);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1) return bytes;
   const width = data.BYTES_PER_ELEMENT;
@@ -96,6 +101,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): TensorFile {
   const fail = (problem: string): never => {
     throw new DataError('safetensors', `${name}: ${problem}`);
   };
+  asInstance('safetensors', 'bytes', bytes, Uint8Array);
   if (bytes.length < 8) fail(`only ${bytes.length} bytes; not a safetensors file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getBigUint64(0, true);

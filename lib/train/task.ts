@@ -1,4 +1,4 @@
-import type { Dataset, DatasetFacts } from '../data/dataset.js';
+import { asDataset, type Dataset, type DatasetFacts } from '../data/dataset.js';
 import { countCorrect, psnrPerImage } from '../data/metrics.js';
 import { crossEntropy, mse } from '../nn/loss.js';
 import { tensor } from '../tensor/create.js';
@@ -41,5 +41,5 @@ export function superResolution(): Task {
 
 /** The task a dataset poses: classes to be told, or images to be made. */
 export function taskOf(dataset: DatasetFacts): Task {
-  return dataset.kind === 'labels' ? classification() : superResolution();
+  return asDataset('taskOf', dataset).kind === 'labels' ? classification() : superResolution();
 }

@@ -1,3 +1,4 @@
+import { asCapable, asFunction } from '../../tensor/argument.js';
 import { batches } from '../batches.js';
 import { type Batch, type Dataset, factsOf } from '../dataset.js';
 import { packError, type Reply, type Request } from './protocol.js';
@@ -26,7 +27,8 @@ export type OpenDataset<Description> = (
 export function serveBatches<Description>(port: BatchPort, open: OpenDataset<Description>): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
   const server = new BatchServer(open as OpenDataset<unknown>, reply);
-  port.addEventListener('message', async (event) => {
+  asFunction('serveBatches', 'open', open);
+  asCapable('serveBatches', 'the port', port, 'addEventListener').addEventListener('message', async (event) => {
     try {
       await server.answer((event as MessageEvent<Request>).data);
     } catch (error) {

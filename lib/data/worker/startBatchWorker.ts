@@ -1,3 +1,4 @@
+import { asCapable, asOptions } from '../../tensor/argument.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { BatchOptions } from '../batches.js';
 import type { BatchSource } from '../batchSource.js';
@@ -35,8 +36,10 @@ export interface OpenOptions {
 export async function startBatchWorker(
   worker: AnyWorker,
   description: unknown,
-  { onProgress = () => undefined, signal }: OpenOptions = {},
+  options: OpenOptions = {},
 ): Promise<BatchSource> {
+  const { onProgress = () => undefined, signal } = asOptions('startBatchWorker', options);
+  asCapable('startBatchWorker', 'the worker', worker, 'on' in Object(worker) ? 'on' : 'addEventListener');
   const maker = new BatchMaker(worker, onProgress);
   const abort = () => maker.end(signal?.reason);
   signal?.addEventListener('abort', abort);

@@ -1,5 +1,7 @@
 import type { InputBounds } from '../../quant/accumulator.js';
+import { asInstance, asOptions } from '../../tensor/argument.js';
 import { QuantError, ShapeError } from '../../tensor/errors.js';
+import { checkShape } from '../../tensor/shape.js';
 import { accumulateRow, type Tally } from './lanes.js';
 import { makeRegister, type Overflow } from './register.js';
 import { compileRows, LANES } from './weights.js';
@@ -54,7 +56,7 @@ export function accumulate(
   y: Float64Array,
 ): Pick<Accumulated, 'overflows' | 'outputsAffected' | 'sums'> {
   const { length, groups, vectors } = work;
-  const register = makeRegister(options.accumulatorBits, options.overflow);
+  const register = makeRegister(asOptions('accumulate', options).accumulatorBits, options.overflow);
   const order = checkedOrder(length, options.order);
   const rows = compileRows(work.weights, length, order, work.inputs, register);
   const rowsPerGroup = rows.paths.length / groups;
@@ -88,6 +90,8 @@ export function inputExtremes(x: Int32Array): InputBounds {
 
 /** Refuses arrays whose data do not fill their shape, or of another rank. @throws ShapeError. */
 export function checkIntegers(op: string, name: string, array: IntegerArray, rank: number): void {
+  checkShape(op, asOptions(op, array, name).shape);
+  asInstance(op, `the data of ${name}`, array.data, Int32Array);
   const size = array.shape.reduce((product, extent) => product * extent, 1);
   if (array.shape.length !== rank) throw new ShapeError(op, `${name} must have ${rank} axes`, [array.shape]);
   if (array.data.length !== size)

@@ -3,7 +3,7 @@ import { batchNorm, type NormFollower } from '../../autograd/normalization.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
 import { choose } from '../../kernels/trace.js';
 import * as v from '../../kernels/value.js';
-import { asOptions } from '../../tensor/argument.js';
+import { asOptions, asTensor } from '../../tensor/argument.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError, ShapeError } from '../../tensor/errors.js';
 import { scope } from '../../tensor/storage.js';
@@ -87,7 +87,7 @@ export class BatchNorm2d extends Module {
   }
 
   #check(x: Tensor): void {
-    if (x.rank < 2 || x.shape[1] !== this.channels) {
+    if (asTensor('BatchNorm2d', 'x', x).rank < 2 || x.shape[1] !== this.channels) {
       throw new ShapeError('BatchNorm2d', `x must have ${this.channels} channels on axis 1`, [x.shape]);
     }
     witness?.(x.size / this.channels);

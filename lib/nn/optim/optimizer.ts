@@ -178,7 +178,7 @@ export abstract class Optimizer {
    * @throws DataError if it does not fit; nothing changes then
    */
   loadState(state: OptimizerState): void {
-    const problem = this.#misfit(state);
+    const problem = this.#misfit(asOptions('loadState', state, 'the state'));
     if (problem) throw new DataError('loadState', problem);
     for (const [i, group] of this.groups.entries()) group.learningRate = state.learningRates[i];
     this.dispose();
@@ -200,6 +200,9 @@ export abstract class Optimizer {
   /** Why a state cannot be loaded, or null. */
   #misfit(state: OptimizerState): string | null {
     if (state.type !== this.type) return `the state is of ${state.type}, this is ${this.type}`;
+    asList('loadState', 'learningRates', state.learningRates);
+    asList('loadState', 'steps', state.steps);
+    asInstance('loadState', 'tensors', state.tensors, Map);
     if (state.learningRates.length !== this.groups.length) {
       return `the state has ${state.learningRates.length} groups, this ${this.type} has ${this.groups.length}`;
     }
