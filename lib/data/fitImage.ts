@@ -1,6 +1,6 @@
 import { DataError } from '../tensor/errors.js';
 import { byteTables, type Normalisation, writePlanes } from './normalise.js';
-import { centreCrop, type Pixels, pixels } from './pixels.js';
+import { asImage, centreCrop, type Pixels, pixels } from './pixels.js';
 import { type ResizeFilter, resize } from './resize.js';
 
 /**
