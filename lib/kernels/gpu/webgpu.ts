@@ -53,7 +53,7 @@ async function provideInNode(): Promise<void> {
   try {
     // A variable keeps bundlers from looking for a package that pages never need.
     const name: string = 'webgpu';
-    dawn = (await import(name)) as DawnModule;
+    dawn = (await import(/* webpackIgnore: true */ name)) as DawnModule;
   } catch (cause) {
     throw new BackendError('gpu:webgpu', 'Node has no WebGPU of its own; npm i webgpu', { cause });
   }
