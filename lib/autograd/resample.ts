@@ -1,6 +1,7 @@
 import { asTensor } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
+import { largest, smallest } from '../tensor/extremes.js';
 import { checkShape } from '../tensor/shape.js';
 import { hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -57,8 +58,8 @@ function subPixelAxis(kernel: number, factor: number): SubPixelAxis {
   const looks = Array.from({ length: factor }, (_, phase) =>
     Array.from({ length: kernel }, (_, tap) => Math.floor((phase + tap - (kernel - 1) / 2) / factor)),
   );
-  const first = Math.min(...looks.flat());
-  const last = Math.max(...looks.flat());
+  const first = smallest(looks.flat());
+  const last = largest(looks.flat());
   return { taps: last - first + 1, padding: -first, falls: looks.map((row) => row.map((look) => look - first)) };
 }
 

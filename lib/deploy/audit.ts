@@ -8,6 +8,7 @@ import type { Batches } from '../quant/calibrate.js';
 import { inputRange, MAX_BITS } from '../quant/integerRange.js';
 import { QuantLayer, quantLayers } from '../quant/layers.js';
 import { QuantError } from '../tensor/errors.js';
+import { largest, smallest } from '../tensor/extremes.js';
 import { sha256 } from '../tensor/sha256.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -190,7 +191,7 @@ export async function auditLayer(
     budget: claim?.budget ?? null,
     safeBits: test.safeBits,
     max: largest(test.channels.map(({ max }) => max)),
-    min: -largest(test.channels.map(({ min }) => -min)),
+    min: smallest(test.channels.map(({ min }) => min)),
     budgetUsed: used && largest(used),
     meanBudgetUsed: used && used.reduce((sum, share) => sum + share, 0) / channels,
     sparsity: q.reduce((zeros, weight) => zeros + (weight === 0 ? 1 : 0), 0) / q.length,
@@ -230,11 +231,6 @@ async function layerProblems(layer: QuantLayer, { checked, reason }: InputEviden
   }
   if (checked !== 'by construction') problems.push(`inputs: ${checked}${reason === null ? '' : `; ${reason}`}`);
   return problems;
-}
-
-/** Of more numbers than a call takes arguments. */
-function largest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
 function integersSha256(q: Int32Array): Promise<string> {

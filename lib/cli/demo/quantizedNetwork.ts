@@ -5,6 +5,7 @@ import type { Module } from '../../nn/module.js';
 import { weightRange } from '../../quant/integerRange.js';
 import type { Method } from '../../quant/methods.js';
 import { integers } from '../../quant/quantTensor.js';
+import { largest } from '../../tensor/extremes.js';
 import { dispose, scope } from '../../tensor/storage.js';
 import type { RunConfig } from '../../train/config.js';
 import { buildModel } from '../../train/models.js';
@@ -94,7 +95,7 @@ async function proveHidden(model: Module): Promise<Pick<QuantizedNetwork, 'safeB
   for (const [name, layer] of hiddenLayers(model)) audits.push(await auditLayer(name, layer));
   const size = audits.reduce((sum, { channels, length }) => sum + channels * length, 0);
   return {
-    safeBits: Math.max(...audits.map(({ safeBits }) => safeBits)),
+    safeBits: largest(audits.map(({ safeBits }) => safeBits)),
     sparsity: audits.reduce((zeros, each) => zeros + each.sparsity * each.channels * each.length, 0) / size,
     layers: audits.map(({ layer, length, budget, alpha, beta }) => ({
       name: layer,

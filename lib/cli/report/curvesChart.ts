@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { largest } from '../../tensor/extremes.js';
 import { type Layout, MARGIN } from './theme.js';
 
 /** Points in order of x, joined by a line. */
@@ -33,7 +34,7 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
   const values = curves.flatMap(({ points, ...curve }, id) =>
     points.map((point, i) => ({ panel: '', id, ...curve, ...point, isEnd: i === points.length - 1 })),
   );
-  const longest = Math.max(...curves.map(({ points }) => points.length));
+  const longest = largest(curves.map(({ points }) => points.length));
   const x = xAxis(
     values.map((point) => point.x),
     options,

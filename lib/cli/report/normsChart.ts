@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { largest } from '../../tensor/extremes.js';
 import { INK, type Layout } from './theme.js';
 
 /** The channels of a layer, or of a network: one dot each, and the cap that they must stay under. */
@@ -37,7 +38,7 @@ export function normsChart(rows: readonly Norms[]): (layout: Layout) => TopLevel
   };
   const yOffset = { field: 'offset', type: 'quantitative' as const, scale: { domain: [-0.6, 0.6] } };
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
-  const margin = 24 + 7 * Math.min(16, Math.max(...names.map(({ length }) => length)));
+  const margin = 24 + 7 * Math.min(16, largest(names.map(({ length }) => length)));
   return ({ width, columns }) => {
     const x = {
       field: 'norm',

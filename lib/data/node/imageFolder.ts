@@ -59,7 +59,7 @@ async function readTree(root: string, known: readonly string[] | undefined): Pro
       paths.push(join(folder, file));
       labels.push(label);
     }
-    leftOut.push(...files.leftOut.map((file) => join(name, file)));
+    for (const file of files.leftOut) leftOut.push(join(name, file));
   }
   const missing = classes.filter((name) => !found.names.includes(name));
   const notes = [

@@ -53,6 +53,10 @@ async function integerLayer(name: string, layer: QuantLayer): Promise<IntegerLay
   const resize = layer instanceof QuantResizeConv2d ? layer.factor : 1;
   const isConvolution = layer instanceof QuantConv2d || layer instanceof QuantResizeConv2d;
   const { q, scales } = await integerWeights(name, layer);
+  const [inputScale] = await numbersOf(() => input.scale());
+  if (!(inputScale > 0 && inputScale < Number.POSITIVE_INFINITY)) {
+    throw new QuantError('export', `the scale of the inputs of ${name} is ${inputScale}`);
+  }
   return {
     name,
     weights: q,
@@ -60,7 +64,7 @@ async function integerLayer(name: string, layer: QuantLayer): Promise<IntegerLay
     weightBits: weightQuant.bits,
     weightScales: [...scales],
     input: { bits: input.bits, signed: input.signed },
-    inputScale: (await numbersOf(() => input.scale()))[0],
+    inputScale,
     accumulatorBits: weightQuant instanceof AccumulatorAwareQuantizer ? weightQuant.accumulatorBits : null,
     bias: layer.bias && [...(await layer.bias.data())],
     geometry: isConvolution ? { ...layer.geometry, resize } : null,

@@ -1,3 +1,4 @@
+import { largest, smallest } from '../../tensor/extremes.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { Content } from './content.js';
@@ -63,10 +64,10 @@ function span(correlation: Correlation, axis: 0 | 1, count: number, tiles: numbe
   const stride = correlation.geometry.stride[axis];
   const advance = correlation.backward ? count / stride : count * stride;
   const positions = found.map(({ position }) => position);
-  const before = Math.max(0, -Math.min(...positions));
+  const before = Math.max(0, -smallest(positions));
   const extent = Math.max(
     before + correlation.sourceShape[2 + axis],
-    before + Math.max(...positions) + advance * (tiles - 1) + 1,
+    before + largest(positions) + advance * (tiles - 1) + 1,
   );
   return { advance, before, extent };
 }

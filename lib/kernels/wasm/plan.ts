@@ -1,3 +1,4 @@
+import { largest } from '../../tensor/extremes.js';
 import type { ConvGeometry } from '../geometry.js';
 import { cacheLines, type PlanOf } from './machine.js';
 import type { Operand } from './operand.js';
@@ -92,8 +93,8 @@ export function forwardWindow(
 /** A plan without buffers, and the byte offset of each tap in a padded plane. */
 export function layOut(sliding: Sliding, bands = 1): { plan: Plan; tapOffsets: number[] } {
   const { source, out, taps, step, rowStep } = sliding;
-  const span = Math.max(...taps.map((tap) => tap.row)) + 1;
-  const reach = Math.max(...taps.map((tap) => Math.floor(tap.column / step)));
+  const span = largest(taps.map((tap) => tap.row)) + 1;
+  const reach = largest(taps.map((tap) => Math.floor(tap.column / step)));
   const phaseWidth = out.width + reach;
   const rowBytes = step * phaseWidth * 4;
   const rows = (Math.ceil(out.height / bands) - 1) * rowStep + span;

@@ -56,3 +56,13 @@ t.test('JSON holds all of it', async (t) => {
 t.test('a model without integers is refused', async (t) => {
   await t.rejects(integerLayers(new Linear(2, 2, { random })), QuantError);
 });
+
+t.test('inputs without a scale are refused', async (t) => {
+  const source = input();
+  const layer = new QuantLinear(2, 1, { weight: affineLearned({ bits: 4 }), input: source, random });
+  source.value.write(Float32Array.of(Number.NaN));
+  await t.rejects(integerLayers(new Sequential(source, layer)), {
+    name: 'QuantError',
+    message: /the scale of the inputs of 1 is NaN/,
+  });
+});
