@@ -100,8 +100,19 @@ function xAxis(values: readonly number[], { x }: CurvesOptions, named: boolean) 
     type: 'quantitative' as const,
     title: x,
     scale: { domain: [low, high + room], nice: false },
-    axis: { format: 'd', tickCount: 4, tickMinStep: 1 },
+    axis: { values: wholeTicks(low, high), format: 'd' },
   };
+}
+
+/** Most ticks along x. */
+const TICKS = 5;
+
+/** Whole numbers from low to high, in steps of 1, 2 or 5 times a power of ten. */
+function wholeTicks(low: number, high: number): number[] {
+  const steps = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+  const step = steps.find((each) => (high - low) / each < TICKS) ?? 1;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }
 
 function yAxis(values: readonly number[], { y, log = false, format = '~g' }: CurvesOptions) {

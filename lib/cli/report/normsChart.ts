@@ -29,17 +29,20 @@ export function normsChart(rows: readonly Norms[]): (layout: Layout) => TopLevel
   const top = 1.6 * marks.reduce((most, { norm }) => Math.max(most, norm), 1);
   const names = [...new Set(rows.map(({ name }) => name))];
   const panels = [...new Set(rows.map(({ panel = '' }) => panel))];
-  const y = {
+  const rowAxis = {
     field: 'name',
     type: 'nominal' as const,
     scale: { domain: names, paddingInner: 0.25, paddingOuter: 0.15 },
     title: null,
-    axis: { labelLimit: 130, grid: false },
   };
   const yOffset = { field: 'offset', type: 'quantitative' as const, scale: { domain: [-0.6, 0.6] } };
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
-  const margin = 24 + 7 * Math.min(16, largest(names.map(({ length }) => length)));
+  const longest = largest(names.map(({ length }) => length));
   return ({ width, columns }) => {
+    // About what letters take; longer names are cut off.
+    const labelLimit = 7 * Math.min(columns > 2 ? 28 : 20, longest);
+    const margin = 24 + labelLimit;
+    const y = { ...rowAxis, axis: { labelLimit, grid: false } };
     const x = {
       field: 'norm',
       type: 'quantitative' as const,
