@@ -21,6 +21,9 @@ export const GLYPH_STATISTICS: Normalisation = { mean: [0.2252], std: [0.2107] }
 /** Class names in label order. */
 export const GLYPH_CLASSES: readonly string[] = GLYPHS.map((glyph) => glyph.name);
 
+/** Their order alone would take 64 MB. */
+const MOST_IMAGES = 2 ** 24;
+
 /** How much the images vary; lengths in pixels, angles in radians, light on [0, 1]. */
 const VARIATION = {
   halfSize: [4.5, 6.4],
@@ -54,12 +57,12 @@ export interface GlyphOptions {
  *
  * A plain sample is fixed by (seed, split, index); with augmentation each epoch draws new images, without end.
  *
- * @throws DataError if the length is not a positive integer
+ * @throws DataError if the length is not an integer of 1 … 2²⁴
  */
 export function glyphs(options: GlyphOptions = {}): LabelledDataset {
   const { length = 10000, seed = 0, split = 'train', normalise = true } = asOptions('glyphs', options);
-  if (!Number.isInteger(length) || length < 1) {
-    throw new DataError('glyphs', `length must be a positive integer; got ${length}`);
+  if (!Number.isInteger(length) || length < 1 || length > MOST_IMAGES) {
+    throw new DataError('glyphs', `length must be an integer of 1 … ${MOST_IMAGES}; got ${length}`);
   }
   const normalisation = normalise ? GLYPH_STATISTICS : identityNormalisation(1);
   const [table] = byteTables(normalisation);

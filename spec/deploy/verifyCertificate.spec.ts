@@ -282,3 +282,10 @@ t.test('a checkpoint without integers proves nothing', async (t) => {
   const without = encodeSafetensors({ tensors, metadata: rest as Record<string, string> });
   t.match(await verifyCertificate(text, without), [/holds no integers, so there is nothing to verify/]);
 });
+
+t.test('names that every object has are names like others', async (t) => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const more = text.replace('"proved":', `"${name}": 1, "proved":`);
+    t.match(await verifyCertificate(more, file), [new RegExp(`${name} is 1; the files give absent`)]);
+  }
+});

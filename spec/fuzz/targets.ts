@@ -1,8 +1,13 @@
 import { cifar10, parseCifar10 } from '../../lib/data/cifar10.js';
 import { decodeImage } from '../../lib/data/decode.js';
 import { glyphs } from '../../lib/data/glyphs.js';
+import { auditModel } from '../../lib/deploy/audit.js';
+import { verifyCertificate } from '../../lib/deploy/verify/verifyCertificate.js';
 import { crc32 } from '../../lib/tensor/crc32.js';
+import { zeros } from '../../lib/tensor/create.js';
+import { DataError } from '../../lib/tensor/errors.js';
 import type { Random } from '../../lib/tensor/random.js';
+import { formatCertificate, makeCertificate } from '../../lib/train/certificate.js';
 import {
   decodeCheckpoint,
   decodeWeights,
@@ -16,7 +21,7 @@ import { formatLog, type LogLine, parseLog } from '../../lib/train/log.js';
 import { buildModel, sourceOf } from '../../lib/train/models.js';
 import { fitSettings, makeOptimizer } from '../../lib/train/recipes.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
-import { installIntegers } from '../../lib/train/storedIntegers.js';
+import { decodeIntegers, installIntegers } from '../../lib/train/storedIntegers.js';
 import { classification } from '../../lib/train/task.js';
 import { JPEGS, PNGS } from '../data/images.golden.js';
 import { HASHED_JPEGS } from '../data/jpegs.golden.js';
@@ -104,6 +109,20 @@ async function restore(bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** Two files as one: the first after its length. */
+function joinPair(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const out = new Uint8Array(4 + first.length + second.length);
+  new DataView(out.buffer).setUint32(0, first.length);
+  out.set(first, 4);
+  out.set(second, 4 + first.length);
+  return out;
+}
+
+function splitPair(bytes: Uint8Array): [Uint8Array, Uint8Array] {
+  const end = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  return [bytes.subarray(4, end), bytes.subarray(end)];
+}
+
 /** Gives every chunk of a PNG the checksum of what it holds now, as far as there are chunks. */
 function mendChecksums(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -175,6 +194,29 @@ export const TARGETS = {
       fitSettings(config);
       // What a checkpoint beside it would hold.
       if (config.model !== undefined) buildModel(config, { source: { name: 'file', count: 2e6 } }).dispose();
+    },
+  },
+  certificate: {
+    how: 'values and names of JSON; bytes; half in the checkpoint',
+    count: 5000,
+    async prepare() {
+      const config = tinyRun();
+      const model = buildModel(config).eval();
+      const bytes = await encodeModel(model, config);
+      const audit = await auditModel(model, { example: zeros([1, 1, 16, 16]) });
+      const integers = decodeIntegers(decodeSafetensors(bytes, 'seed'), 'seed')?.by ?? null;
+      const by = { version: '1', backend: 'wasm', simd: 'plain' };
+      const text = formatCertificate(await makeCertificate(audit, { name: 'best', bytes, config, integers }, by));
+      return (random) => {
+        const inText = random.integer(2) === 0;
+        const [said, held] = inText ? [mutateJson([text], random), bytes] : [text, mutateBytes([bytes], random)];
+        return joinPair(encode(said), held);
+      };
+    },
+    async read(bytes) {
+      const [text, checkpoint] = splitPair(bytes);
+      const [difference] = await verifyCertificate(decode(text), checkpoint);
+      if (difference !== undefined) throw new DataError('verify', difference);
     },
   },
   log: {

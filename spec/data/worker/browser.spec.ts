@@ -34,7 +34,7 @@ t.test('a module worker in Chromium', { skip: noChromium }, async (t) => {
     batches: 7,
     equal: 7,
     errors: [
-      'DataError: glyphs: length must be a positive integer; got -1',
+      'DataError: glyphs: length must be an integer of 1 … 16777216; got -1',
       'A2QError: batches: the worker that makes them cannot be started',
       'A2QError: batches: the source was closed',
     ],
