@@ -7,6 +7,7 @@ import './fluent.js';
 
 export {
   arange,
+  format,
   fromNdarray,
   full,
   normal,

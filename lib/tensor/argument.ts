@@ -1,4 +1,5 @@
 import { ArgumentError, formatShape } from './errors.js';
+import type { Shape } from './shape.js';
 import { Tensor } from './tensor.js';
 
 /** Checks of what callers hand over where no compiler looks: each a comparison, each error names what came instead. */
@@ -9,9 +10,11 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : `the number ${value}`;
   if (typeof value === 'string') return `the string '${value.length > 20 ? `${value.slice(0, 20)}…` : value}'`;
   if (typeof value === 'function') return `a function${value.name && ` ${value.name}`}`;
-  if (value instanceof Tensor) return `a tensor ${formatShape(value.shape)}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object') return `an object of class ${value.constructor?.name ?? 'none'}`;
+  if (typeof value === 'object') {
+    const shape = 'storage' in value && 'shape' in value ? ` of shape ${formatShape(value.shape as Shape)}` : '';
+    return `an object of class ${value.constructor?.name ?? 'none'}${shape}`;
+  }
   return `a ${typeof value}`;
 }
 

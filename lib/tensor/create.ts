@@ -3,6 +3,7 @@ import { asInstance, asOptions, asTensor, kindOf } from './argument.js';
 import { currentDevice } from './current.js';
 import { ArgumentError, BackendError, DTypeError, ShapeError } from './errors.js';
 import type { Nested } from './gather.js';
+import { printed } from './print.js';
 import { Random } from './random.js';
 import { checkShape, contiguousStrides, type Shape, sizeOf } from './shape.js';
 import { type Device, type DType, dtypeOf, hostArray, Storage, type TypedArray } from './storage.js';
@@ -166,6 +167,18 @@ function checkInside({ shape, strides, offset }: Omit<View, 'storage'>, length: 
   const high = reach.reduce((at, step) => at + Math.max(0, step), offset);
   if (sizeOf(shape) === 0 || (low >= 0 && high < length)) return;
   throw new ShapeError('fromNdarray', `strides [${strides.join(', ')}] lead out of its ${length} elements`, [shape]);
+}
+
+/**
+ * The numbers of a tensor as NumPy prints them, nested and aligned, and what it is; where there are more than a
+ * thousand, the ends of each axis. `console.log(x)` of Node shows the same where memory can be read at once.
+ *
+ * @example
+ * await format(tensor([1, 0.5, -3])); // 'tensor([ 1. ,  0.5, -3. ], float32 [3] on wasm)'
+ */
+export async function format(x: Tensor): Promise<string> {
+  const { device, handle, length, dtype } = asTensor('format', 'x', x).storage;
+  return printed(x, await device.read(handle, length, dtype));
 }
 
 /** An `ndarray` of the elements: a live view where the storage is host memory, else a row-major copy. */

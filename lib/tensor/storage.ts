@@ -135,6 +135,11 @@ export class Storage {
     return Storage.alloc(device, data.length, dtype, data);
   }
 
+  /** The device's handle; null once disposed. */
+  get handleOrNull(): unknown {
+    return this.#release === null ? null : this.#handle;
+  }
+
   /** The device's handle. @throws TapeError once disposed */
   get handle(): unknown {
     if (this.#release === null) {

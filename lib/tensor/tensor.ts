@@ -1,5 +1,6 @@
 import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
 import { gatherView, type Nested, nest } from './gather.js';
+import { printed } from './print.js';
 import { isContiguous, type Shape, sizeOf } from './shape.js';
 import type { Device, DType, Storage, TypedArray } from './storage.js';
 import { asView, type View } from './view.js';
@@ -94,7 +95,15 @@ export class Tensor implements View {
     this.storage.dispose();
   }
 
+  /** What it is, without its numbers; `format` of the package has both. */
   toString(): string {
     return `Tensor(${this.dtype} ${formatShape(this.shape)} on ${this.device.name})`;
+  }
+
+  /** What `console.log` shows in Node: the numbers too, where memory can be read at once. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const { device, handleOrNull: handle, length, dtype } = this.storage;
+    if (handle === null) return `${this}, freed`;
+    return device.host ? printed(this, device.host(handle, length, dtype)) : this.toString();
   }
 }
