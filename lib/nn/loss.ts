@@ -22,7 +22,7 @@ export interface CrossEntropyOptions {
   readonly weight?: Tensor | readonly number[];
   /** A label of samples that do not count, such as 255 or −100; with class numbers only. Default none. */
   readonly ignoreIndex?: number;
-  /** ε, 0 … 1: targets become `(1 − ε)·target + ε/C` (Szegedy et al. 2016). Default 0. */
+  /** ε, 0 … 1: targets become `(1 − ε)·target + ε/C` (Szegedy et al. 2016); a masked class then costs ∞. Default 0. */
   readonly labelSmoothing?: number;
   /** Default `mean`: over samples; with class numbers and weights, divided by the weights of the labels. */
   readonly reduction?: Reduction;

@@ -96,6 +96,8 @@ for (const { name, skip } of backends) {
     closeTo(t, weighted.loss, [value], 1e-6, 'class weights');
     closeTo(t, weighted.grad, [-slope, 0, slope], 1e-6, 'class weights: gradient');
     t.equal((await lossAndGradient(masked(), [1])).loss[0], Number.POSITIVE_INFINITY, 'a masked label is impossible');
+    const smoothed = await lossAndGradient(masked(), [0], { labelSmoothing: 0.1 });
+    t.equal(smoothed.loss[0], Number.POSITIVE_INFINITY, 'smoothing gives every class a share');
     const target = tensor([[1, 0, 0]]).withGrad();
     crossEntropy(masked(), target).backward();
     closeTo(t, (await target.grad?.data()) ?? [], [value, 0, value + 1], 1e-6, 'gradient to probabilities');
