@@ -4,8 +4,9 @@ import { SMALLEST } from '../autograd/rows/quantization.js';
 import { apply } from '../autograd/tape.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import * as v from '../kernels/value.js';
-import { asNumber, asOptions } from '../tensor/argument.js';
+import { asInteger, asNumber, asOptions } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
+import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { View } from '../tensor/view.js';
@@ -82,10 +83,11 @@ export const a2qRows = {
  *
  * @param w `[O, …]` @param d log2 of the scales s, `[O]` @param t log2 of the norms g, `[O]`
  * @returns s·q, shape of `w`
- * @throws ShapeError if d or t do not hold one number an output channel
+ * @throws ShapeError if d or t do not hold one number an output channel; ArgumentError on a bound of other numbers
  */
 export function a2qWeights(w: Tensor, d: Tensor, t: Tensor, bound: AccumulatorBound): Tensor {
-  return apply(a2qRows.a2qWeights, [w, d, t], asOptions('a2qWeights', bound, 'the bound'));
+  checkBound('a2qWeights', bound);
+  return apply(a2qRows.a2qWeights, [w, d, t], bound);
 }
 
 /**
@@ -143,6 +145,17 @@ function excess(d: View, t: View, budget: number): View {
 /** The gradient to `x` from that to `2^x`, whose floor passes it on. */
 function throughPower(gradient: View, x: View): View {
   return v.mul(v.mul(v.reshape(gradient, x.shape), v.unary('exp2', x)), Math.LN2);
+}
+
+/** Throws unless the bound has every number that the guarantee rests on. */
+function checkBound(op: string, bound: AccumulatorBound): void {
+  const { limit, budget, accumulator } = asOptions(op, bound, 'the bound');
+  const { bits, low, high } = asOptions(op, accumulator, "the bound's accumulator");
+  asInteger(op, 'limit', limit, 1, MAX_FLOAT_INTEGER);
+  asNumber(op, 'budget', budget);
+  asInteger(op, 'bits of the accumulator', bits, 1, 32);
+  asInteger(op, 'its lowest input', low, -MAX_FLOAT_INTEGER, 0);
+  asInteger(op, 'its highest input', high, 0, MAX_FLOAT_INTEGER);
 }
 
 /** Throws unless d and t hold one number an output channel of w. */

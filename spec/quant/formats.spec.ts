@@ -3,7 +3,9 @@ import t from 'tap';
 import { fakeQuantize } from '../../lib/autograd/quantize.js';
 import { noGrad } from '../../lib/autograd/tape.js';
 import { integerWeights } from '../../lib/deploy/integerWeights.js';
+import type { AccumulatorBound } from '../../lib/kernels/fast.js';
 import { backendNamed, setBackend } from '../../lib/kernels/registry.js';
+import { a2qWeights } from '../../lib/quant/a2qWeights.js';
 import { a2q, a2qPlus } from '../../lib/quant/accumulatorAware.js';
 import { ActivationQuantizer, intActivation, uintActivation } from '../../lib/quant/activation.js';
 import { QuantConv2d, QuantLinear } from '../../lib/quant/layers.js';
@@ -169,4 +171,24 @@ t.test('a threshold fits what an activation quantizer gives', async (t) => {
       'on the grid',
     );
   }
+});
+
+t.test('a bound that says too little is refused', (t) => {
+  const [w, vector] = [zeros([2, 3]), zeros([2])];
+  const bound = { limit: 7, budget: 4, centred: false, accumulator: { bits: 8, low: 0, high: 15 } };
+  t.doesNotThrow(() => a2qWeights(w, vector, vector, bound));
+  for (const [change, message] of [
+    [{ accumulator: undefined }, /the bound's accumulator must be an object/],
+    [{ accumulator: { bits: 33, low: 0, high: 15 } }, /bits of the accumulator must be an integer of 1 … 32/],
+    [{ accumulator: { bits: 8, low: 1, high: 15 } }, /its lowest input must be an integer/],
+    [{ accumulator: { bits: 8, low: 0, high: Number.NaN } }, /its highest input must be an integer/],
+    [{ limit: 2 ** 24 }, /limit must be an integer/],
+    [{ budget: Number.NaN }, /budget must be a number/],
+  ] as const) {
+    t.throws(() => a2qWeights(w, vector, vector, { ...bound, ...change } as AccumulatorBound), {
+      name: 'ArgumentError',
+      message,
+    });
+  }
+  t.end();
 });
