@@ -31,7 +31,8 @@ export async function subjectPath({ run, checkpoint, last }: SubjectFlags): Prom
     throw new UsageError(`--checkpoint: there is no file ${checkpoint}`);
   }
   const folder = run as string;
-  if (!(await holdsRun(folder))) throw new UsageError(`--run: ${folder} holds no run`);
+  if (!(await holdsRun(folder)))
+    throw new UsageError(`--run: ${folder} holds no run; name a folder that a2q train made`);
   return runCheckpointPath(folder, last ? 'last' : 'best');
 }
 

@@ -133,7 +133,7 @@ interface RegisterReport {
 function checkRegister({ accBits, overflow }: Flags, method: Method): void {
   if (accBits === undefined && overflow !== undefined) throw new UsageError('--overflow goes with --acc-bits');
   if (accBits !== undefined && method === 'float') {
-    throw new UsageError('--acc-bits: a float model has no integers to sum');
+    throw new UsageError('--acc-bits: a float model has no integers to sum; train it with --method qat, a2q or a2q+');
   }
 }
 

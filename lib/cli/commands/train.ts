@@ -91,7 +91,8 @@ interface Plan {
 /** Everything that can be refused before work starts. @throws UsageError */
 async function plan(flags: Flags, folder: string, backend: string): Promise<Plan> {
   const exists = await holdsRun(folder);
-  if (flags.resume && !exists) throw new UsageError(`--resume: ${flags.out} holds no run`);
+  if (flags.resume && !exists)
+    throw new UsageError(`--resume: ${flags.out} holds no run; leave --resume out to begin one`);
   if (!flags.resume && exists) throw new UsageError(`--out: ${flags.out} holds a run already; add --resume to go on`);
   const saved = exists ? await readRunConfig(folder) : null;
   const given = givenSettings(flags);

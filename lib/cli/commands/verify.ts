@@ -27,7 +27,7 @@ export function verifyCommand(): Command {
 
 async function verify({ run = '', json = false }: Flags): Promise<void> {
   const out = new Output(json);
-  if (!(await holdsRun(run))) throw new UsageError(`--run: ${run} holds no run`);
+  if (!(await holdsRun(run))) throw new UsageError(`--run: ${run} holds no run; name a folder that a2q train made`);
   const path = join(run, RUN_FILES.certificate);
   if (!(await fileExists(path))) {
     throw new DataError('verify', `${run} has no ${RUN_FILES.certificate}; make one: a2q audit --run ${run}`);
