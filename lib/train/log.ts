@@ -6,20 +6,21 @@ const count = z.int().min(0);
 /** JSON has no NaN and no infinity: they are written as null. */
 const measured = z.union([z.number(), z.null().transform(() => Number.NaN)]);
 
+/** In the order in which lines are written, so that what is read and written again stays as it was. */
 const lineSchema = z.looseObject({
   epoch: count,
   step: count,
   loss: measured,
   penalty: measured,
   learningRate: measured,
+  msPerStep: measured,
+  seconds: measured,
   testLoss: measured,
   /** Accuracy 0 … 1 or PSNR in dB, see `metricName`. */
   testMetric: measured,
   metricName: z.enum(['accuracy', 'psnr']),
   /** Which images loss and metric are of, and so which chose the best epoch; older logs do not say. */
   testedOn: z.enum(['test', 'val']).exactOptional(),
-  msPerStep: measured,
-  seconds: measured,
   backend: z.string(),
   batchesMadeIn: z.enum(['worker', 'same thread'] satisfies MadeIn[]),
 });

@@ -30,7 +30,20 @@ export function lengthNotes(config: RunConfig, batches: number): string[] {
   if (config.limitBatches !== undefined && limitBatches >= batches) {
     notes.push(`--limit-batches ${limitBatches} has no effect: an epoch has ${batches} batches`);
   }
+  if (config.checkpointEvery !== undefined && config.checkpointEvery > steps) {
+    notes.push(`--checkpoint-every ${config.checkpointEvery} has no effect on ${steps} steps`);
+  }
+  const change = firstChange(config);
+  if (change !== null && change >= epochs) {
+    notes.push(`--schedule has no effect: it changes the rate after ${change} epochs, the run has ${epochs}`);
+  }
   return notes;
+}
+
+/** Epochs before a schedule of steps changes the rate; null for others, which begin at once or never do. */
+function firstChange({ schedule }: RunConfig): number | null {
+  if (schedule.kind === 'step') return schedule.stepSize;
+  return schedule.kind === 'multistep' ? Math.min(...schedule.milestones) : null;
 }
 
 const isQuantized = ({ method }: RunConfig) => METHODS[method].weights !== null;

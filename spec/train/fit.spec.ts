@@ -1,6 +1,10 @@
 import t from 'tap';
 import { glyphs } from '../../lib/data/glyphs.js';
 import '../../lib/kernels/registry.js';
+import { Flatten } from '../../lib/nn/layers/activation.js';
+import { BatchNorm2d } from '../../lib/nn/layers/batchNorm.js';
+import { Linear } from '../../lib/nn/layers/linear.js';
+import { Sequential } from '../../lib/nn/layers/sequential.js';
 import { floatLayers } from '../../lib/nn/models/floatLayers.js';
 import { SmallCnn } from '../../lib/nn/models/smallCnn.js';
 import type { Module } from '../../lib/nn/module.js';
@@ -237,3 +241,31 @@ t.test('batch norms keep their running statistics after the epochs asked for, an
   }
   for (const name of learned) t.ok(differs(name, 1, 2), `${name} is still trained in the third`);
 });
+
+t.test(
+  'a last batch of one image that a batch norm cannot take is left out, and known before the first step',
+  async (t) => {
+    const random = new Random(0);
+    const flat = () =>
+      new Sequential(new Flatten(), new Linear(2, 4, { random }), new BatchNorm2d(4), new Linear(4, 2, { random }));
+    const steps = async (model: Module, length: number, more: Partial<FitOptions> = {}) => {
+      let count = 0;
+      await fit(options(model, { dataset: pairs(length), batchSize: 4, onStep: () => count++, ...more }));
+      return count;
+    };
+    t.equal(await steps(flat(), 9), 2, 'the ninth image is left out');
+    t.equal(await steps(flat(), 10), 3, 'two are enough');
+    t.equal(await steps(flat(), 9, { limitBatches: 3 }), 2);
+    t.equal(await steps(zeroLinear(), 9), 3, 'without a batch norm one is enough');
+    const wide = new Sequential(new BatchNorm2d(1), new Flatten(), new Linear(2, 2, { random }));
+    t.equal(await steps(wide, 9), 3, 'and with two pixels for each channel');
+    const model = flat();
+    const before = JSON.stringify([...(await model.stateDict())].map(([name, { data }]) => [name, [...data]]));
+    await t.rejects(steps(model, 9, { batchSize: 1 }), {
+      message: /batches of one image .*take a batch size of at least 2/,
+    });
+    await t.rejects(steps(model, 1), { name: 'DataError', message: /there must be more images/ });
+    const after = JSON.stringify([...(await model.stateDict())].map(([name, { data }]) => [name, [...data]]));
+    t.equal(after, before, 'nothing was done to the model');
+  },
+);

@@ -53,4 +53,8 @@ t.test('statistics as long as the run, norms frozen after its end, limits above 
   t.same(lengthNotes({ ...floatRun(), collectStatsSteps: 300 }, 6), []);
   t.match(lengthNotes(tinyRun({ freezeNorms: 2 }), 6), [/--freeze-norms 2 has no effect/]);
   t.match(lengthNotes(tinyRun(), 5), [/--limit-batches 5 has no effect: an epoch has 5 batches/]);
+  t.match(lengthNotes(tinyRun({ checkpointEvery: 11 }), 6), [/--checkpoint-every 11 has no effect on 10 steps/]);
+  const steps = { kind: 'step', stepSize: 2, gamma: 0.1 } as const;
+  t.match(lengthNotes(tinyRun({ schedule: steps }), 6), [/--schedule has no effect: .* after 2 epochs, the run has 2/]);
+  t.same(lengthNotes(tinyRun({ schedule: { ...steps, stepSize: 1 } }), 6), []);
 });

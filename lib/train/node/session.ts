@@ -64,12 +64,20 @@ export interface RunResult {
   readonly peakBytes: number | null;
 }
 
+/** A checkpoint that may be written. */
+interface Candidate {
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
 /** One call of training, with what it writes. */
 export class Session {
   #log: LogLine[] = [];
   #best: Best | null = null;
   /** Where the checkpoint on disk goes on; null if there is none. */
   #saved: Position | null = null;
+  /** Written as soon as the next step has shown that the state can be trained on. */
+  #candidate: Candidate | null = null;
   #peakBytes: number | null = null;
 
   constructor(
@@ -111,8 +119,13 @@ export class Session {
         ...(signal ? { signal } : {}),
         onStep: async (report, next) => {
           this.#peakBytes = Math.max(this.#peakBytes ?? 0, memory(device).peakBytes);
+          // The loss of this step is finite, so the state before it was good.
+          if (this.#candidate) await this.#save(this.#candidate);
+          this.#candidate = null;
           events.onStep?.(report);
-          if (report.step % (config.checkpointEvery ?? Number.POSITIVE_INFINITY) === 0) await this.#save(next);
+          if (report.step % (config.checkpointEvery ?? Number.POSITIVE_INFINITY) === 0) {
+            this.#candidate = await this.#checkpoint(next);
+          }
         },
         onEpoch: async (report, next) => {
           await this.#endEpoch(report, next, madeIn(dataset));
@@ -120,7 +133,7 @@ export class Session {
           resetPeak(device);
         },
       });
-      if (interrupted) await this.#save(position);
+      if (interrupted) await this.#save(await this.#checkpoint(position));
       const [log, best, peakBytes] = [this.#log, this.#best, this.#peakBytes];
       return { log, best, position, interrupted, batchesMadeIn: madeIn(dataset), peakBytes };
     } catch (error) {
@@ -149,6 +162,7 @@ export class Session {
     if (isBest) files.set(RUN_FILES.best, await encodeModel(this.model, config, best));
     files.set(RUN_FILES.last, await encodeTraining(this.model, this.optimizer, config, { position: next, best }));
     await this.store.write(files);
+    this.#candidate = null;
     this.#saved = next;
     this.#log = log;
     this.#best = best;
@@ -171,9 +185,14 @@ export class Session {
     );
   }
 
-  async #save(position: Position): Promise<void> {
+  /** The state as it is. @throws DivergenceError if a number of it is not finite */
+  async #checkpoint(position: Position): Promise<Candidate> {
     const state = { position, best: this.#best };
     const bytes = await encodeTraining(this.model, this.optimizer, lasting(this.options.config), state);
+    return { position, bytes };
+  }
+
+  async #save({ position, bytes }: Candidate): Promise<void> {
     await this.store.write(new Map([[RUN_FILES.last, bytes]]));
     this.#saved = position;
   }

@@ -126,6 +126,7 @@ async function runOn(
     events.onData?.(train.length, test.length);
     const { batchSize, limitBatches: limit = Number.POSITIVE_INFINITY } = config;
     const dropLast = leavesOutLastBatch(model, train, { batchSize, limit });
+    const batchesPerEpoch = batchCount(train, { batchSize, limit, dropLast });
     if (dropLast) events.onNote?.('the last batch of every epoch is left out: one image is too few for a batch norm');
     const notes = resumed ? [] : lengthNotes(config, batchCount(train, { batchSize, dropLast }));
     for (const note of notes) events.onNote?.(note);
@@ -140,7 +141,7 @@ async function runOn(
     const session = new Session(options, model, optimizer, test, taskOf(train), store);
     await session.open(resumed?.training ?? null);
     const position = resumed?.training.position ?? START;
-    events.onStart?.(position, batchCount(train, { batchSize, limit, dropLast }));
+    events.onStart?.(position, batchesPerEpoch);
     return await session.train(train, position);
   } finally {
     optimizer?.dispose();
