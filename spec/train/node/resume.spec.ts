@@ -107,8 +107,7 @@ t.test('checkpoints within an epoch leave no trace in the result', async (t) => 
   const [plain, often] = [join(folder, 'plain'), join(folder, 'often')];
   const config = tinyRun({ epochs: 1 });
   await run(plain, config);
-  const { notes } = await run(often, { ...config, checkpointEvery: 2 });
-  t.same(notes, []);
+  await run(often, { ...config, checkpointEvery: 2 });
   const [a, b] = await Promise.all([plain, often].map((path) => readFile(join(path, 'last.safetensors'))));
   t.ok(a.equals(b));
 });
@@ -158,14 +157,8 @@ t.test('other data than the run was begun with are refused', async (t) => {
   const config: RunConfig = { ...rest, dataset, shape, epochs: 1, batchSize: 7 };
   const source = { config: dataset, dataDir: data };
   const { notes } = await run(folder, config, { source });
-  t.match(
-    notes,
-    [
-      /train: left out as no images: ant.\._0\.png, bee.\._0\.png/,
-      /test: left out as no images/,
-      'the last batch of every epoch is left out: one image is too few for a batch norm',
-    ].slice(0, notes.length),
-  );
+  t.equal(notes.length, 2);
+  t.match(notes, [/train: left out as no images: ant.\._0\.png, bee.\._0\.png/, /test: left out as no images/]);
   t.match(await readRunConfig(folder), { dataDir: join('..', 'data'), classNames: ['ant', 'bee'] });
   const on = { ...config, epochs: 2 };
   await appendFile(join(data, 'test', 'bee', '0.png'), 'x');
