@@ -27,10 +27,11 @@ function withoutMomentum({ momentum, ...optimizer }: Fields): Fields {
   return optimizer['type'] === 'sgd' ? { ...optimizer, momentum } : optimizer;
 }
 
-function withoutNulls(value: unknown): unknown {
-  if (!isFields(value)) return value;
+/** @param depth how many objects lie within each other in such a file; what lies deeper is refused later */
+function withoutNulls(value: unknown, depth = 3): unknown {
+  if (!isFields(value) || depth === 0) return value;
   const kept = Object.entries(value).filter(([, field]) => field !== null);
-  return Object.fromEntries(kept.map(([key, field]) => [key, withoutNulls(field)]));
+  return Object.fromEntries(kept.map(([key, field]) => [key, withoutNulls(field, depth - 1)]));
 }
 
 function isFields(value: unknown): value is Fields {

@@ -62,3 +62,19 @@ t.test('files of version 1 load', async (t) => {
   });
   t.throws(() => parseConfig({ format: 'a2q-run', version: 1 }, 'x'), { message: /epochs: .*shape: / });
 });
+
+t.test('objects nested without end, and sides that no data have', async (t) => {
+  for (const version of [1, 2]) {
+    for (const [open, close] of [
+      ['{"a":', '}'],
+      ['[', ']'],
+    ]) {
+      const deep = `${open.repeat(1e5)}1${close.repeat(1e5)}`;
+      t.throws(() => parseConfigText(`{"version":${version},"start":${deep}}`, 'x'), DataError);
+    }
+  }
+  const { shape } = tinyRun();
+  const sides = (...inputShape: number[]) => parseConfig({ ...tinyRun(), shape: { ...shape, inputShape } }, 'x');
+  t.equal(sides(3, 1024, 1024).shape.inputShape[2], 1024);
+  t.throws(() => sides(3, 1025, 1024), { message: /x: shape\.inputShape\.1: / });
+});
