@@ -31,21 +31,22 @@ const NAMES = 0.22;
 /** Curves that share their axes, in one panel or several. */
 export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (layout: Layout) => TopLevelSpec {
   const panels = [...new Set(curves.map(({ panel = '' }) => panel))];
-  const values = curves.flatMap(({ points, ...curve }, id) =>
-    points.map((point, i) => ({ panel: '', id, ...curve, ...point, isEnd: i === points.length - 1 })),
-  );
   const longest = largest(curves.map(({ points }) => points.length));
+  const all = curves.flatMap(({ points }) => points);
+  const xs = all.map((point) => point.x);
+  const ys = all.map((point) => point.y);
   const x = xAxis(
-    values.map((point) => point.x),
+    xs,
     options,
     curves.some(({ name }) => name !== ''),
   );
-  const y = yAxis(
-    values.map((point) => point.y),
-    options,
-  );
+  const y = yAxis(ys, options);
   const height = options.height ?? 220;
-  const names = endNames(curves, y.scale.domain, options.log ?? false, height);
+  const nameAt = namePlaces(curves, y.scale.domain, options.log ?? false, height);
+  // The last point of a curve carries its name.
+  const values = curves.flatMap(({ points, ...curve }, id) =>
+    points.map((point, i) => ({ panel: '', ...curve, ...point, nameAt: points[i + 1] ? null : nameAt.get(id) })),
+  );
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
   const detail = { field: 'name', type: 'nominal' as const };
   return ({ width, columns }) => {
@@ -59,10 +60,7 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
           ? []
           : [{ mark: { type: 'point' as const, filled: true, size: 30, opacity: 1 }, encoding: { x, y, color } }]),
         {
-          transform: [
-            { filter: 'datum.isEnd && datum.name !== ""' },
-            { lookup: 'id', from: { data: { values: names }, key: 'id', fields: ['nameAt'] } },
-          ],
+          transform: [{ filter: 'isValid(datum.nameAt) && datum.name !== ""' }],
           mark: { type: 'text' as const, align: 'left' as const, dx: 5, fontSize: 11 },
           encoding: { x, y: { ...y, field: 'nameAt' }, color, text: { field: 'name' } },
         },
@@ -77,19 +75,20 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
 /** Least distance of two names, pixels. */
 const NAME_GAP = 13;
 
-/** Where the names at the ends of curves stand, so that none covers another of its panel. */
-function endNames(curves: readonly Curve[], [low, high]: number[], log: boolean, height: number) {
+/** How high the names of curves stand, by their positions, so that none covers another of its panel. */
+function namePlaces(curves: readonly Curve[], [low, high]: number[], log: boolean, height: number) {
   const [to, from] = log ? [Math.log, Math.exp] : [(y: number) => y, (y: number) => y];
   const step = (NAME_GAP / height) * (to(high) - to(low));
   const ends = curves
     .map(({ points, panel = '' }, id) => ({ id, panel, at: to(points.at(-1)?.y ?? low) }))
     .sort((a, b) => a.at - b.at);
   const last = new Map<string, number>();
-  return ends.map(({ id, panel, at }) => {
+  const places = ends.map(({ id, panel, at }): [id: number, y: number] => {
     const free = Math.max(at, (last.get(panel) ?? Number.NEGATIVE_INFINITY) + step);
     last.set(panel, free);
-    return { id, nameAt: from(free) };
+    return [id, from(free)];
   });
+  return new Map(places);
 }
 
 function xAxis(values: readonly number[], { x }: CurvesOptions, named: boolean) {
