@@ -48,7 +48,8 @@ export async function integerWeights(name: string, layer: QuantLayer): Promise<I
   const length = weights.length / channels;
   const round = value.dtype === 'float32' ? Math.fround : (x: number) => x;
   const q = new Int32Array(weights.length);
-  for (const [i, weight] of weights.entries()) {
+  for (let i = 0; i < q.length; i++) {
+    const weight = weights[i];
     const s = scales[Math.floor(i / length)];
     q[i] = Math.round(weight / s);
     if (round(q[i] * s) === weight && q[i] >= low && q[i] <= high) continue;

@@ -74,7 +74,7 @@ export function encodeSafetensors(file: TensorFile): Uint8Array {
 /** The same integers in fewer bytes; null if they need all of theirs. */
 function narrowest(data: Int32Array): { readonly dtype: string; readonly data: Int8Array | Int16Array } | null {
   for (const [dtype, Narrow] of INTEGER_DTYPES) {
-    const narrow = Narrow.from(data);
+    const narrow = new Narrow(data);
     if (narrow.every((value, i) => value === data[i])) return { dtype, data: narrow };
   }
   return null;
