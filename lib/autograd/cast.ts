@@ -18,7 +18,9 @@ import { apply } from './tape.js';
  * const labels = tensor(Int32Array.of(3, 1));
  * await mul(cast(labels, 'float32'), 0.5).toArray(); // [1.5, 0.5]
  */
-export function cast(x: Tensor, dtype: DType): Tensor {
+export function cast(x: Tensor<DType>, dtype: 'int32'): Tensor<'int32'>;
+export function cast(x: Tensor<DType>, dtype: DType): Tensor;
+export function cast(x: Tensor<DType>, dtype: DType): Tensor<DType> {
   const from = asTensor('cast', 'x', x).dtype;
   if (from === dtype) return x;
   if (from === 'int32' || dtype === 'int32') return new Tensor(castView(x, dtype));

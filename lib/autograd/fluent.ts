@@ -1,4 +1,5 @@
 import type { Shape } from '../tensor/shape.js';
+import type { DType } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import * as ops from './ops.js';
 import { backward } from './tape.js';
@@ -37,9 +38,14 @@ type Methods = {
     : never;
 };
 
+/** Those that move numbers, and so keep any dtype. */
+type Moving = 'reshape' | 'permute' | 'transpose' | 'expand' | 'slice';
+
+type Moves<D extends DType> = { [Name in Moving]: (...rest: Parameters<Methods[Name]>) => Tensor<D> };
+
 declare module '../tensor/tensor.js' {
   // The interface merges with the class: every method above becomes a method of Tensor.
-  interface Tensor extends Methods {}
+  interface Tensor<D extends DType = 'float32'> extends Omit<Methods, Moving>, Moves<D> {}
 }
 
 for (const [name, method] of Object.entries(methods)) {

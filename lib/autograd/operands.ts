@@ -1,5 +1,6 @@
 import { asTensors } from '../tensor/argument.js';
 import { BackendError, DTypeError, ShapeError } from '../tensor/errors.js';
+import type { DType } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
@@ -7,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js';
  * only moves numbers. `apply` checks it before anything runs.
  * @throws ArgumentError, BackendError or DTypeError naming the operation
  */
-export function checkOperands(name: string, inputs: readonly Tensor[], moves = false): void {
+export function checkOperands(name: string, inputs: readonly Tensor<DType>[], moves = false): void {
   if (asTensors(name, 'operands', inputs).length === 0) throw new ShapeError(name, 'needs at least one tensor');
   const [first] = inputs;
   for (const x of inputs) {

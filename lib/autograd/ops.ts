@@ -9,6 +9,7 @@ import {
   sameShape,
   sizeOf,
 } from '../tensor/shape.js';
+import type { DType } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { div, maximum, minimum, type TensorLike } from './rows/elementwise.js';
 import { layoutRows } from './rows/layout.js';
@@ -29,12 +30,12 @@ export function clip(x: Tensor, low: TensorLike, high: TensorLike): Tensor {
  * The same elements, row-major; one extent may be −1 and is worked out.
  * @throws ShapeError if the counts of elements differ, or an extent of 0 lets −1 be any number
  */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   return apply(layoutRows.reshape, [x], { shape: inferShape('reshape', shape, asTensor('reshape', 'x', x).size) });
 }
 
 /** Axes in another order; without `axes`, reversed. */
-export function permute(x: Tensor, axes?: readonly number[]): Tensor {
+export function permute<D extends DType>(x: Tensor<D>, axes?: readonly number[]): Tensor<D> {
   asTensor('permute', 'x', x);
   const order =
     axes === undefined ? axes : asList('permute', 'axes', axes).map((axis) => normalizeAxis('permute', axis, x.rank));
@@ -42,7 +43,7 @@ export function permute(x: Tensor, axes?: readonly number[]): Tensor {
 }
 
 /** Swaps two axes, by default the last two. */
-export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+export function transpose<D extends DType>(x: Tensor<D>, a = -2, b = -1): Tensor<D> {
   const axes = asTensor('transpose', 'x', x).shape.map((_, axis) => axis);
   const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
   [axes[i], axes[j]] = [axes[j], axes[i]];
@@ -50,7 +51,7 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
 }
 
 /** Extents of 1 repeated to `shape`, without a copy; −1 keeps the extent of an axis of `x`. */
-export function expand(x: Tensor, shape: Shape): Tensor {
+export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const own = asTensor('expand', 'x', x).shape;
   const kept = (extent: number, axis: number) =>
     extent === -1 ? (own[axis - shape.length + own.length] ?? -1) : extent;
@@ -58,7 +59,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 }
 
 /** Elements `start ≤ i < end` by `step` along `axis`; negative positions count from the end. */
-export function slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
+export function slice<D extends DType>(x: Tensor<D>, axis: number, start: number, end?: number, step = 1): Tensor<D> {
   const at = normalizeAxis('slice', axis, asTensor('slice', 'x', x).rank);
   const extent = x.shape[at];
   const from = (i: number) => (i < 0 ? i + extent : i);
@@ -71,7 +72,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
 }
 
 /** Tensors one after the other along `axis`. */
-export function concat(xs: readonly Tensor[], axis = 0): Tensor {
+export function concat<D extends DType>(xs: readonly Tensor<D>[], axis = 0): Tensor<D> {
   if (asTensors('concat', 'xs', xs).length === 0) throw new ShapeError('concat', 'needs at least one tensor');
   return apply(layoutRows.concat, xs, { axis: normalizeAxis('concat', axis, xs[0].rank) });
 }
@@ -84,7 +85,7 @@ export function concat(xs: readonly Tensor[], axis = 0): Tensor {
  * @example
  * stack([zeros([2, 3]), ones([2, 3])], -1).shape; // [2, 3, 2]
  */
-export function stack(xs: readonly Tensor[], axis = 0): Tensor {
+export function stack<D extends DType>(xs: readonly Tensor<D>[], axis = 0): Tensor<D> {
   if (asTensors('stack', 'xs', xs).length === 0) throw new ShapeError('stack', 'needs at least one tensor');
   const [{ shape }] = xs;
   if (!xs.every((x) => sameShape(x.shape, shape))) {
@@ -108,7 +109,7 @@ export function stack(xs: readonly Tensor[], axis = 0): Tensor {
  * split(zeros([6, 2]), 3).map(({ shape }) => shape); // [[2, 2], [2, 2], [2, 2]]
  * split(zeros([6, 2]), [1, 5]).map(({ shape }) => shape); // [[1, 2], [5, 2]]
  */
-export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
+export function split<D extends DType>(x: Tensor<D>, parts: number | readonly number[], axis = 0): Tensor<D>[] {
   const at = normalizeAxis('split', axis, asTensor('split', 'x', x).rank);
   const extent = x.shape[at];
   const sizes = typeof parts === 'number' ? equalParts(x, at, parts) : asList('split', 'parts', parts);
@@ -124,7 +125,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   });
 }
 
-function equalParts({ shape }: Tensor, axis: number, parts: number): number[] {
+function equalParts({ shape }: Tensor<DType>, axis: number, parts: number): number[] {
   if (!Number.isInteger(parts) || parts < 1 || shape[axis] % parts !== 0) {
     throw new ShapeError('split', `the ${shape[axis]} of axis ${axis} cannot be divided into ${parts} equal parts`, [
       shape,
@@ -141,7 +142,11 @@ function equalParts({ shape }: Tensor, axis: number, parts: number): number[] {
  * @example
  * await pad(tensor([[1, 2]]), [[0, 1], [2, 0]], 9).toArray(); // [[9, 9, 1, 2], [9, 9, 9, 9]]
  */
-export function pad(x: Tensor, padding: readonly (readonly [number, number])[], value = 0): Tensor {
+export function pad<D extends DType>(
+  x: Tensor<D>,
+  padding: readonly (readonly [number, number])[],
+  value = 0,
+): Tensor<D> {
   if (asTensor('pad', 'x', x).dtype === 'int32' && !(Number.isInteger(value) && value === (value | 0))) {
     throw new DTypeError('pad', `an int32 tensor cannot hold ${value}`);
   }

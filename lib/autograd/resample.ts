@@ -3,7 +3,7 @@ import { tensor } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import { largest, smallest } from '../tensor/extremes.js';
 import { checkShape } from '../tensor/shape.js';
-import { hostArray } from '../tensor/storage.js';
+import { type DType, hostArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { addBias } from './bias.js';
 import { type Pair, pair } from './geometry.js';
@@ -33,7 +33,7 @@ export function upsampleNearest(x: Tensor, factor: Pair): Tensor {
 }
 
 /** `[N, C·r², H, W] → [N, C, r·H, r·W]` (Shi et al. 2016): channels become sub-pixels. */
-export function pixelShuffle(x: Tensor, factor: number): Tensor {
+export function pixelShuffle<D extends DType>(x: Tensor<D>, factor: number): Tensor<D> {
   asTensor('pixelShuffle', 'x', x);
   if (x.rank !== 4 || !Number.isInteger(factor) || factor < 1 || x.shape[1] % (factor * factor) !== 0) {
     throw new ShapeError('pixelShuffle', `channels must be divisible by ${factor}²`, [x.shape]);

@@ -4,7 +4,7 @@ import '../kernels/current.js';
 import { add, backendOf, sumTo } from '../kernels/value.js';
 import { ShapeError, TapeError } from '../tensor/errors.js';
 import { broadcastShapes, checkShape, type Shape, sameShape } from '../tensor/shape.js';
-import { keep, Storage, scope } from '../tensor/storage.js';
+import { type DType, keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkAlike, type Home, isContiguousView, type View, viewExpand } from '../tensor/view.js';
 import { checkOperands } from './operands.js';
@@ -18,7 +18,7 @@ interface Node {
   readonly row: Row<unknown>;
   readonly attrs: unknown;
   /** Where gradients flow on: a computed tensor's node, a leaf that collects, or nowhere. */
-  readonly parents: readonly (Node | Tensor | null)[];
+  readonly parents: readonly (Node | Tensor<DType> | null)[];
   /** Dtype and backend of all inputs, and so of their gradients. */
   readonly home: Home;
   /** Shapes of the inputs as given, and as the row saw them. */
@@ -63,12 +63,16 @@ export function isRecording(): boolean {
 }
 
 /** Applies a row of one output: checks, runs it, records. */
-export function apply<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+export function apply<A, D extends DType>(row: Row<A>, inputs: readonly Tensor<D>[], attrs: A): Tensor<D> {
   return applyAll(row, inputs, attrs)[0];
 }
 
 /** Applies a row and returns all of its outputs, of which the first has a history. */
-export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
+export function applyAll<A, D extends DType>(
+  row: Row<A>,
+  inputs: readonly Tensor<D>[],
+  attrs: A,
+): readonly Tensor<D>[] {
   checkOperands(asOptions('apply', row, 'the row').name, inputs, row.moves);
   const inputShapes = inputs.map((x) => x.shape);
   let views: readonly View[] = inputs;
@@ -84,7 +88,7 @@ export function applyAll<A>(row: Row<A>, inputs: readonly Tensor[], attrs: A): r
   if (expected) for (const shape of expected) checkShape(row.name, shape);
   const results = evaluate(row, views, attrs);
   if (expected) checkResults(row.name, results, expected);
-  const outputs = results.map((view) => new Tensor(view));
+  const outputs = results.map((view) => new Tensor<D>(view));
   if (recording && row.vjp && inputs.some((x) => x.requiresGrad)) {
     const [output] = outputs;
     output.requiresGrad = true;
@@ -105,7 +109,7 @@ function checkResults(name: string, results: readonly View[], expected: readonly
 
 function record(
   row: Row<unknown>,
-  inputs: readonly Tensor[],
+  inputs: readonly Tensor<DType>[],
   views: readonly View[],
   results: readonly View[],
   attrs: unknown,

@@ -10,6 +10,7 @@ export {
   format,
   fromNdarray,
   full,
+  type Int32Options,
   normal,
   ones,
   type TensorOptions,

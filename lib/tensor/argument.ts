@@ -1,5 +1,6 @@
 import { ArgumentError, formatShape } from './errors.js';
 import type { Shape } from './shape.js';
+import type { DType } from './storage.js';
 import { Tensor } from './tensor.js';
 
 /** Checks of what callers hand over where no compiler looks: each a comparison, each error names what came instead. */
@@ -19,13 +20,17 @@ export function kindOf(value: unknown): string {
 }
 
 /** @throws ArgumentError unless `value` is a tensor */
-export function asTensor(op: string, name: string, value: Tensor): Tensor {
+export function asTensor<D extends DType>(op: string, name: string, value: Tensor<D>): Tensor<D> {
   if (value instanceof Tensor) return value;
   throw new ArgumentError(op, `${name} must be a tensor; got ${kindOf(value)}`);
 }
 
 /** @throws ArgumentError unless `value` is an array of tensors */
-export function asTensors(op: string, name: string, value: readonly Tensor[]): readonly Tensor[] {
+export function asTensors<D extends DType>(
+  op: string,
+  name: string,
+  value: readonly Tensor<D>[],
+): readonly Tensor<D>[] {
   for (const [i, x] of asList(op, name, value).entries()) asTensor(op, `${name}[${i}]`, x);
   return value;
 }

@@ -21,6 +21,9 @@ export interface TensorOptions {
   readonly device?: Device;
 }
 
+/** Options that ask for int32, as the type of the tensor then says. */
+export type Int32Options = TensorOptions & { readonly dtype: 'int32' };
+
 /**
  * A tensor from a number, nested arrays or a typed array.
  *
@@ -31,7 +34,10 @@ export interface TensorOptions {
  * @example
  * tensor([[1, 2], [3, 4]]).shape; // [2, 2]
  */
-export function tensor(values: Nested | TypedArray, shape?: Shape, options: TensorOptions = {}): Tensor {
+export function tensor(values: Int32Array, shape?: Shape, options?: Int32Options): Tensor<'int32'>;
+export function tensor(values: Nested | TypedArray, shape: Shape | undefined, options: Int32Options): Tensor<'int32'>;
+export function tensor(values: Nested | TypedArray, shape?: Shape, options?: TensorOptions): Tensor;
+export function tensor(values: Nested | TypedArray, shape?: Shape, options: TensorOptions = {}): Tensor<DType> {
   const flat = ArrayBuffer.isView(values) ? heldArray(values) : flatten(values);
   const wanted = shape ?? flat.shape;
   checkShape('tensor', wanted);
@@ -103,7 +109,9 @@ function make(op: string, shape: Shape, options: TensorOptions, write: (data: Ty
 }
 
 /** A tensor of one repeated number. @throws ShapeError if an extent is no count, or they ask for too much memory */
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+export function full(shape: Shape, value: number, options: Int32Options): Tensor<'int32'>;
+export function full(shape: Shape, value: number, options?: TensorOptions): Tensor;
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor<DType> {
   if (typeof value !== 'number') throw new ArgumentError('full', `value must be a number; got ${kindOf(value)}`);
   return make('full', shape, options, (data) => {
     data.fill(value);
@@ -111,16 +119,22 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   });
 }
 
-export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+export function zeros(shape: Shape, options: Int32Options): Tensor<'int32'>;
+export function zeros(shape: Shape, options?: TensorOptions): Tensor;
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor<DType> {
   return full(shape, 0, options);
 }
 
-export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+export function ones(shape: Shape, options: Int32Options): Tensor<'int32'>;
+export function ones(shape: Shape, options?: TensorOptions): Tensor;
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor<DType> {
   return full(shape, 1, options);
 }
 
 /** `0, 1, …, n−1` as a vector. @throws ShapeError if the extent n is no count */
-export function arange(n: number, options: TensorOptions = {}): Tensor {
+export function arange(n: number, options: Int32Options): Tensor<'int32'>;
+export function arange(n: number, options?: TensorOptions): Tensor;
+export function arange(n: number, options: TensorOptions = {}): Tensor<DType> {
   return make('arange', [n], options, (data) => {
     for (let i = 0; i < n; i++) data[i] = i;
   });
@@ -176,13 +190,13 @@ function checkInside({ shape, strides, offset }: Omit<View, 'storage'>, length: 
  * @example
  * await format(tensor([1, 0.5, -3])); // 'tensor([ 1. ,  0.5, -3. ], float32 [3] on wasm)'
  */
-export async function format(x: Tensor): Promise<string> {
+export async function format(x: Tensor<DType>): Promise<string> {
   const { device, handle, length, dtype } = asTensor('format', 'x', x).storage;
   return printed(x, await device.read(handle, length, dtype));
 }
 
 /** An `ndarray` of the elements: a live view where the storage is host memory, else a row-major copy. */
-export async function toNdarray(x: Tensor): Promise<NdArray<TypedArray>> {
+export async function toNdarray(x: Tensor<DType>): Promise<NdArray<TypedArray>> {
   const { device, handle, length, dtype } = asTensor('toNdarray', 'x', x).storage;
   const { default: ndarray } = await import('ndarray');
   const host = device.host?.(handle, length, dtype);

@@ -6,6 +6,9 @@ export type DType = 'float32' | 'float64' | 'int32';
 /** Host memory of one dtype. */
 export type TypedArray = Float32Array | Float64Array | Int32Array;
 
+/** Host memory of the named dtype. */
+export type ArrayOf<D extends DType> = { float32: Float32Array; float64: Float64Array; int32: Int32Array }[D];
+
 const CONSTRUCTORS = { float32: Float32Array, float64: Float64Array, int32: Int32Array } as const;
 
 export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int32: 4 };

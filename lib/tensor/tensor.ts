@@ -2,7 +2,7 @@ import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
 import { gatherView, type Nested, nest } from './gather.js';
 import { printed } from './print.js';
 import { isContiguous, type Shape, sizeOf } from './shape.js';
-import type { Device, DType, Storage, TypedArray } from './storage.js';
+import type { ArrayOf, Device, DType, Storage, TypedArray } from './storage.js';
 import { asView, type View } from './view.js';
 
 /**
@@ -11,7 +11,7 @@ import { asView, type View } from './view.js';
  * Arithmetic lives in `lib/autograd` (functions such as `add(a, b)`, and methods of the same names). The three mutable
  * fields belong to the tape and say nothing about the value.
  */
-export class Tensor implements View {
+export class Tensor<D extends DType = 'float32'> implements View {
   readonly storage: Storage;
   readonly shape: Shape;
   readonly strides: readonly number[];
@@ -58,16 +58,16 @@ export class Tensor implements View {
   }
 
   /** The same value (same memory) without its history. */
-  detach(): Tensor {
-    return new Tensor(this);
+  detach(): Tensor<D> {
+    return new Tensor<D>(this);
   }
 
   /** A row-major copy of the elements in host memory. The only way to read, and the only wait. */
-  async data(): Promise<TypedArray> {
+  async data(): Promise<ArrayOf<D>> {
     const { device, handle, length, dtype } = this.storage;
     const block = await device.read(handle, length, dtype);
-    if (this.offset === 0 && length === this.size && isContiguous(this.shape, this.strides)) return block;
-    return gatherView(this, block);
+    if (this.offset === 0 && length === this.size && isContiguous(this.shape, this.strides)) return block as ArrayOf<D>;
+    return gatherView(this, block) as ArrayOf<D>;
   }
 
   /** The one number of a tensor of size 1. @throws ShapeError for other sizes */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import '../startReference.js';
 import t from 'tap';
 import * as a2q from '../../lib/index.js';
+import type { DType } from '../../lib/tensor/storage.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
 import { WIDE } from '../oracle.js';
@@ -11,7 +12,7 @@ type Library = typeof a2q;
 /** Whether a tensor (or a list of them) is what a function takes first. */
 type TakesTensor<First> = unknown extends First
   ? false
-  : [First] extends [Tensor | number | readonly Tensor[]]
+  : [First] extends [Tensor<DType> | number | readonly Tensor<DType>[]]
     ? Tensor extends First
       ? true
       : readonly Tensor[] extends First

@@ -7,6 +7,7 @@ import { createReferenceBackend } from '../../lib/kernels/reference/index.js';
 import * as value from '../../lib/kernels/value.js';
 import { tensor } from '../../lib/tensor/create.js';
 import { DTypeError, ShapeError } from '../../lib/tensor/errors.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
 import { arraysEqual } from '../helpers.js';
 import { f64, gradOf } from './support.js';
 
@@ -158,7 +159,7 @@ t.test('operands must share a backend and a dtype', async (t) => {
     name: 'DTypeError',
     message: 'matmul: operands differ in dtype (float64 and float32)',
   });
-  t.throws(() => where(tensor(Int32Array.of(1)), x, x), DTypeError);
+  t.throws(() => where(tensor(Int32Array.of(1)) as unknown as Tensor, x, x), DTypeError);
 });
 
 t.test('messages name the operation, the disagreement and every operand', async (t) => {

@@ -1,10 +1,20 @@
 import '../startReference.js';
 import { inspect } from 'node:util';
 import t from 'tap';
-import { arange, backendNamed, format, full, setBackend, type Tensor, tensor, zeros } from '../../lib/index.js';
+import {
+  arange,
+  backendNamed,
+  type DType,
+  format,
+  full,
+  setBackend,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib/index.js';
 
 /** What NumPy writes between `array(` and `)`, eight columns from the left; then what the tensor is. */
-const cases: readonly (readonly [what: string, x: () => Tensor, numbers: string])[] = [
+const cases: readonly (readonly [what: string, x: () => Tensor<DType>, numbers: string])[] = [
   ['a number', () => tensor(3.25), '3.25'],
   ['whole numbers', () => tensor([1, 2, 3]), '[1., 2., 3.]'],
   [
