@@ -1,15 +1,18 @@
-import '../kernels/wasm/weights.js';
 import { fastRow, type Row } from '../autograd/row.js';
 import { SMALLEST } from '../autograd/rows/quantization.js';
 import { apply } from '../autograd/tape.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import * as v from '../kernels/value.js';
+import { offer } from '../kernels/wasm/fast.js';
+import { weightKernels } from '../kernels/wasm/weights.js';
 import { asInteger, asNumber, asOptions } from '../tensor/argument.js';
 import { ShapeError } from '../tensor/errors.js';
 import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { View } from '../tensor/view.js';
+
+offer(weightKernels);
 
 /**
  * The method of both papers: A2Q (arXiv 2308.13504, eq. 17–23) and A2Q+ (arXiv 2401.10432, eq. 12). Weights w of one

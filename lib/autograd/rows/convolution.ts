@@ -1,10 +1,13 @@
-import '../../kernels/wasm/convolution.js';
 import { type ConvGeometry, paddedShape, type Window, windowExtents } from '../../kernels/geometry.js';
 import * as v from '../../kernels/value.js';
+import { convolutionPaths } from '../../kernels/wasm/convolution.js';
+import { offer } from '../../kernels/wasm/fast.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { checkShape, type Shape, sizeOf } from '../../tensor/shape.js';
 import { type View, viewExpand } from '../../tensor/view.js';
 import { fastRow, type Row } from '../row.js';
+
+offer(convolutionPaths);
 
 /**
  * Convolution as a matrix product. With G groups, K = C/G·kh·kw and L = oh·ow, every image and group is one product

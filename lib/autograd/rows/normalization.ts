@@ -1,11 +1,14 @@
-import '../../kernels/wasm/normalization.js';
 import type { BatchNormAttrs } from '../../kernels/fast.js';
 import * as v from '../../kernels/value.js';
+import { offer } from '../../kernels/wasm/fast.js';
+import { normalizationKernels } from '../../kernels/wasm/normalization.js';
 import { ShapeError } from '../../tensor/errors.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import { differentiate, evaluate, fastRow, type Row, type Saved } from '../row.js';
 import { checkScale, quantizationRows } from './quantization.js';
+
+offer(normalizationKernels);
 
 /**
  * Batch norm in training, with the batch's own statistics, which the gradient goes through, and what follows it in the

@@ -1,11 +1,15 @@
-import '../../kernels/wasm/dequantize.js';
-import '../../kernels/wasm/normalization.js';
 import type { QuantGrid } from '../../kernels/fast.js';
 import * as v from '../../kernels/value.js';
+import { dequantizeKernel } from '../../kernels/wasm/dequantize.js';
+import { offer } from '../../kernels/wasm/fast.js';
+import { normalizationKernels } from '../../kernels/wasm/normalization.js';
 import { ShapeError } from '../../tensor/errors.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
 import { fastRow, type Row } from '../row.js';
+
+offer(dequantizeKernel);
+offer(normalizationKernels);
 
 /** Scales, norms and thresholds below this are raised to it (as in Brevitas). */
 export const SMALLEST = 1e-10;

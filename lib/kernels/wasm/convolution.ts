@@ -1,8 +1,8 @@
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import type { View } from '../../tensor/view.js';
+import type { FastPaths } from '../fast.js';
 import type { ConvGeometry } from '../geometry.js';
 import type { WinogradChoice } from './choices.js';
-import { offer } from './fast.js';
 import { FILTER_GROWTH, type Grid } from './grids.js';
 import type { Machine } from './machine.js';
 import { withPairs } from './pairs.js';
@@ -122,7 +122,7 @@ function forwardOnPairs(
   });
 }
 
-offer((machine, choice) => {
+export function convolutionPaths(machine: Machine, choice: WinogradChoice): FastPaths {
   const { conv2d, conv2dInputGrad, conv2dWeightGrad } = convolutionKernels(machine, choice);
   return {
     conv2d: {
@@ -133,4 +133,4 @@ offer((machine, choice) => {
       ],
     },
   };
-});
+}

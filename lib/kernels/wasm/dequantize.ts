@@ -3,7 +3,6 @@ import { viewExpand, viewSize } from '../../tensor/view.js';
 import type { FastRows } from '../fast.js';
 import { reshape } from '../value.js';
 import { binaryKernels } from './binaries.generated.js';
-import { offer } from './fast.js';
 import { elementJob, type Machine } from './machine.js';
 import { operandWords } from './operand.js';
 
@@ -25,5 +24,3 @@ export function dequantizeKernel(machine: Machine) {
     },
   } satisfies FastRows;
 }
-
-offer(dequantizeKernel);

@@ -5,12 +5,12 @@ import { poolingKernels } from './pooling.js';
 import { reductionKernels } from './reduction.js';
 
 /**
- * Which row is sped up by which kernels. Most fast paths come with the module that holds the row: it imports theirs,
- * which offers them here, so that a program without convolutions does not carry those of all kinds.
+ * Which row is sped up by which kernels. Most are offered by the module that holds the row, so that a program
+ * without convolutions does not carry those of all kinds.
  */
 export type Offer = (machine: Machine, winograd: WinogradChoice) => FastPaths;
 
-const offers: Offer[] = [];
+const offers = new Set<Offer>();
 
 /** The fast paths of machines in use, for which offers may still come: a page may load its layers late. */
 const given = new Set<WeakRef<FastPaths>>();
@@ -18,7 +18,8 @@ const machines = new WeakMap<FastPaths, readonly [Machine, WinogradChoice]>();
 
 /** Adds fast paths to every wasm backend, those that run already included. */
 export function offer(make: Offer): void {
-  offers.push(make);
+  if (offers.has(make)) return;
+  offers.add(make);
   for (const reference of given) {
     const paths = reference.deref();
     const target = paths && machines.get(paths);

@@ -2,7 +2,6 @@ import { sizeOf } from '../../tensor/shape.js';
 import { type View, viewSize } from '../../tensor/view.js';
 import type { FastPaths, QuantGrid } from '../fast.js';
 import { NOTHING, PART, QUANTIZER, RELU } from './assembly/blocking.js';
-import { offer } from './fast.js';
 import { elementJob, type Machine } from './machine.js';
 
 /** Channels whose planes have fewer pixels are gathered before they are worked on, to make long runs of them. */
@@ -172,5 +171,3 @@ function noteGrid(machine: Machine, out: View, scale: View, { low, high }: Quant
 function floorOf(grid: Pick<QuantGrid, 'relu'>): number {
   return grid.relu ? 0 : Number.NEGATIVE_INFINITY;
 }
-
-offer(normalizationKernels);

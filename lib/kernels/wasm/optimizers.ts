@@ -1,7 +1,6 @@
 import { type View, viewSize } from '../../tensor/view.js';
 import type { FastSteps } from '../fast.js';
 import { layouts } from './binaries.generated.js';
-import { offer } from './fast.js';
 import type { Job, Machine } from './machine.js';
 
 /** Floats a unit of work updates. */
@@ -79,5 +78,3 @@ export function optimizerKernels(machine: Machine): Required<Pick<FastSteps, 'sg
     },
   };
 }
-
-offer(optimizerKernels);

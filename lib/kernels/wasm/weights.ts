@@ -1,7 +1,6 @@
 import { sizeOf } from '../../tensor/shape.js';
 import type { AccumulatorBound, FastRows } from '../fast.js';
 import { registerOf } from './accumulator.js';
-import { offer } from './fast.js';
 import type { Machine } from './machine.js';
 
 /**
@@ -63,5 +62,3 @@ export function weightKernels(machine: Machine) {
     },
   } satisfies FastRows;
 }
-
-offer(weightKernels);

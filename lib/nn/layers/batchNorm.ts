@@ -1,8 +1,9 @@
-import '../../kernels/wasm/normalization.js';
 import { batchNorm, type NormFollower } from '../../autograd/normalization.js';
 import { add, div, mul, reshape, sqrt, sub } from '../../autograd/ops.js';
 import { choose } from '../../kernels/trace.js';
 import * as v from '../../kernels/value.js';
+import { offer } from '../../kernels/wasm/fast.js';
+import { normalizationKernels } from '../../kernels/wasm/normalization.js';
 import { asOptions, asTensor } from '../../tensor/argument.js';
 import { ones, type TensorOptions, zeros } from '../../tensor/create.js';
 import { A2QError, ShapeError } from '../../tensor/errors.js';
@@ -11,6 +12,8 @@ import type { Tensor } from '../../tensor/tensor.js';
 import type { View } from '../../tensor/view.js';
 import { asModule, Module } from '../module.js';
 import { Buffer, Counter, Parameter } from '../parameter.js';
+
+offer(normalizationKernels);
 
 /** Settings of batch norm; PyTorch's defaults. */
 export interface BatchNormOptions extends TensorOptions {

@@ -1,7 +1,10 @@
-import '../../kernels/wasm/optimizers.js';
 import type { AdamState, AdamStep, SgdState, SgdStep } from '../../kernels/fast.js';
 import { choose } from '../../kernels/trace.js';
 import { add, backendOf, compose, div, maximum, mul, sub, unary } from '../../kernels/value.js';
+import { offer } from '../../kernels/wasm/fast.js';
+import { optimizerKernels } from '../../kernels/wasm/optimizers.js';
+
+offer(optimizerKernels);
 
 /** Optimizer steps in place, with PyTorch's formulas and order of operations; a backend may do many at once. */
 
