@@ -40,8 +40,8 @@ export function normsChart(rows: readonly Norms[]): (layout: Layout) => TopLevel
   const longest = largest(names.map(({ length }) => length));
   return ({ width, columns }) => {
     // About what letters take; longer names are cut off.
-    const labelLimit = 7 * Math.min(columns > 2 ? 28 : 20, longest);
-    const margin = 24 + labelLimit;
+    const labelLimit = 12 + 8 * Math.min(columns > 2 ? 24 : 17, longest);
+    const margin = 16 + labelLimit;
     const y = { ...rowAxis, axis: { labelLimit, grid: false } };
     const x = {
       field: 'norm',
