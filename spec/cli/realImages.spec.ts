@@ -40,5 +40,5 @@ t.test('the small classifier on a folder of images', { skip: skipWithout('cifar1
   t.equal(trained.code, 0, trained.stderr);
   t.match(JSON.parse(trained.stdout).config.shape, { inputShape: [3, 32, 32], signed: true, classes: 10 });
   const elsewhere = await a2q([...words('eval --run'), out], { dataDir: join(root, '..') });
-  t.match(elsewhere, { code: 2, stderr: /has no folder train with one sub-folder a class/ });
+  t.match(elsewhere, { code: 2, stderr: /has no folder test or val with one sub-folder a class/ });
 });
