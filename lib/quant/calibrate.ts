@@ -82,7 +82,7 @@ export async function correctBias(
     for (const [, layer] of quantLayers(model)) {
       if (layer.bias === null && !addBiases) continue;
       const shift = await meanShift(model, layer, batches());
-      const bias = layer.bias ?? new Parameter(full([layer.weight.shape[0]], 0));
+      const bias = layer.bias ?? scope(() => new Parameter(full([layer.weight.shape[0]], 0)));
       const corrected = scope(() => noGrad(() => sub(bias, shift)));
       bias.assign(corrected);
       layer.bias = bias;
@@ -118,7 +118,7 @@ async function meanShift(model: Module, layer: QuantLayer, batches: Batches): Pr
   }
   if (total === null) throw new DataError('correctBias', 'needs at least one batch that reaches every layer');
   const sum: Tensor = total;
-  const shift = keep(noGrad(() => div(sum, count)));
+  const shift = keep(scope(() => noGrad(() => div(sum, count))));
   dispose(sum);
   return shift;
 }
