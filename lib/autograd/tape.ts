@@ -1,5 +1,5 @@
 // What computes needs a backend.
-import { asFunction, asOptions, asTensor } from '../tensor/argument.js';
+import { asOptions, asTensor } from '../tensor/argument.js';
 import '../kernels/current.js';
 import { add, backendOf, sumTo } from '../kernels/value.js';
 import { ShapeError, TapeError } from '../tensor/errors.js';
@@ -8,6 +8,7 @@ import { type DType, keep, Storage, scope } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkAlike, type Home, isContiguousView, type View, viewExpand } from '../tensor/view.js';
 import { checkOperands } from './operands.js';
+import { isRecording, noGrad } from './recording.js';
 import { differentiate, evaluate, type Row, type Saved, type SavedKey } from './row.js';
 import { SavedValues } from './saved.js';
 
@@ -28,39 +29,9 @@ interface Node {
   saved: SavedValues | null;
 }
 
-let recording = true;
+export { isRecording, noGrad, withGrad } from './recording.js';
+
 let nextId = 0;
-
-/** Runs `work` without recording: what it computes has no history. @throws TapeError if `work` is asynchronous */
-export function noGrad<T>(work: () => T): T {
-  asFunction('noGrad', 'the work', work);
-  const before = recording;
-  recording = false;
-  try {
-    const result = work();
-    if (result instanceof Promise) throw new TapeError('noGrad', 'the callback must not be async');
-    return result;
-  } finally {
-    recording = before;
-  }
-}
-
-/** Runs `work` with recording on, also inside `noGrad`: a gradient rule that itself differentiates. */
-export function withGrad<T>(work: () => T): T {
-  asFunction('withGrad', 'the work', work);
-  const before = recording;
-  recording = true;
-  try {
-    return work();
-  } finally {
-    recording = before;
-  }
-}
-
-/** Whether operations are being recorded right now. */
-export function isRecording(): boolean {
-  return recording;
-}
 
 /** Applies a row of one output: checks, runs it, records. */
 export function apply<A, D extends DType>(row: Row<A>, inputs: readonly Tensor<D>[], attrs: A): Tensor<D> {
@@ -89,7 +60,7 @@ export function applyAll<A, D extends DType>(
   const results = evaluate(row, views, attrs);
   if (expected) checkResults(row.name, results, expected);
   const outputs = results.map((view) => new Tensor<D>(view));
-  if (recording && row.vjp && inputs.some((x) => x.requiresGrad)) {
+  if (isRecording() && row.vjp && inputs.some((x) => x.requiresGrad)) {
     const [output] = outputs;
     output.requiresGrad = true;
     output.node = record(row as Row<unknown>, inputs, views, results, attrs);

@@ -67,7 +67,7 @@ t.test('a broken example is found', async (t) => {
   await t.rejects(run('wrong'), { message: 'got [2], stated [3]' });
   await t.resolves(run('right'));
   await t.rejects(run('throws'), { message: /tensor/ });
-  t.match(complaints, [/mistyped\.ts:3: Argument of type 'string'/, /mistyped\.ts:4: Cannot find name 'nothing'/]);
+  t.match(complaints, [/mistyped\.ts:3: .*Argument of type 'string'/s, /mistyped\.ts:4: Cannot find name 'nothing'/]);
   t.equal(complaints.length, 2);
   t.throws(() => moduleOf({ place: 'e.ts:1', code: 'const x = 1; // 1\n' }), { message: /^e\.ts:1: 1 values, but 0/ });
 });
