@@ -9,6 +9,7 @@ import type { Module } from '../../nn/module.js';
 import { METHODS } from '../../quant/methods.js';
 import { zeros } from '../../tensor/create.js';
 import { currentDevice } from '../../tensor/current.js';
+import { ShapeError } from '../../tensor/errors.js';
 import { dispose } from '../../tensor/storage.js';
 import { VERSION } from '../../tensor/version.js';
 import { formatCertificate, makeCertificate } from '../../train/certificate.js';
@@ -75,9 +76,26 @@ async function audit(flags: Flags): Promise<void> {
   if (result.safeBits !== null && !result.proved) process.exitCode = EXIT.failure;
 }
 
-/** A forward pass of one blank image shows where each layer's inputs come from, which is the same for all. */
+/** Sides of the blank image, at most: what a picture of any size can be given to is followed on a small one. */
+const BLANK_SIDE = 64;
+
+/**
+ * A forward pass of one blank image shows where each layer's inputs come from, which is the same for all. A model that
+ * refuses a small one has weights for every pixel, so that its file is as large as its pictures.
+ */
 export async function auditOnBlank(model: Module, { shape }: RunConfig): Promise<Audit> {
-  const example = zeros([1, ...shape.inputShape]);
+  const [channels, ...sides] = shape.inputShape;
+  const small = [channels, ...sides.map((side) => Math.min(side, BLANK_SIDE))];
+  try {
+    return await auditOnZeros(model, small);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    return auditOnZeros(model, shape.inputShape);
+  }
+}
+
+async function auditOnZeros(model: Module, shape: readonly number[]): Promise<Audit> {
+  const example = zeros([1, ...shape]);
   try {
     return await auditModel(model, { example });
   } finally {
