@@ -27,28 +27,20 @@ function lift(x: TensorLike, like: TensorLike): Tensor {
   return new Tensor(v.backendOf(like).fill([], x, like.dtype));
 }
 
+/** `y = op(x)`, and what differentiates it. */
+function ofOne(op: UnaryOp, rules: Pick<Row<None>, 'vjp' | 'saves' | 'surrogate'>): Elementwise<[x: Tensor]> {
+  const primitive = row<None>({ name: op, shape: 'broadcast', value: ([x]) => v.unary(op, x), ...rules });
+  return Object.assign((x: Tensor) => apply(primitive, [x], {}), { row: primitive });
+}
+
 /** `y = op(x)` with a rule for its gradient; none where it is flat. */
 function unary(op: UnaryOp, vjp: Vjp<None> | null, ...saves: SavedKey[]): Elementwise<[x: Tensor]> {
-  const primitive = row({
-    name: op,
-    shape: 'broadcast',
-    value: ([x]) => v.unary(op, x),
-    ...(vjp ? { vjp: [vjp] } : {}),
-    saves,
-  });
-  return Object.assign((x: Tensor) => apply(primitive, [x], {}), { row: primitive });
+  return ofOne(op, { ...(vjp ? { vjp: [vjp] } : {}), saves });
 }
 
 /** Rounding: the gradient passes unchanged, as if the function were the identity (Bengio et al. 2013). */
 function rounding(op: UnaryOp): Elementwise<[x: Tensor]> {
-  const primitive = row({
-    name: op,
-    shape: 'broadcast',
-    value: ([x]) => v.unary(op, x),
-    vjp: [(g) => g],
-    surrogate: 'x',
-  });
-  return Object.assign((x: Tensor) => apply(primitive, [x], {}), { row: primitive });
+  return ofOne(op, { vjp: [(g) => g], surrogate: 'x' });
 }
 
 /** `op(a, b)` with a rule for each gradient; none where it is flat. */
@@ -57,13 +49,9 @@ function binary(
   vjp: readonly [Vjp<None>, Vjp<None>] | null,
   ...saves: SavedKey[]
 ): Elementwise<[a: TensorLike, b: TensorLike]> {
-  const primitive = row({
-    name: op,
-    shape: 'broadcast',
-    value: ([a, b]) => v.backendOf(a).binary(op, a, b),
-    ...(vjp ? { vjp } : {}),
-    saves,
-  });
+  const rules = { ...(vjp ? { vjp } : {}), saves };
+  const value: Row<None>['value'] = ([a, b]) => v.backendOf(a).binary(op, a, b);
+  const primitive = row<None>({ name: op, shape: 'broadcast', value, ...rules });
   return Object.assign((a: TensorLike, b: TensorLike) => apply(primitive, [lift(a, b), lift(b, a)], {}), {
     row: primitive,
   });
