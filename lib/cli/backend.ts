@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { GpuDescription } from '../kernels/gpu/index.js';
 import { BACKEND_NAMES, currentBackend, GPU_BACKEND_NAMES, setBackend, startBackend } from '../kernels/registry.js';
 import { WINOGRAD_CHOICES, type WinogradChoice } from '../kernels/wasm/choices.js';
-import { loadWasmBackend, type WasmDescription } from '../kernels/wasm/index.js';
+import { loadWasmBackend, THREAD_LIMIT, type WasmDescription } from '../kernels/wasm/index.js';
 import { integer, UsageError } from './usage.js';
 
 /** The options every command that computes has. */
@@ -28,7 +28,11 @@ export function addBackendOptions(command: Command, winograd: WinogradChoice = '
         ...GPU_BACKEND_NAMES,
       ]),
     )
-    .option('--threads <count>', 'threads of the wasm backend (default: the processor’s, at most 8)', integer(1, 64))
+    .option(
+      '--threads <count>',
+      'threads of the wasm backend (default: the processor’s, at most 8)',
+      integer(1, THREAD_LIMIT),
+    )
     .addOption(
       new Option(
         '--winograd <tile>',

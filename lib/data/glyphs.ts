@@ -4,7 +4,7 @@
  * Every image has its own affine warp, pen, light and noise and is crossed by stray strokes, so no fixed pixels tell
  * the class: softmax regression on 10,000 images stays at 67 %, a CNN of three convolutions reaches 98.8 % in 5 epochs.
  */
-import { asOptions } from '../tensor/argument.js';
+import { asChoice, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { type LabelledDataset, sampleRandom } from './dataset.js';
@@ -64,6 +64,7 @@ export function glyphs(options: GlyphOptions = {}): LabelledDataset {
   if (!Number.isInteger(length) || length < 1 || length > MOST_IMAGES) {
     throw new DataError('glyphs', `length must be an integer of 1 … ${MOST_IMAGES}; got ${length}`);
   }
+  asChoice('glyphs', 'split', split, ['train', 'test']);
   const normalisation = normalise ? GLYPH_STATISTICS : identityNormalisation(1);
   const [table] = byteTables(normalisation);
   const stream = split === 'train' ? 0 : 1;

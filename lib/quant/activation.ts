@@ -5,7 +5,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { QuantGrid } from '../kernels/fast.js';
 import { Activation } from '../nn/layers/activation.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
-import { asTensor } from '../tensor/argument.js';
+import { asChoice, asTensor } from '../tensor/argument.js';
 import { full } from '../tensor/create.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
@@ -67,7 +67,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
     this.bits = options.bits;
     this.signed = options.signed;
     this.relu = options.relu ?? false;
-    this.domain = options.domain ?? 'log';
+    this.domain = asChoice('ActivationQuantizer', 'domain', options.domain ?? 'log', ['log', 'linear']);
     this.collectStatsSteps = collectStatsSteps;
     this.percentile = percentile;
     this.momentum = momentum;

@@ -8,7 +8,7 @@ import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { asModule, Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
-import { asOptions } from '../tensor/argument.js';
+import { asChoice, asOptions } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -62,7 +62,7 @@ export abstract class QuantLayer extends WeightedModule {
     this.inputQuant = options.input instanceof ActivationQuantizer ? null : options.input();
     this.#upstream = this.inputQuant ?? (options.input as ActivationQuantizer);
     this.weightQuant = options.weight(this.weight, this.#upstream);
-    this.biasQuant = options.biasQuant ?? 'float';
+    this.biasQuant = asChoice(op, 'biasQuant', options.biasQuant ?? 'float', ['float', 'int32']);
   }
 
   /** The quantizer that put this layer's inputs on their grid: N, 1s and s_x. */

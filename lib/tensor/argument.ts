@@ -88,3 +88,10 @@ export function asInteger(op: string, name: string, value: number, least: number
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw new ArgumentError(op, `${name} must be an integer of ${least} … ${most}; got ${kindOf(value)}`);
 }
+
+/** @throws ArgumentError unless `value` is one of the names */
+export function asChoice<T extends string>(op: string, name: string, value: T, choices: readonly T[]): T {
+  if (choices.includes(value)) return value;
+  const got = typeof value === 'string' ? `'${value}'` : kindOf(value);
+  throw new ArgumentError(op, `${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}; got ${got}`);
+}

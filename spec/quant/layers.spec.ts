@@ -82,3 +82,18 @@ t.test('a quantized convolution wants groups that divide its channels', (t) => {
   }
   t.end();
 });
+
+t.test('names of options that are none are refused', async (t) => {
+  const weight = affine({ bits: 4 });
+  const input = () => new ActivationQuantizer({ bits: 4, signed: false });
+  const layer = { weight, input, biasQuant: 'int31' as 'int32', random: new Random(0) };
+  t.throws(() => new QuantConv2d(3, 5, 3, layer), {
+    name: 'ArgumentError',
+    message: /'float' or 'int32'; got 'int31'/,
+  });
+  const quantizer = { bits: 4, signed: false, domain: 'Log' as 'log' };
+  t.throws(() => new ActivationQuantizer(quantizer), {
+    name: 'ArgumentError',
+    message: /'log' or 'linear'; got 'Log'/,
+  });
+});

@@ -5,7 +5,7 @@ import type { Backend } from '../backend.js';
 import { accumulatorKernels } from './accumulator.js';
 import type { Block } from './allocator.js';
 import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
-import type { WinogradChoice } from './choices.js';
+import { WINOGRAD_CHOICES, type WinogradChoice } from './choices.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
 import { Machine } from './machine.js';
@@ -68,7 +68,7 @@ export interface WasmBackend extends Backend {
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const machine = new Machine({
     simd: chooseSimd(asOptions('wasm', options).relaxedSimd ?? 'auto'),
-    ...limits(options),
+    ...checkOptions(options),
   });
   return backendOn(machine, options);
 }
@@ -80,17 +80,28 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
 export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   const simd = chooseSimd(asOptions('wasm', options).relaxedSimd ?? 'auto');
   const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
-  const machine = new Machine({ simd, module, ...limits(options) });
+  const machine = new Machine({ simd, module, ...checkOptions(options) });
   const backend = backendOn(machine, options);
   await machine.team?.ready;
   return backend;
 }
 
-function limits({ threads = 1, maximumBytes = 2 ** 32 }: WasmOptions): { threads: number; maximumBytes: number } {
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new BackendError('wasm', `threads must be a positive integer; got ${threads}`);
+/** Threads at most: each has a stack and a compiler of its own, and 64 are more than the kernels can feed. */
+export const THREAD_LIMIT = 64;
+
+/** Options as they are checked, before memory or threads are asked for. @throws BackendError */
+function checkOptions(options: WasmOptions): Required<Pick<WasmOptions, 'threads' | 'maximumBytes' | 'winograd'>> {
+  const { threads = 1, maximumBytes = 2 ** 32, winograd = 'off' } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > THREAD_LIMIT) {
+    throw new BackendError('wasm', `threads must be an integer of 1 … ${THREAD_LIMIT}; got ${threads}`);
   }
-  return { threads, maximumBytes };
+  if (!(maximumBytes >= 2 ** 20 && maximumBytes <= 2 ** 32)) {
+    throw new BackendError('wasm', `maximumBytes must be 2^20 … 2^32; got ${maximumBytes}`);
+  }
+  if (!WINOGRAD_CHOICES.includes(winograd)) {
+    throw new BackendError('wasm', `winograd must be one of ${WINOGRAD_CHOICES.join(', ')}; got ${winograd}`);
+  }
+  return { threads, maximumBytes, winograd };
 }
 
 function backendOn(machine: Machine, { winograd = 'off', threads = 1 }: WasmOptions): WasmBackend {
@@ -130,6 +141,7 @@ function warnOfFewer({ threads, whyFewer }: Machine, wanted: number): void {
 function chooseSimd(wanted: 'auto' | boolean): 'plain' | 'relaxed' {
   if (wanted === false) return 'plain';
   if (wanted === 'auto') return hasRelaxedSimd() ? 'relaxed' : 'plain';
+  if (wanted !== true) throw new BackendError('wasm', `relaxedSimd must be 'auto', true or false; got ${wanted}`);
   if (demandRelaxedSimd()) return 'relaxed';
   throw new BackendError('wasm', 'this engine has no relaxed SIMD');
 }

@@ -54,6 +54,21 @@ t.test('loads asynchronously too', async (t) => {
   t.same(elements(loaded.unary('neg', view([1, 2], [2], loaded)), loaded), [-1, -2]);
 });
 
+t.test('options that are none are refused before memory or threads are asked for', async (t) => {
+  const wrong = [
+    ...[0, 1.5, 65, 1e9, Number.NaN, '2'].map((threads) => ({ threads })),
+    ...[0, Number.NaN, 2 ** 33].map((maximumBytes) => ({ maximumBytes })),
+    ...['f9', 2, true].map((winograd) => ({ winograd })),
+    ...['plain', 1].map((relaxedSimd) => ({ relaxedSimd })),
+  ];
+  for (const options of wrong) {
+    const [name] = Object.keys(options);
+    const refusal = { name: 'BackendError', op: 'wasm', message: new RegExp(`${name} must be`) };
+    t.throws(() => createWasmBackend(options as object), refusal, JSON.stringify(options));
+    await t.rejects(loadWasmBackend(options as object), refusal);
+  }
+});
+
 t.test('memory: growth keeps contents and host views, exhaustion is an error, nothing leaks', async (t) => {
   const small = createWasmBackend({ maximumBytes: 64 * 2 ** 20 });
   const first = view([1, 2, 3], [3], small);
