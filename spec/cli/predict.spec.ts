@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { decodeImage } from '../../lib/data/decode.js';
@@ -24,12 +24,11 @@ t.test('what a classifier makes of images', async (t) => {
     await writeFile(files[i], encodePng(readPlanes(input, [1, 16, 16], test.normalisation)));
   }
   const run = join(folder, 'run');
-  const [trained, evaluated, predicted, people, broken, pictured, absent] = await a2qAll([
+  const [trained, evaluated, predicted, people, pictured, absent] = await a2qAll([
     [...words(`train ${TINY} --method qat --out`), run],
     [...words(`eval --threads 1 --batch-size ${IMAGES} --limit-batches 1 --json --run`), run],
     [...words('predict --threads 1 --json --top 10 --run'), run, ...files],
     [...words('predict --threads 1 --top 2 --run'), run, files[0]],
-    [...words('predict --threads 1 --run'), run, join(folder, 'broken.png')],
     [...words('predict --threads 1 --run'), run, files[0], '--out', join(folder, 'up.png')],
     [...words('predict --threads 1 --run'), run, files[0], join(folder, 'absent.png')],
   ]);
@@ -43,7 +42,18 @@ t.test('what a classifier makes of images', async (t) => {
     t.ok(Math.abs(classes.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-9);
   }
   t.match(people.stdout, /^.*0\.png: \w+ \d+\.\d %, \w+ \d+\.\d %\n$/);
+  const broken = await a2q([...words('predict --threads 1 --run'), run, join(folder, 'broken.png')]);
   t.match(broken, { code: 1, stderr: /broken\.png: 8 bytes that are neither JPEG nor PNG/ });
+  const some = await a2q([...words('predict --threads 1 --json --run'), run, join(folder, 'broken.png'), files[0]]);
+  t.equal(some.code, 1, 'one cannot be read');
+  t.match(JSON.parse(some.stdout).predictions, [
+    { image: /broken/, error: { type: 'DataError', message: /neither JPEG nor PNG/ } },
+    { image: files[0], classes: [{}, {}, {}] },
+  ]);
+  t.match(await a2q([...words('predict --threads 1 --run'), run, folder, join(folder, 'absent.png')]), {
+    code: 2,
+    stderr: /is a folder; name the images in it; there is no file .*absent\.png/,
+  });
   t.match(pictured, { code: 2, stderr: /--out: this network tells classes/ });
   t.match(absent, { code: 2, stdout: '', stderr: /there is no file .*absent\.png/ });
 });
@@ -70,4 +80,23 @@ t.test('what a network for super-resolution makes of images', { skip: skipWithou
   t.match(JSON.parse(made.stdout).predictions, [{ image: one, width: 15, height: 12 }]);
   t.match(missing, { code: 2, stderr: /say where they go: --out FILE\.png/ });
   t.match(twice, { code: 2, stderr: /two images of the same name/ });
+
+  await symlink(join(folder, 'a'), join(folder, 'link'));
+  const predict = words('predict --threads 1 --run');
+  const [itself, itsFolder, linked, forced, there, replaced, jpeg] = await a2qAll([
+    [...predict, run, one, '--out', one],
+    [...predict, run, one, '--out', join(folder, 'a')],
+    [...predict, run, one, '--out', join(folder, 'link')],
+    [...predict, run, one, '--force', '--out', one],
+    [...predict, run, one, '--out', join(folder, 'up.png')],
+    [...predict, run, one, '--force', '--out', join(folder, 'up.png')],
+    [...predict, run, one, '--out', join(folder, 'up.jpg')],
+  ]);
+  for (const refused of [itself, itsFolder, linked, forced]) {
+    t.match(refused, { code: 2, stderr: /one\.png is an image to be read/ });
+  }
+  t.same(await readFile(one), png, 'the image is as it was');
+  t.match(there, { code: 2, stderr: /up\.png exists; --force replaces/ });
+  t.equal(replaced.code, 0, replaced.stderr);
+  t.match(jpeg, { code: 2, stderr: /written as PNG only/ });
 });

@@ -1,17 +1,20 @@
-import { basename, extname, join } from 'node:path';
 import { Command } from 'commander';
 import { encodePng } from '../../data/node/encodePng.js';
 import { readImage } from '../../data/node/images.js';
-import { fileExists, makeWritableFolder, writeAtomic } from '../../train/node/files.js';
+import type { Pixels } from '../../data/pixels.js';
+import { DataError } from '../../tensor/errors.js';
+import { makeWritableFolder, writeAtomic } from '../../train/node/files.js';
 import { classify, type Guess, upscale } from '../../train/predict.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { Output, percent } from '../output.js';
+import { checkImages, type PictureFiles, pictureFiles } from '../pictureFiles.js';
 import { addSubjectOptions, loadSubject, type Subject, type SubjectFlags, subjectPath } from '../subject.js';
-import { asUsage, integer, UsageError } from '../usage.js';
+import { asUsage, EXIT, integer, UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags {
   readonly top: number;
   readonly out?: string;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -25,6 +28,7 @@ export function predictCommand(): Command {
       '--out <path>',
       'where up-scaled pictures go: a .png file for one image, a folder for several (required for them)',
     )
+    .option('--force', 'replace pictures that are there')
     .option('--json', 'machine-readable output')
     .action(predict);
 }
@@ -32,54 +36,71 @@ export function predictCommand(): Command {
 async function predict(images: readonly string[], flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const path = await subjectPath(flags);
-  for (const image of images) if (!(await fileExists(image))) throw new UsageError(`there is no file ${image}`);
+  await checkImages(images);
+  const place = flags.out === undefined ? null : await pictureFiles(images, flags.out, flags.force ?? false);
   const backend = await useBackend(flags);
   const subject = await loadSubject(path);
   try {
     const isClassifier = subject.checkpoint.config.shape.kind === 'labels';
-    const work = isClassifier ? tellClasses(subject, images, flags, out) : makePictures(subject, images, flags, out);
-    out.result({ checkpoint: path, backend, predictions: await work });
+    const answer = isClassifier ? tellClasses(subject, flags, place) : await makePictures(subject, place);
+    const predictions: object[] = [];
+    for (const [i, image] of images.entries()) predictions.push({ image, ...(await answerOf(answer, image, i, out)) });
+    out.result({ checkpoint: path, backend, predictions });
   } finally {
     subject.model.dispose();
   }
 }
 
-async function tellClasses({ model, checkpoint }: Subject, images: readonly string[], flags: Flags, out: Output) {
-  if (flags.out !== undefined) throw new UsageError('--out: this network tells classes; it makes no pictures');
-  const predictions: { image: string; classes: Guess[] }[] = [];
-  for (const image of images) {
-    const classes = (await classify(model, checkpoint.config, await readImage('predict', image))).slice(0, flags.top);
-    out.say(`${image}: ${classes.map(({ name, probability }) => `${name} ${percent(probability)}`).join(', ')}`);
-    predictions.push({ image, classes });
-  }
-  return predictions;
+/** What is to be told of an image: to people, and to machines. */
+interface Answer {
+  readonly text: string;
+  readonly result: { readonly classes: Guess[] } | { readonly picture: string; width: number; height: number };
 }
 
-async function makePictures({ model, checkpoint }: Subject, images: readonly string[], flags: Flags, out: Output) {
-  const targets = await pictureFiles(images, flags.out);
-  const predictions: { image: string; picture: string; width: number; height: number }[] = [];
-  for (const [i, image] of images.entries()) {
-    const made = await upscale(model, checkpoint.config, await readImage('predict', image));
-    await writeAtomic(targets[i], encodePng(made));
-    const { width, height } = made;
-    out.say(`${image}: ${targets[i]}, ${width}x${height} pixels`);
-    predictions.push({ image, picture: targets[i], width, height });
+/** Makes the answer to the i-th image; `save` keeps what there is to keep. */
+type Answerer = (image: Pixels, i: number) => Promise<Answer & { readonly save?: () => Promise<void> }>;
+
+/** The answer to one image. One that cannot be used is told, and the command fails in the end. */
+async function answerOf(answer: Answerer, image: string, i: number, out: Output): Promise<object> {
+  let made: Awaited<ReturnType<Answerer>>;
+  try {
+    made = await answer(await readImage('predict', image), i);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    const { message } = error;
+    out.note(`error: ${message.includes(image) ? message : `${image}: ${message}`}`);
+    process.exitCode = EXIT.failure;
+    return { error: { type: error.name, message } };
   }
-  return predictions;
+  await made.save?.();
+  out.say(`${image}: ${made.text}`);
+  return made.result;
 }
 
-/** Where each picture goes. @throws UsageError before any is made */
-async function pictureFiles(images: readonly string[], target: string | undefined): Promise<string[]> {
-  if (target === undefined) {
+function tellClasses({ model, checkpoint }: Subject, { top }: Flags, place: PictureFiles | null): Answerer {
+  if (place) throw new UsageError('--out: this network tells classes; it makes no pictures');
+  return async (image) => {
+    const classes = (await classify(model, checkpoint.config, image)).slice(0, top);
+    return {
+      text: classes.map(({ name, probability }) => `${name} ${percent(probability)}`).join(', '),
+      result: { classes },
+    };
+  };
+}
+
+async function makePictures({ model, checkpoint }: Subject, place: PictureFiles | null): Promise<Answerer> {
+  if (!place) {
     throw new UsageError('this network makes pictures; say where they go: --out FILE.png, or --out FOLDER for several');
   }
-  if (extname(target).toLowerCase() === '.png') {
-    if (images.length > 1) throw new UsageError(`--out: ${images.length} pictures need a folder, not one file`);
-    return [target];
-  }
-  await asUsage(() => makeWritableFolder(target));
-  const files = images.map((image) => join(target, `${basename(image, extname(image))}.png`));
-  const twice = files.find((file, i) => files.indexOf(file) !== i);
-  if (twice !== undefined) throw new UsageError(`--out: two images of the same name would both become ${twice}`);
-  return files;
+  await asUsage(() => makeWritableFolder(place.folder));
+  return async (image, i) => {
+    const made = await upscale(model, checkpoint.config, image);
+    const { width, height } = made;
+    const picture = place.files[i];
+    return {
+      text: `${picture}, ${width}x${height} pixels`,
+      result: { picture, width, height },
+      save: () => writeAtomic(picture, encodePng(made)),
+    };
+  };
 }
