@@ -1,7 +1,7 @@
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { RunConfig } from '../train/config.js';
 import { type DataSource, fingerprintOf, locateData } from '../train/node/datasets.js';
-import { holdsRun, readRunConfig } from '../train/node/runFolder.js';
+import { holdsRun, readRunConfig, rememberedData } from '../train/node/runFolder.js';
 import { lockedChanges } from '../train/resume.js';
 import type { DataFlags } from './dataFlags.js';
 import type { Output } from './output.js';
@@ -22,7 +22,7 @@ export async function locateTestData(
   const folder = dirname(path);
   const run = (await holdsRun(folder)) ? await readRunConfig(folder) : null;
   if (run) noteEdits(config, run, out);
-  const remembered = run?.dataDir === undefined ? undefined : resolve(folder, run.dataDir);
+  const remembered = run ? rememberedData(folder, run) : [];
   const { classNames, origin } = config;
   const splits = classNames ? (['test'] as const) : (['train', 'test'] as const);
   const found = await asUsage(() => locateData(config.dataset, flags.dataDir, { remembered, splits }));

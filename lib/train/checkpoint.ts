@@ -141,6 +141,12 @@ export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
   return withoutQuantizers(quantizersIn(file.metadata, state, name), state);
 }
 
+/** The classes that a checkpoint tells apart, in the order of its outputs; undefined if it does not know them. */
+export function decodeClassNames(bytes: Uint8Array, name: string): readonly string[] | undefined {
+  const text = decodeSafetensors(bytes, name).metadata['a2q_config'];
+  return text === undefined ? undefined : parseConfigText(text, `${name}: a2q_config`).classNames;
+}
+
 /** The tensors of the model itself. */
 function stateIn({ tensors }: TensorFile): StateDict {
   const beside = [OPTIMIZER_PREFIX, INTEGERS_PREFIX];

@@ -27,7 +27,8 @@ const whenRandom = { setting: 'start.initFrom', is: [] };
 const startSchema = z.strictObject({
   initFrom: setting(z.string().min(1), {
     flag: '--init-from <path>',
-    about: 'start from a float checkpoint: a safetensors file or a run’s folder',
+    about:
+      'start from the weights, biases and norms of a checkpoint, float or quantized (quantizers start anew; classes are matched by name): a safetensors file or a run’s folder',
     absent: 'random weights',
   }).exactOptional(),
   heInit: setting(z.boolean(), {
@@ -205,6 +206,8 @@ const runSchema = z.strictObject({
   origin: originSchema.exactOptional(),
   /** Where the data are, relative to the run's folder. */
   dataDir: z.string().exactOptional(),
+  /** The same as an absolute path, for when the run has been moved. */
+  dataPath: z.string().exactOptional(),
   /** Settings that were changed when the run was gone on with. */
   history: z.array(changeSchema).readonly().exactOptional(),
 });

@@ -29,6 +29,8 @@ export interface PrepareConfig {
 export interface NamedState {
   readonly state: StateDict;
   readonly name: string;
+  /** The names of its classes in the order of its outputs, where it knows them. */
+  readonly classNames?: readonly string[];
 }
 
 /** Whom to tell of the stages, and who may end them. */

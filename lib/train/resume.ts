@@ -7,7 +7,7 @@ const FREE = ['epochs', 'schedule', 'optimizer.learningRate', 'checkpointEvery',
 /** Changes of these are kept in the run's history: what is computed from there on depends on them. */
 const REMEMBERED = ['schedule', 'optimizer.learningRate'];
 /** What a run finds out by itself. */
-const FACTS = ['classNames', 'dataDir', 'origin', 'history'];
+const FACTS = ['classNames', 'dataDir', 'dataPath', 'origin', 'history'];
 
 const isBelow = (path: string, roots: readonly string[]) =>
   roots.some((root) => path === root || path.startsWith(`${root}.`));

@@ -53,6 +53,15 @@ t.test('classes are matched by name, and the data are remembered', async (t) => 
   const all = JSON.parse((await a2q(['report', '--run', run, '--threads', '1', '--json'])).stdout);
   t.ok(all.answers, 'the report finds them as well');
 
+  // Only the run moves, to where its relative path leads astray.
+  await cp(run, join(root, 'far', 'away', 'run'), { recursive: true });
+  const far = ['eval', '--run', join(root, 'far', 'away', 'run'), '--threads', '1'];
+  t.match(await a2q(far), { code: 0, stdout: /on 6 images/ });
+  await rename(data, join(root, 'hidden'));
+  const lost = new RegExp(`there is no folder ${join(root, 'far', 'away', 'data')}; .*${data}; pass --data-dir DIR`);
+  t.match(await a2q(far), { code: 2, stderr: lost });
+  await rename(join(root, 'hidden'), data);
+
   await rename(join(moved, 'val', 'cat'), join(moved, 'val', 'dog'));
   const unknown = await a2q(['eval', '--run', run, '--threads', '1', '--data-dir', moved]);
   t.match(unknown, { code: 1, stderr: /dog is no class of the training images \(ant, bee, cat\)/ });
@@ -67,6 +76,20 @@ t.test('a class of the test images that is not trained on is found before any wo
   await rename(join(root, 'test', 'bee'), join(root, 'test', 'wasp'));
   const refused = await a2q([...TRAIN, '--epochs', '1', '--data-dir', root, '--out', join(root, 'run')]);
   t.match(refused, { code: 2, stderr: /wasp is no class of the training images \(ant, bee, cat\)/ });
+});
+
+t.test('weights of another run keep their classes', async (t) => {
+  const root = t.testdir({});
+  const [data, run] = [join(root, 'data'), join(root, 'run')];
+  await makeData(data);
+  const flags = [...TRAIN, '--epochs', '1', '--data-dir', data];
+  t.equal((await a2q([...flags, '--out', run])).code, 0);
+  for (const half of ['train', 'test']) await rename(join(data, half, 'ant'), join(data, half, 'wasp'));
+  const renamed = await a2q([...flags, '--init-from', run, '--out', join(root, 'renamed')]);
+  t.match(renamed, { code: 2, stderr: /tells other classes apart: ant only there; wasp only in the data/ });
+  for (const half of ['train', 'test']) await rm(join(data, half, 'wasp'), { recursive: true });
+  const fewer = await a2q([...flags, '--init-from', run, '--out', join(root, 'fewer')]);
+  t.match(fewer, { code: 2, stderr: /tells other classes apart: ant only there$/m });
 });
 
 t.test('a part of the training images holds all classes, and a share of them chooses the best epoch', async (t) => {

@@ -3,10 +3,11 @@ import { relative, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { currentBackend } from '../../kernels/registry.js';
 import { configJsonSchema, parseConfig, type RunConfig } from '../../train/config.js';
-import { type DataSource, inspectData, locateData } from '../../train/node/datasets.js';
+import { checkSameClasses } from '../../train/matchClasses.js';
+import { classNamesOf, type DataSource, inspectData, locateData } from '../../train/node/datasets.js';
 import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { openModel } from '../../train/node/openModel.js';
-import { holdsRun, readRunConfig } from '../../train/node/runFolder.js';
+import { holdsRun, readRunConfig, readWeights, rememberedData } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
 import { lockedChanges } from '../../train/resume.js';
 import { settingNotes } from '../../train/settingNotes.js';
@@ -100,13 +101,13 @@ async function plan(flags: Flags, folder: string, backend: string): Promise<Plan
   // Relative to the run, so that it is found from wherever the run is used.
   if (typeof file === 'string') given.set('module', relative(folder, resolve(file)));
   const settings = await asUsage(() => resolveSettings(given, saved));
-  const remembered = saved?.dataDir === undefined ? undefined : resolve(folder, saved.dataDir);
+  const remembered = saved ? rememberedData(folder, saved) : [];
   const source = await asUsage(() => locateData(settings.dataset, flags.dataDir, { remembered }));
   const shape = await asUsage(() => inspectData(source));
   const { name } = currentBackend();
   const config = parseConfig({ format: 'a2q-run', version: 2, ...settings, shape, backend: name }, 'flags');
   if (saved) checkResumed(saved, config);
-  else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom);
+  else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom, source);
   const model = await asUsage(() => openModel(config, folder));
   const notes = saved ? [] : settingNotes(config, model, new Set(given.keys()));
   const words = [planText(config, model, backend), ...notes.map((note) => `note: ${note}`)];
@@ -121,10 +122,11 @@ function checkResumed(saved: RunConfig, config: RunConfig): void {
   throw new UsageError(`--resume: the run was begun with other settings (${changed.join(', ')})`);
 }
 
-async function checkInitFrom(path: string): Promise<void> {
+async function checkInitFrom(path: string, source: DataSource): Promise<void> {
   if (!(await fileExists(path)) && !(await holdsRun(path))) {
     throw new UsageError(`--init-from: ${path} is neither a file nor the folder of a run`);
   }
+  await asUsage(async () => checkSameClasses(await readWeights(path), await classNamesOf(source)));
 }
 
 /** Says how it ended. */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
-import { folderExists } from './files.js';
+import { fileExists, folderExists } from './files.js';
 
 /** The environment variable that names the folder of the data sets. */
 export const DATA_DIR_VARIABLE = 'A2Q_DATA_DIR';
@@ -24,8 +24,9 @@ export async function resolveDataDir(
     throw new DataError('dataDir', `no data folder given; pass --data-dir DIR or set ${DATA_DIR_VARIABLE}`);
   }
   const path = resolve(given);
-  if (!(await folderExists(path))) throw new DataError('dataDir', `${source}: there is no folder ${path}`);
-  return path;
+  if (await folderExists(path)) return path;
+  const what = (await fileExists(path)) ? `${path} is a file, not a folder` : `there is no folder ${path}`;
+  throw new DataError('dataDir', `${source}: ${what}`);
 }
 
 /**

@@ -51,6 +51,14 @@ export async function listFolders(op: string, path: string): Promise<string[]> {
   return names.filter((_, i) => isFolder[i]);
 }
 
+export async function fileExists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
 export async function folderExists(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();

@@ -1,10 +1,11 @@
 import { type Dataset, subset } from '../../data/dataset.js';
-import { resolveDataDir } from '../../data/node/dataDir.js';
+import { DATA_DIR_VARIABLE, resolveDataDir } from '../../data/node/dataDir.js';
 import { type DatasetConfig, datasetNamed } from '../../data/node/datasets.js';
 import type { Split } from '../../data/node/entry.js';
 import { fingerprint } from '../../data/node/fingerprint.js';
 import { splitForValidation } from '../../data/split.js';
 import type { DataShape } from '../../nn/models/entry.js';
+import { DataError } from '../../tensor/errors.js';
 import { shapeOf } from '../models.js';
 
 export type { Split } from '../../data/node/entry.js';
@@ -25,32 +26,52 @@ export type Half = Split | 'val';
 
 /** Where to look for files, and for which. */
 export interface LocateOptions {
-  /** The folder that a run remembers, taken if neither flag nor environment name one. */
-  readonly remembered?: string | undefined;
+  /** Folders that a run remembers, tried in turn if neither flag nor environment name one. */
+  readonly remembered?: readonly string[];
   /** The halves that are wanted; default both. */
   readonly splits?: readonly Split[];
 }
 
 /**
- * Finds the files of a dataset: in the given folder, else in that of A2Q_DATA_DIR, else in the remembered one.
+ * Finds the files of a dataset: in the given folder, else in that of A2Q_DATA_DIR, else in a remembered one.
  *
  * @throws DataError naming what is missing and how to provide it
  */
 export async function locateData(
   config: DatasetConfig,
   dataDir: string | undefined,
-  { remembered, splits = ['train', 'test'] }: LocateOptions = {},
+  { remembered = [], splits = ['train', 'test'] }: LocateOptions = {},
 ): Promise<DataSource> {
   const entry = datasetNamed(config.name);
   if (!entry.locate) return { config, dataDir: null };
-  const root = await resolveDataDir(dataDir, process.env, remembered);
-  await entry.locate(root, splits);
-  return { config, dataDir: root };
+  if (dataDir || process.env[DATA_DIR_VARIABLE] || remembered.length === 0) {
+    const root = await resolveDataDir(dataDir);
+    await entry.locate(root, splits);
+    return { config, dataDir: root };
+  }
+  const failures: string[] = [];
+  for (const place of remembered) {
+    try {
+      const root = await resolveDataDir(undefined, {}, place);
+      await entry.locate(root, splits);
+      return { config, dataDir: root };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      failures.push(error.message.slice(error.op.length + 2));
+    }
+  }
+  throw new DataError('dataDir', `the data that the run was begun with: ${failures.join('; ')}; pass --data-dir DIR`);
 }
 
 /** What a model must know of the data, without reading images. @throws DataError as `locateData` */
 export async function inspectData({ config, dataDir }: DataSource): Promise<DataShape> {
   return shapeOf(await datasetNamed(config.name).outline(dataDir ?? '', config));
+}
+
+/** Names of the classes in the order of the labels, without reading images; undefined for pairs of images. */
+export async function classNamesOf({ config, dataDir }: DataSource): Promise<readonly string[] | undefined> {
+  const outline = await datasetNamed(config.name).outline(dataDir ?? '', config);
+  return outline.kind === 'labels' ? outline.classes : undefined;
 }
 
 /** A digest of the files of a half; null for built-in data. @throws DataError naming a file that cannot be read */

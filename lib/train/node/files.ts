@@ -3,6 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../../tensor/errors.js';
 
+export { fileExists } from '../../data/node/files.js';
+
 /** Why the file system refused a write, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
@@ -123,13 +125,5 @@ export async function readTextIfAny(path: string): Promise<string | null> {
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return null;
     throw new DataError('read', `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-}
-
-export async function fileExists(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
   }
 }

@@ -1,7 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readBytes } from '../../data/node/files.js';
 import { DataError } from '../../tensor/errors.js';
-import { decodeCheckpoint, decodeWeights, type ModelCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint, decodeClassNames, decodeWeights, type ModelCheckpoint } from '../checkpoint.js';
 import { parseConfigText, type RunConfig } from '../config.js';
 import { formatLog, type LogLine, parseLog } from '../log.js';
 import type { NamedState } from '../prepare.js';
@@ -32,6 +32,12 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
 /** Whether the folder holds a run. */
 export function holdsRun(folder: string): Promise<boolean> {
   return fileExists(join(folder, RUN_FILES.config));
+}
+
+/** Folders where the data of a run may be, likeliest first: beside the run, and where they were when it began. */
+export function rememberedData(folder: string, { dataDir, dataPath }: RunConfig): string[] {
+  const places = [...(dataDir === undefined ? [] : [resolve(folder, dataDir)]), ...(dataPath ? [dataPath] : [])];
+  return [...new Set(places)];
 }
 
 /** The configuration as it is written. */
@@ -78,5 +84,7 @@ export async function runCheckpointPath(folder: string, which: 'best' | 'last' =
 export async function readWeights(fileOrFolder: string): Promise<NamedState> {
   const isRun = await holdsRun(fileOrFolder);
   const name = isRun ? await runCheckpointPath(fileOrFolder) : fileOrFolder;
-  return { state: decodeWeights(await readBytes('initFrom', name), name), name };
+  const bytes = await readBytes('initFrom', name);
+  const classNames = decodeClassNames(bytes, name);
+  return { state: decodeWeights(bytes, name), name, ...(classNames ? { classNames } : {}) };
 }

@@ -212,6 +212,6 @@ export class Session {
 }
 
 /** What the state of a run depends on: not where its data lie, nor how often it is saved. */
-function lasting({ checkpointEvery: _, dataDir: __, ...config }: RunConfig): RunConfig {
+function lasting({ checkpointEvery: _, dataDir: __, dataPath: ___, ...config }: RunConfig): RunConfig {
   return config;
 }

@@ -8,6 +8,7 @@ import { type ModelCheckpoint, restoreModel, type TrainingState } from '../check
 import { parseConfig, type RunConfig } from '../config.js';
 import { START } from '../fit.js';
 import { leavesOutLastBatch } from '../lastBatch.js';
+import { matchClasses } from '../matchClasses.js';
 import { prepareModel } from '../prepare.js';
 import { makeOptimizer } from '../recipes.js';
 import { goOnWith } from '../resume.js';
@@ -55,7 +56,8 @@ function settled(options: RunOptions, resumed: Resumed | null): RunOptions {
     : { config: options.config, notes: [] };
   for (const note of notes) events.onNote?.(note);
   const { dataDir } = source;
-  const place = dataDir === null ? {} : { dataDir: relative(resolve(folder), resolve(dataDir)) };
+  const dataPath = dataDir === null ? null : resolve(dataDir);
+  const place = dataPath === null ? {} : { dataDir: relative(resolve(folder), dataPath), dataPath };
   return { ...options, config: { ...config, ...place }, source: { ...source, ...sourceSettings(config) } };
 }
 
@@ -151,7 +153,8 @@ async function runOn(
 
 async function prepare(model: Module, { config, signal, events = {} }: RunOptions, train: Batchable): Promise<void> {
   const { initFrom } = config.start;
-  const weights = initFrom === undefined ? null : await readWeights(initFrom);
+  const { classNames } = config;
+  const weights = initFrom === undefined ? null : matchClasses(model, await readWeights(initFrom), classNames);
   await prepareModel(model, config, weights, train, {
     onStage: (stage) => events.onStage?.(stage),
     ...(signal ? { signal } : {}),

@@ -29,7 +29,7 @@ t.test('what is missing is named', async (t) => {
   await t.rejects(resolveDataDir(nowhere, {}), { message: `dataDir: --data-dir: there is no folder ${nowhere}` });
   const file = join(folder.path, 'file');
   writeFileSync(file, '');
-  await t.rejects(resolveDataDir(file, {}), { message: /--data-dir: there is no folder/ });
+  await t.rejects(resolveDataDir(file, {}), { message: /--data-dir: .* is a file, not a folder/ });
 });
 
 t.test('sub-folders', async (t) => {
