@@ -6,15 +6,22 @@ import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
 import type { BoundKind } from '../quant/bounds.js';
 import type { Batches } from '../quant/calibrate.js';
 import { inputRange, MAX_BITS } from '../quant/integerRange.js';
-import { QuantLayer, quantLayers } from '../quant/layers.js';
+import { multipliesPlainly, QuantLayer, quantLayers } from '../quant/layers.js';
 import { QuantError } from '../tensor/errors.js';
 import { largest, smallest } from '../tensor/extremes.js';
 import { sha256 } from '../tensor/sha256.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { copyOf } from './copyOf.js';
-import { type InputChecked, type InputEvidence, type Observation, observeInputs, ownEvidence } from './inputs.js';
-import { integerWeights } from './integerWeights.js';
+import {
+  type AuditedWeights,
+  type InputChecked,
+  type InputEvidence,
+  type Observation,
+  observeInputs,
+  ownEvidence,
+} from './inputs.js';
+import { drawWeights, givesAgain, integersOf, type WeightDraw } from './integerWeights.js';
 import { type AuditTrial, agrees, tryWitnesses } from './trial.js';
 
 export type { InputChecked, InputEvidence } from './inputs.js';
@@ -111,10 +118,16 @@ export interface AuditOptions {
 export async function auditModel(model: Module, options: AuditOptions | Batches = {}): Promise<Audit> {
   const named = [...quantLayers(model)];
   if (named.length === 0) throw new QuantError('audit', 'the model has no quantized layer, so no integers to audit');
-  const observed = await observe(model, options);
+  const drawn = new Map(named.map(([, layer]) => [layer, drawWeights(layer)] as const));
   const layers: LayerAudit[] = [];
-  for (const [name, layer] of named) layers.push(await auditLayer(name, layer, observed?.evidence.get(layer)));
-  const problems = await strayProblems(model, observed);
+  let problems: readonly string[];
+  try {
+    const observed = await observe(model, options, drawn);
+    for (const [name, layer] of named) layers.push(await auditDrawn(name, layer, drawn, observed));
+    problems = await strayProblems(model, observed);
+  } finally {
+    dispose([...drawn.values()].map(({ value, scale }) => [value, scale]));
+  }
   const constrained = layers.filter(({ accumulatorBits }) => accumulatorBits !== null);
   const counted = constrained.length > 0 ? constrained : layers;
   const size = (layer: LayerAudit) => layer.channels * layer.length;
@@ -129,11 +142,11 @@ export async function auditModel(model: Module, options: AuditOptions | Batches 
   };
 }
 
-function observe(model: Module, options: AuditOptions | Batches): Promise<Observation> | null {
+function observe(model: Module, options: AuditOptions | Batches, drawn: AuditedWeights): Promise<Observation> | null {
   const given = Symbol.iterator in options || Symbol.asyncIterator in options ? { batches: options } : options;
   const { example, batches } = given as AuditOptions;
-  if (batches !== undefined) return observeInputs(model, batches, true);
-  return example === undefined ? null : observeInputs(model, [example], false);
+  if (batches !== undefined) return observeInputs(model, batches, true, drawn);
+  return example === undefined ? null : observeInputs(model, [example], false, drawn);
 }
 
 /** What computes dot products unquantized, and state that is no number. */
@@ -160,9 +173,32 @@ export async function auditLayer(
   layer: QuantLayer,
   evidence: InputEvidence = ownEvidence(layer),
 ): Promise<LayerAudit> {
-  const { q } = await integerWeights(name, layer);
-  const { weightQuant: quantizer, dotLength: length, input } = layer;
-  const channels = q.length / length;
+  const draw = drawWeights(layer);
+  try {
+    return await auditWeights(name, layer, draw, evidence, []);
+  } finally {
+    dispose(draw.value, draw.scale);
+  }
+}
+
+function auditDrawn(name: string, layer: QuantLayer, drawn: AuditedWeights, observed: Observation | null) {
+  const others = observed?.otherWeights.has(layer) ? ['its forward pass multiplies with other weights'] : [];
+  const draw = drawn.get(layer) as WeightDraw;
+  return auditWeights(name, layer, draw, observed?.evidence.get(layer) ?? ownEvidence(layer), others);
+}
+
+/** @param known problems that the forward pass showed */
+async function auditWeights(
+  name: string,
+  layer: QuantLayer,
+  draw: WeightDraw,
+  evidence: InputEvidence,
+  known: readonly string[],
+): Promise<LayerAudit> {
+  const { q } = await integersOf(name, layer, draw);
+  const { weightQuant: quantizer, input } = layer;
+  const [channels] = layer.weight.shape;
+  const length = q.length / channels;
   const { low, high } = inputRange(input);
   const range = { low, high };
   const claim = quantizer instanceof AccumulatorAwareQuantizer ? quantizer : null;
@@ -176,7 +212,7 @@ export async function auditLayer(
     0,
   );
   const extremes = witness(rows[worst], range);
-  const problems = await layerProblems(layer, evidence);
+  const problems = [...known, ...(await layerProblems(layer, draw, evidence))];
   return {
     layer: name,
     weightBits: quantizer.bits,
@@ -217,13 +253,22 @@ function verdict(holds: boolean, { checked }: InputEvidence, problems: readonly 
 }
 
 /** What keeps the integers of a layer from being all that it computes with. */
-async function layerProblems(layer: QuantLayer, { checked, reason }: InputEvidence): Promise<string[]> {
+async function layerProblems(
+  layer: QuantLayer,
+  draw: WeightDraw,
+  { checked, reason }: InputEvidence,
+): Promise<string[]> {
   const { low, high } = layer.input.range;
   const scale = scope(() => noGrad(() => copyOf(layer.input.scale())));
   const [step] = await scale.data();
   dispose(scale);
   const problems: string[] = [];
   if (!layer.quantizeWeights) problems.push('it computes with its float weights (quantizeWeights is off)');
+  if (!multipliesPlainly(layer)) problems.push('its multiply is its author’s own, and what it sums is not known');
+  if (!(await givesAgain(layer, draw))) problems.push('its quantizer gives other weights each time it is asked');
+  if (!(layer.weightQuant instanceof AccumulatorAwareQuantizer) && 'accumulatorBits' in layer.weightQuant) {
+    problems.push('its quantizer has accumulatorBits but claims nothing: only an AccumulatorAwareQuantizer does');
+  }
   if (layer.product !== null) problems.push('its product is replaced by another');
   if (layer.input.calibrating) problems.push('its input quantizer is being calibrated and passes values as they are');
   if (!(step > 0 && Number.isFinite(Math.fround(step * Math.max(-low, high))))) {

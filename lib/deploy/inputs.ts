@@ -5,13 +5,17 @@ import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
 import { ActivationQuantizer } from '../quant/activation.js';
 import type { Batches } from '../quant/calibrate.js';
-import { QuantLayer, quantLayers } from '../quant/layers.js';
+import { multipliesPlainly, QuantLayer, quantLayers } from '../quant/layers.js';
 import { asInstance } from '../tensor/argument.js';
+import { full } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
+import { sameShape } from '../tensor/shape.js';
 import { dispose, keep, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { copyOf } from './copyOf.js';
+import { enterEvaluation } from './evaluationMode.js';
 import { GridTrace, type Origin } from './gridTrace.js';
+import type { WeightDraw } from './integerWeights.js';
 
 /**
  * How it is known that the inputs of a layer are integers of the range its bits name: a forward pass was traced and
@@ -34,7 +38,12 @@ export interface Observation {
   readonly evidence: ReadonlyMap<QuantLayer, InputEvidence>;
   /** Dot products that ran outside of every quantized layer, by row. */
   readonly products: readonly string[];
+  /** Layers that multiplied with other weights than those audited. */
+  readonly otherWeights: ReadonlySet<QuantLayer>;
 }
+
+/** The weights of each layer that are audited, which its forward pass must multiply with. */
+export type AuditedWeights = ReadonlyMap<QuantLayer, WeightDraw>;
 
 /** What a layer alone tells of its inputs: whether it rounds them itself. */
 export function ownEvidence(layer: QuantLayer): InputEvidence {
@@ -52,13 +61,23 @@ export function ownEvidence(layer: QuantLayer): InputEvidence {
  * @param values whether the batches are data, whose values count; false traces the first one only
  * @throws DataError if there is no batch
  */
-export async function observeInputs(model: Module, batches: Batches, values: boolean): Promise<Observation> {
+export async function observeInputs(
+  model: Module,
+  batches: Batches,
+  values: boolean,
+  audited: AuditedWeights,
+): Promise<Observation> {
   const layers = [...quantLayers(model)].map(([, layer]) => layer);
   const evidence = new Map<QuantLayer, InputEvidence>();
   const products = new Set<string>();
+  const otherWeights = new Set<QuantLayer>();
   for await (const batch of batches) {
-    const { trace, calls } = runOnce(model, layers, batch, values ? measure : null);
+    const { trace, calls } = runOnce(model, layers, batch, (layer, x, w) => ({
+      apart: apart(w, audited.get(layer)?.value),
+      measured: values ? measure(layer, x) : null,
+    }));
     for (const row of trace.products) products.add(row);
+    for (const { layer, told } of calls) if ((await told.apart.item()) !== 0) otherWeights.add(layer);
     for (const layer of layers) {
       const own = calls.filter((call) => call.layer === layer);
       const found = await judge(own, layer, values ? (batch.shape[0] ?? 1) : null);
@@ -70,14 +89,20 @@ export async function observeInputs(model: Module, batches: Batches, values: boo
     if (!values) break;
   }
   if (evidence.size < layers.length) throw new DataError('audit', 'needs at least one batch of inputs');
-  return { evidence, products: [...products] };
+  return { evidence, products: [...products], otherWeights };
 }
 
 /** What reached a layer in one call. */
-interface LayerCall<Told = Measured | null> {
+interface LayerCall<Told = Seen> {
   readonly layer: QuantLayer;
   readonly origin: Origin;
   readonly told: Told;
+}
+
+/** How far the weights were from those audited, a scalar, and what was measured of the inputs; null without data. */
+interface Seen {
+  readonly apart: Tensor;
+  readonly measured: Measured | null;
 }
 
 /** `Σ|x − nearest of its grid|`, and the extremes of x in steps; scalars that outlive the pass. */
@@ -89,33 +114,38 @@ interface Measured {
 
 /**
  * One forward pass, off the tape; the model's modes and products are as before afterwards.
- * @param look sees the input of every call of a layer, unseen itself; what it returns outlives the pass
+ * @param look sees inputs and weights of every call of a layer, unseen itself; what it returns outlives the pass
  */
 function runOnce<Told>(
   model: Module,
   layers: readonly QuantLayer[],
   batch: Tensor,
-  look: ((layer: QuantLayer, x: Tensor) => Told) | null,
-): { readonly trace: GridTrace; readonly calls: readonly LayerCall<Told | null>[] } {
+  look: (layer: QuantLayer, x: Tensor, w: Tensor) => Told,
+): { readonly trace: GridTrace; readonly calls: readonly LayerCall<Told>[] } {
   const trace = new GridTrace();
-  const calls: LayerCall<Told | null>[] = [];
+  const calls: LayerCall<Told>[] = [];
   const before = layers.map(({ product }) => product);
-  const modes = model.namedModules().map(([, module]) => [module, module.training] as const);
-  model.eval();
+  const restore = enterEvaluation(model);
   for (const [i, layer] of layers.entries()) {
-    layer.product = (self, x, w) =>
-      trace.hide(() => {
-        calls.push({ layer, origin: trace.of(x), told: look && keep(look(layer, x)) });
-        return before[i]?.(self, x, w) ?? self.multiply(x, w.value);
-      });
+    layer.product = (self, x, w) => {
+      trace.hide(() => calls.push({ layer, origin: trace.of(x), told: keep(look(layer, x, w.value)) }));
+      const multiply = () => before[i]?.(self, x, w) ?? self.multiply(x, w.value);
+      return multipliesPlainly(self) ? trace.hide(multiply) : multiply();
+    };
   }
   try {
     watchRows(trace.see, () => scope(() => noGrad(() => void model.forward(batch))));
     return { trace, calls };
   } finally {
     for (const [i, layer] of layers.entries()) layer.product = before[i];
-    for (const [module, training] of modes) module.training = training;
+    restore();
   }
+}
+
+/** `Σ|w − a|`: 0 exactly if a layer multiplies with the weights audited, without end if with those of another shape. */
+function apart(w: Tensor, audited: Tensor | undefined): Tensor {
+  if (audited === undefined || !sameShape(w.shape, audited.shape)) return full([], Number.POSITIVE_INFINITY);
+  return sum(abs(sub(w, audited)));
 }
 
 /** A value is on the grid and in the range exactly if quantizing it once more changes nothing. */
@@ -135,8 +165,9 @@ async function judge(calls: readonly LayerCall[], layer: QuantLayer, samples: nu
   let onGrid = true;
   for (const { origin, told } of calls) {
     reason ??= await misfit(origin, layer);
-    if (told === null || samples === null) continue;
-    const [off, low, high] = await Promise.all([told.off.item(), told.low.item(), told.high.item()]);
+    const { measured } = told;
+    if (measured === null || samples === null) continue;
+    const [off, low, high] = await Promise.all([measured.off.item(), measured.low.item(), measured.high.item()]);
     onGrid &&= off === 0;
     seen = merge(seen, { low: Math.round(low), high: Math.round(high), samples });
   }
@@ -174,8 +205,7 @@ async function offender(model: Module, layer: QuantLayer, batch: Tensor): Promis
   const { low, high } = layer.input.range;
   let found = 'its inputs are off their grid';
   for (const { told } of calls) {
-    const [x, scale] = told ?? [];
-    if (!x || !scale) continue;
+    const [x, scale] = told;
     const step = await scale.item();
     const round = x.dtype === 'float32' ? Math.fround : (value: number) => value;
     const fits = (value: number) => {

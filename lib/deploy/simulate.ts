@@ -13,6 +13,7 @@ import { accumulateConv2d } from './accumulator/conv2d.js';
 import type { Accumulated, AccumulateOptions, IntegerArray } from './accumulator/engine.js';
 import { accumulateLinear } from './accumulator/linear.js';
 import { makeRegister } from './accumulator/register.js';
+import { enterEvaluation } from './evaluationMode.js';
 
 /**
  * A trained quantized model on real P-bit accumulators: while a simulation runs, the dot products of its constrained
@@ -53,8 +54,9 @@ export function hiddenLayers(model: Module): [name: string, layer: QuantLayer][]
 }
 
 /**
- * Runs `work`, usually an evaluation of `model`, with P-bit accumulators in its hidden layers. Forward only: what the
- * accumulators return carries no gradient. The model computes as before once the work is done, whether or not it fails.
+ * Runs `work`, usually an evaluation of `model`, with P-bit accumulators in its hidden layers, in evaluation mode.
+ * Forward only: what the accumulators return carries no gradient. The model computes as before once the work is done,
+ * whether or not it fails.
  *
  * @param options.overflow `exact` sums without limits and only counts, `wrap` and `saturate` alter the results
  * @throws QuantError on a bad P or mode, or inputs that are not on the grid of the layer's quantizer;
@@ -85,11 +87,13 @@ export async function withAccumulators<T>(
   for (const [i, [, layer]] of layers.entries()) {
     layer.product = (_, x, w) => integerProduct(layer, x, w, { accumulatorBits, overflow }, tallies[i]);
   }
+  const restore = enterEvaluation(model);
   try {
     const result = await work();
     return { result, layers: tallies, overflows: tallies.reduce((total, each) => total + each.overflows, 0) };
   } finally {
     for (const [i, [, layer]] of layers.entries()) layer.product = before[i];
+    restore();
   }
 }
 
@@ -102,7 +106,8 @@ function integerProduct(
   tally: LayerTally,
 ): Tensor {
   const inputScale = scope(() => hostValues(noGrad(() => layer.input.scale()))[0]);
-  const weightScales = Float64Array.from(hostValues(w.scale));
+  const scales = hostValues(w.scale);
+  const weightScales = Float64Array.from({ length: w.value.shape[0] }, (_, i) => scales[scales.length === 1 ? 0 : i]);
   const qx = toIntegers(x, () => inputScale, 'x');
   const perChannel = w.value.size / w.value.shape[0];
   const qw = toIntegers(w.value, (i) => weightScales[Math.floor(i / perChannel)], 'w');

@@ -8,7 +8,7 @@ import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { asModule, Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
-import { asChoice, asOptions } from '../tensor/argument.js';
+import { asCapable, asChoice, asFunction, asOptions } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -59,9 +59,10 @@ export abstract class QuantLayer extends WeightedModule {
       bias: options.bias ?? true,
       role: options.role ?? 'hidden',
     });
+    checkQuantizers(op, options);
     this.inputQuant = options.input instanceof ActivationQuantizer ? null : options.input();
     this.#upstream = this.inputQuant ?? (options.input as ActivationQuantizer);
-    this.weightQuant = options.weight(this.weight, this.#upstream);
+    this.weightQuant = asCapable(op, 'what weight makes', options.weight(this.weight, this.#upstream), 'quantize');
     this.biasQuant = asChoice(op, 'biasQuant', options.biasQuant ?? 'float', ['float', 'int32']);
   }
 
@@ -96,7 +97,9 @@ export abstract class QuantLayer extends WeightedModule {
 
   /** The weights on their grid. @throws QuantError if they are frozen, and trained or overwritten since */
   quantWeight(): QuantTensor {
-    if (this.#frozen === null) return this.weightQuant.quantize(this.weight);
+    if (this.#frozen === null) {
+      return asOptions('QuantLayer', this.weightQuant.quantize(this.weight), 'what the weight quantizer returns');
+    }
     if (!this.training) return this.#frozen.quantTensor();
     throw new QuantError('QuantLayer', 'the integers of this layer are frozen; unfreeze() it before training');
   }
@@ -125,6 +128,11 @@ export abstract class QuantLayer extends WeightedModule {
     const step = mul(reshape(w.scale, [this.weight.shape[0]]), reshape(this.input.scale(), [1]));
     return mul(clip(roundHalfEven(div(bias, step)), -MAX_INT32_BIAS, MAX_INT32_BIAS), step);
   }
+}
+
+function checkQuantizers(op: string, { weight, input }: QuantLayerOptions): void {
+  asFunction(op, 'weight', weight);
+  if (!(input instanceof ActivationQuantizer)) asFunction(op, 'input', input);
 }
 
 /** `y = x·Wᵀ + b` with integer weights and inputs; x `[N, in]`, W `[out, in]`. */
@@ -183,6 +191,11 @@ export class QuantResizeConv2d extends QuantLayer {
   override multiply(x: Tensor, w: Tensor): Tensor {
     return resizeConv2d(x, w, null, this.factor);
   }
+}
+
+/** Whether the layer multiplies inputs and weights as this library does, and not by a method of its author's own. */
+export function multipliesPlainly({ multiply }: QuantLayer): boolean {
+  return [QuantLinear, QuantConv2d, QuantResizeConv2d].some(({ prototype }) => multiply === prototype.multiply);
 }
 
 /** max(x, 0), then unsigned N bits. */

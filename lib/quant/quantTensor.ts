@@ -1,4 +1,4 @@
-import { div, mul, roundHalfEven, sub } from '../autograd/ops.js';
+import { add, div, mul, roundHalfEven, sub } from '../autograd/ops.js';
 import { noGrad } from '../autograd/tape.js';
 import { asOptions } from '../tensor/argument.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -20,6 +20,7 @@ export function integers(x: QuantTensor): Tensor {
   return noGrad(() => {
     const q = roundHalfEven(div(value, scale));
     // Beyond 22 bits the quotient itself may be rounded to a half: a second look at what is left takes that back.
-    return sub(q, roundHalfEven(div(sub(mul(q, scale), value), scale)));
+    // The sum with 0 makes 0 of −0.
+    return add(sub(q, roundHalfEven(div(sub(mul(q, scale), value), scale))), 0);
   });
 }
