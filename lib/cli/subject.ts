@@ -1,9 +1,10 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { engineOf, formatEngine } from '../kernels/engine.js';
 import { currentDevice } from '../tensor/current.js';
 import { fileExists } from '../train/node/files.js';
 import { openTrained, type Trained } from '../train/node/openTrained.js';
-import { holdsRun, runCheckpointPath } from '../train/node/runFolder.js';
+import { holdsRun, RUN_FILES, runCheckpointPath } from '../train/node/runFolder.js';
 import { UsageError } from './usage.js';
 
 /** The options that name a trained model. */
@@ -33,7 +34,11 @@ export async function subjectPath({ run, checkpoint, last }: SubjectFlags): Prom
   const folder = run as string;
   if (!(await holdsRun(folder)))
     throw new UsageError(`--run: ${folder} holds no run; name a folder that a2q train made`);
-  return runCheckpointPath(folder, last ? 'last' : 'best');
+  const path = await runCheckpointPath(folder, last ? 'last' : 'best');
+  if (!last && basename(path) === RUN_FILES.last) {
+    process.stderr.write(`note: ${folder} has no ${RUN_FILES.best}; the last epoch is taken, ${RUN_FILES.last}\n`);
+  }
+  return path;
 }
 
 /** What a command works on. */

@@ -4,6 +4,7 @@ import type { Random } from '../tensor/random.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Batch, BatchOf, Dataset, DatasetFacts } from './dataset.js';
 import { asDataset, checkIndex, sampleRandom, subset } from './dataset.js';
+import { evenly } from './split.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
 const ORDER_STREAM = -1;
@@ -30,6 +31,8 @@ export interface BatchOptions {
   readonly start?: number;
   /** Cuts the epoch to its first so many batches. Default: all. */
   readonly limit?: number;
+  /** An epoch that is cut has images evenly of all classes, where labels are known. Default false: the first images. */
+  readonly balanced?: boolean;
   /** Takes {@link subset} of the dataset in place of the whole. */
   readonly part?: number | ArrayLike<number>;
 }
@@ -88,9 +91,11 @@ export function* batches<D extends Dataset>(whole: D, options: BatchOptions): Ge
     epoch = 0,
     start = 0,
     part,
+    balanced = false,
   } = asOptions('batches', options);
-  const dataset = part === undefined ? whole : subset(whole, part);
-  const count = batchCount(dataset, options);
+  const all = part === undefined ? whole : subset(whole, part);
+  const count = batchCount(all, options);
+  const dataset = balanced ? balancedPart(all, count * batchSize) : all;
   if (!Number.isInteger(start) || start < 0 || start > count) {
     throw new DataError('batches', `start must be 0 … ${count}, the batches of an epoch; got ${start}`);
   }
@@ -100,6 +105,12 @@ export function* batches<D extends Dataset>(whole: D, options: BatchOptions): Ge
   for (let k = start; k < count; k++) {
     yield makeBatch(dataset, order.slice(k * batchSize, (k + 1) * batchSize), augment ? draw : null, k);
   }
+}
+
+/** So many images, evenly of all classes; the dataset itself if it has no more, or does not know its labels. */
+function balancedPart<D extends Dataset>(dataset: D, count: number): D {
+  const knowsLabels = dataset.kind === 'labels' && dataset.labels !== undefined;
+  return knowsLabels && count < dataset.length ? subset(dataset, evenly(dataset, count)) : dataset;
 }
 
 /**

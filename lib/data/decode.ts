@@ -34,9 +34,21 @@ export function checkImage(bytes: Uint8Array, name: string, limits: ImageLimits 
   else checkJpeg(file);
 }
 
+/** Formats that we know by their first bytes, and do not read. */
+const OTHER_FORMATS: readonly (readonly [what: string, signature: RegExp])[] = [
+  ['a GIF', /^GIF8[79]a/],
+  ['a WebP', /^RIFF.{4}WEBP/s],
+  ['a BMP', /^BM.{4}\0{4}/s],
+  ['a TIFF', /^(II\*\0|MM\0\*)/],
+  ['an AVIF', /^.{4}ftypavi[fs]/s],
+  ['a HEIC', /^.{4}ftyp(heic|heix|mif1)/s],
+];
+
 function openImage(bytes: Uint8Array, name: string, limits: ImageLimits): ImageFile {
   asInstance('decodeImage', 'bytes', bytes, Uint8Array);
   if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return new ImageFile('PNG', bytes, name, limits);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return new ImageFile('JPEG', bytes, name, limits);
-  throw new DataError('decodeImage', `${name}: ${bytes.length} bytes that are neither JPEG nor PNG`);
+  const known = OTHER_FORMATS.find(([, signature]) => signature.test(String.fromCharCode(...bytes.subarray(0, 12))));
+  const what = known ? `${known[0]}, which is not supported; convert it to PNG` : null;
+  throw new DataError('decodeImage', `${name}: ${what ?? `${bytes.length} bytes that are neither JPEG nor PNG`}`);
 }

@@ -13,7 +13,7 @@ import type { Task } from './task.js';
 /** How much to evaluate, and whom to tell. */
 export interface EvaluateOptions {
   readonly batchSize: number;
-  /** Stop after that many batches; default all. */
+  /** Stop after that many batches, of images evenly of all classes where labels are known; default all. */
   readonly limitBatches?: number | null;
   /** Told after each batch how many of how many are done. */
   readonly onBatch?: (done: number, total: number) => void;
@@ -53,7 +53,7 @@ export async function evaluate(
   let score = 0;
   let samples = 0;
   try {
-    for await (const batch of batchesOf(dataset, { batchSize, limit })) {
+    for await (const batch of batchesOf(dataset, { batchSize, limit, balanced: true })) {
       const made = scope(() =>
         noGrad(() => {
           const output = model.forward(tensor(batch.inputs, batch.inputShape));

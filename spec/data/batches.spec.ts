@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import { batchCount, batches, epochOrder, makeBatch } from '../../lib/data/batches.js';
 import { factsOf, type ImagePairDataset, type LabelledDataset, sampleRandom, subset } from '../../lib/data/dataset.js';
+import { imageFolder } from '../../lib/data/imageFolder.js';
 import { identityNormalisation } from '../../lib/data/normalise.js';
+import { pixels } from '../../lib/data/pixels.js';
 import { DataError } from '../../lib/tensor/errors.js';
 
 /** Inputs [1, 1, 2]: the index, and the sample's first random number (−1 without augmentation); label = 10·index. */
@@ -219,4 +221,18 @@ t.test('options out of range', async (t) => {
   t.throws(run({ seed: 0.5, shuffle: true }), DataError);
   t.same(run({ start: 3 })(), []);
   t.throws(() => makeBatch(counting(5), [5]), { message: /no sample 5; the set has 5/ });
+});
+
+t.test('a cut epoch may have images evenly of all classes', async (t) => {
+  const labels = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2];
+  const dataset = imageFolder(
+    { classes: ['a', 'b', 'c'], labels, load: () => pixels(8, 8, 3, new Uint8Array(192)) },
+    { size: 8 },
+  );
+  const seen = (options: { limit?: number; balanced?: boolean }) =>
+    Array.from(batches(dataset, { batchSize: 3, ...options }), ({ targets }) => [...targets]).flat();
+  t.same(seen({ limit: 2, balanced: true }), [0, 0, 1, 1, 2, 2]);
+  t.same(seen({ limit: 2 }), [0, 0, 0, 0, 1, 1]);
+  t.same(seen({ balanced: true }), labels, 'a whole one is as it was');
+  t.same(seen({ limit: 4, balanced: true }), labels);
 });

@@ -287,3 +287,17 @@ t.test('sound files pass the check without decoding; of others it finds all but 
   const huge = pngOf(headerChunk(60000, 60000), chunk('IDAT', deflateSync(Buffer.alloc(10))));
   t.throws(() => checkImage(huge, 'x'), { message: /above our limit/ });
 });
+
+t.test('formats that are not read are called by their names', async (t) => {
+  for (const [text, message] of [
+    ['GIF89a\0\0\0\0\0\0', 'a GIF'],
+    ['RIFF\n\n\n\nWEBP', 'a WebP'],
+    ['II*\0', 'a TIFF'],
+    ['\0\0\0 ftypavif', 'an AVIF'],
+  ]) {
+    const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    t.throws(() => decodeImage(bytes, 'x'), {
+      message: `decodeImage: x: ${message}, which is not supported; convert it to PNG`,
+    });
+  }
+});

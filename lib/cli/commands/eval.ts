@@ -30,7 +30,7 @@ export function evalCommand(): Command {
   const command = new Command('eval').description('measure a trained model on its test images');
   return addBackendOptions(addDataOptions(addSubjectOptions(command)))
     .option('--batch-size <n>', 'images at a time (default: as in training)', integer(1))
-    .option('--limit-batches <n>', 'stop after n batches (default: all)', integer(1))
+    .option('--limit-batches <n>', 'stop after n batches, evenly of all classes (default: all)', integer(1))
     .option(
       '--acc-bits <P>',
       'sum hidden layers in registers of P bits, and count what does not fit (default: no limit)',
@@ -104,7 +104,7 @@ function trainingFigure({ best, training, config }: ModelCheckpoint): TrainingFi
 
 function describeTraining({ metric, testedOn, limitBatches, batchSize }: TrainingFigure, task: Task): string {
   const which = testedOn === 'val' ? 'validation images split off the training images' : 'test images';
-  const cut = limitBatches === null ? '' : ` (the first ${limitBatches} batches of ${batchSize}: --limit-batches)`;
+  const cut = limitBatches === null ? '' : ` (${limitBatches} batches of ${batchSize}: --limit-batches)`;
   return `in training it was ${formatMetric(task.metric, metric)}, on ${which}${cut}`;
 }
 

@@ -8,9 +8,9 @@ import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
 import { dataFolder } from './dataDir.js';
 import type { DatasetEntry, Split } from './entry.js';
-import { listFolder, readBytes } from './files.js';
+import { listed, listFolder, readBytes } from './files.js';
 import type { DataFile } from './fingerprint.js';
-import { readImage } from './images.js';
+import { forAll, readImage } from './images.js';
 
 export interface Bsd300Options extends SuperResolutionOptions {
   /** Decode the first n photographs only. Default: all. */
@@ -20,7 +20,7 @@ export interface Bsd300Options extends SuperResolutionOptions {
 }
 
 /**
- * BSD300 from `bsd300/images/{train,test}/*.jpg` of the data folder, decoded once and kept in memory (about 93 MB for
+ * BSD300 from `bsd300/images/{train,test}/*.jpg|png` of the data folder, decoded once and kept in memory (about 93 MB for
  * the 200 training photographs). The split is checked against `bsd300/iids_{train,test}.txt` where that list exists.
  *
  * @throws DataError naming the folder or file that is missing, truncated or corrupt
@@ -39,18 +39,39 @@ export async function readBsd300(
   await checkList(root, split, files);
   const chosen = files.slice(0, limit);
   const images: Pixels[] = [];
-  for (const { path } of chosen) {
-    images.push(await readImage('bsd300', path));
-    onProgress?.(images.length, chosen.length);
-  }
-  return superResolutionPairs(images, { name: `bsd300/${split} x${factor}`, ...options });
+  const read = async ({ path }: DataFile) => void images.push(await readImage('bsd300', path));
+  await forAll('bsd300', chosen, read, onProgress);
+  const pairs = superResolutionPairs(images, { name: `bsd300/${split} x${factor}`, ...options });
+  const notes = [...(await leftOutNotes(dirname(files[0].path))), ...smallNotes(split, chosen, images, pairs)];
+  return notes.length > 0 ? { ...pairs, notes } : pairs;
+}
+
+const PHOTOGRAPH = /^[^.].*\.(jpe?g|png)$/i;
+
+/** Tells of what lies beside the photographs. */
+async function leftOutNotes(folder: string): Promise<string[]> {
+  const others = (await listFolder('bsd300', folder)).filter((name) => !PHOTOGRAPH.test(name));
+  return others.length > 0 ? [`${folder}: left out as no images: ${listed(others)}`] : [];
+}
+
+/** Tells of photographs that do not fill a target. */
+function smallNotes(
+  split: Split,
+  files: readonly DataFile[],
+  images: readonly Pixels[],
+  { targetShape: [, height, width] }: ImagePairDataset,
+): string[] {
+  const small = files.filter((_, i) => images[i].width < width || images[i].height < height);
+  if (small.length === 0) return [];
+  const names = listed(small.map(({ name }) => name));
+  return [`bsd300/${split}: smaller than the targets, ${width}x${height}, and padded with black: ${names}`];
 }
 
 /** @throws DataError if there are none */
 async function photographs(dataDir: string, split: Split): Promise<DataFile[]> {
   const folder = await dataFolder(dataDir, 'bsd300', 'images', split);
-  const names = (await listFolder('bsd300', folder)).filter((name) => /^[^.].*\.jpe?g$/i.test(name));
-  if (names.length === 0) throw new DataError('bsd300', `${folder} has no .jpg file`);
+  const names = (await listFolder('bsd300', folder)).filter((name) => PHOTOGRAPH.test(name));
+  if (names.length === 0) throw new DataError('bsd300', `${folder} has no .jpg or .png file`);
   return names.map((name) => ({ name, path: join(folder, name) }));
 }
 
@@ -59,7 +80,7 @@ async function checkList(root: string, split: Split, files: readonly DataFile[])
   const list = `iids_${split}.txt`;
   if (!(await listFolder('bsd300', root)).includes(list)) return;
   const text = new TextDecoder().decode(await readBytes('bsd300', join(root, list)));
-  const present = new Set(files.map(({ name }) => name.replace(/\.jpe?g$/i, '')));
+  const present = new Set(files.map(({ name }) => name.replace(/\.(jpe?g|png)$/i, '')));
   const missing = text.split(/\s+/).filter((id) => id !== '' && !present.has(id));
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more of ${list}` : '';

@@ -66,3 +66,9 @@ export async function folderExists(path: string): Promise<boolean> {
     return false;
   }
 }
+
+/** The first few of many names. */
+export function listed(names: readonly string[], most = 5): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : '';
+  return `${names.slice(0, most).join(', ')}${more}`;
+}

@@ -6,7 +6,7 @@ import { IMAGENET_STATISTICS, type ImageFolderOptions, imageFolder, type Labelle
 import { setting } from '../setting.js';
 import { evenly } from '../split.js';
 import type { DatasetEntry, Split } from './entry.js';
-import { folderExists, listFolder, listFolders } from './files.js';
+import { folderExists, listed, listFolder, listFolders } from './files.js';
 import { type CacheOptions, ImageFiles } from './images.js';
 
 const IMAGE_FILE = /\.(jpe?g|png)$/i;
@@ -50,6 +50,7 @@ async function readTree(root: string, known: readonly string[] | undefined): Pro
   const paths: string[] = [];
   const labels: number[] = [];
   const leftOut = [...found.leftOut];
+  const nested: string[] = [];
   for (const [label, name] of classes.entries()) {
     if (!found.names.includes(name)) continue;
     const folder = join(root, name);
@@ -60,11 +61,14 @@ async function readTree(root: string, known: readonly string[] | undefined): Pro
       labels.push(label);
     }
     for (const file of files.leftOut) leftOut.push(join(name, file));
+    for (const inner of files.folders) nested.push(join(name, inner));
   }
   const missing = classes.filter((name) => !found.names.includes(name));
   const notes = [
     ...(missing.length > 0 ? [`${root} has no images of ${listed(missing)}`] : []),
     ...(leftOut.length > 0 ? [`${root}: left out as no images: ${listed(leftOut)}`] : []),
+    ...(nested.length > 0 ? [`${root}: folders in the folder of a class are not read: ${listed(nested)}`] : []),
+    ...(classes.length === 1 ? [`${root} has one class only, ${classes[0]}: there is nothing to tell apart`] : []),
   ];
   return { classes, labels, paths, notes };
 }
@@ -82,10 +86,13 @@ async function classesIn(root: string): Promise<Names> {
   return { names, leftOut: all.filter((name) => IGNORED.test(name)) };
 }
 
-async function imagesIn(folder: string): Promise<Names> {
+async function imagesIn(folder: string): Promise<Names & { readonly folders: readonly string[] }> {
   const all = await listFolder('imageFolder', folder);
   const isImage = (file: string) => IMAGE_FILE.test(file) && !IGNORED.test(file);
-  return { names: all.filter(isImage), leftOut: all.filter((file) => !isImage(file)) };
+  const others = all.filter((file) => !isImage(file));
+  const isFolder = await Promise.all(others.map((name) => !IGNORED.test(name) && folderExists(join(folder, name))));
+  const pick = (wanted: boolean) => others.filter((_, i) => isFolder[i] === wanted);
+  return { names: all.filter(isImage), leftOut: pick(false), folders: pick(true) };
 }
 
 /** @throws DataError naming folders that are of no known class */
@@ -96,12 +103,6 @@ function checkClasses(root: string, found: readonly string[], known: readonly st
     'imageFolder',
     `${root}: ${listed(unknown)} is no class of the training images (${listed(known)})`,
   );
-}
-
-/** The first few of many names. */
-function listed(names: readonly string[], most = 5): string {
-  const more = names.length > most ? ` and ${names.length - most} more` : '';
-  return `${names.slice(0, most).join(', ')}${more}`;
 }
 
 const settings = {

@@ -26,6 +26,36 @@ export async function readImage(op: string, path: string): Promise<Pixels> {
   return decodeImage(await readBytes(op, path), path, imageLimits());
 }
 
+/** Images that cannot be read are named up to so many. */
+const MOST_NAMED = 20;
+
+/**
+ * Does something with every image, also after some that cannot be read.
+ * @throws DataError the failure if it is one; else naming all of them, up to {@link MOST_NAMED}
+ */
+export async function forAll<T>(
+  op: string,
+  images: readonly T[],
+  work: (image: T) => Promise<void>,
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
+  const failures: DataError[] = [];
+  for (const [done, image] of images.entries()) {
+    try {
+      await work(image);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      failures.push(error);
+    }
+    onProgress?.(done + 1, images.length);
+  }
+  if (failures.length === 1) throw failures[0];
+  if (failures.length === 0) return;
+  const named = failures.slice(0, MOST_NAMED).map((error) => `\n  ${error.message.slice(error.op.length + 2)}`);
+  const more = failures.length > MOST_NAMED ? `\n  and ${failures.length - MOST_NAMED} more` : '';
+  throw new DataError(op, `${failures.length} of ${images.length} images cannot be read:${named.join('')}${more}`);
+}
+
 export interface CacheOptions {
   /** Most memory that decoded images may keep. Default 1 GiB. */
   readonly cacheBytes?: number;
@@ -67,17 +97,16 @@ export class ImageFiles {
    * Looks at files before any is needed: decodes them while there is room for what they hold, then goes through them
    * without decoding pixels.
    *
-   * @throws DataError naming the first that cannot be read
+   * @throws DataError naming all that cannot be read
    */
   async check(indices: Iterable<number>, onProgress?: (done: number, total: number) => void): Promise<void> {
-    const all = [...indices];
-    for (const [done, index] of all.entries()) {
+    const look = async (index: number) => {
       const path = this.paths[index];
       const bytes = await readBytes(this.op, path);
       if (this.#full) checkImage(bytes, path, this.#limits);
       else this.#keep(index, decodeImage(bytes, path, this.#limits));
-      onProgress?.(done + 1, all.length);
-    }
+    };
+    await forAll(this.op, [...indices], look, onProgress);
   }
 }
 

@@ -14,7 +14,7 @@ import { makeOptimizer } from '../recipes.js';
 import { goOnWith } from '../resume.js';
 import { lengthNotes } from '../settingNotes.js';
 import { taskOf } from '../task.js';
-import type { DataSource } from './datasets.js';
+import type { DataSource, Half } from './datasets.js';
 import { fileExists, removeStaleTemporaries } from './files.js';
 import { type Halves, openHalves } from './openBatches.js';
 import { openModel } from './openModel.js';
@@ -89,7 +89,7 @@ async function runFrom(options: RunOptions, resumed: Resumed | null, lock: RunLo
   const halves = await openHalves(source, {
     prefetch,
     ...(signal ? { signal } : {}),
-    onProgress: (half, done, total) => events.onStage?.(`reading ${source.config.name}/${half}`, done, total),
+    onProgress: (half, done, total) => events.onStage?.(`reading ${partText(source, half)}`, done, total),
   });
   try {
     for (const note of notesOf(halves)) events.onNote?.(note);
@@ -98,6 +98,11 @@ async function runFrom(options: RunOptions, resumed: Resumed | null, lock: RunLo
     release(halves.train);
     release(halves.test);
   }
+}
+
+/** What is read, for people. */
+function partText({ config }: DataSource, half: Half): string {
+  return half === 'val' ? `validation images of ${config.name}/train` : `${config.name}/${half}`;
 }
 
 /** What is odd about the data; two parts of one half say it twice. */

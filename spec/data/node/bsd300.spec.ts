@@ -19,7 +19,7 @@ t.test('the folder of the archive, photographs sorted by name', async (t) => {
   mkdirSync(join(folder.path, 'bsd300'));
   await t.rejects(readBsd300(folder.path, 'test'), { message: /no folder bsd300\/images\/test in/ });
   mkdirSync(images, { recursive: true });
-  await t.rejects(readBsd300(folder.path, 'test'), { message: /has no \.jpg file/ });
+  await t.rejects(readBsd300(folder.path, 'test'), { message: /has no \.jpg or \.png file/ });
   writeFileSync(join(images, '2.jpg'), Buffer.from(JPEGS['grey'].file, 'base64'));
   writeFileSync(join(images, '1.jpg'), photograph);
   const progress: string[] = [];

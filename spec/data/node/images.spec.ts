@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { ImageFiles, imageLimits, readImage } from '../../../lib/data/node/images.js';
+import { forAll, ImageFiles, imageLimits, readImage } from '../../../lib/data/node/images.js';
+import { DataError } from '../../../lib/tensor/errors.js';
 import { writePng } from '../writePng.js';
 
 t.test('the limit of the environment', async (t) => {
@@ -45,4 +46,19 @@ t.test('files are decoded while there is room, then looked at', async (t) => {
   await narrow.check([1, 1, 2], () => undefined);
   t.throws(() => narrow.load(2), { message: /pixels\.png: corrupt PNG/ }, 'found once it is decoded');
   await t.rejects(narrow.check([3]), { message: /cut\.png: truncated PNG/ });
+});
+
+t.test('all that cannot be read are named, up to twenty', async (t) => {
+  const done: number[] = [];
+  const bad = (image: number) => async (each: number) => {
+    if (each >= image) throw new DataError('some', `${each}.png is broken`);
+  };
+  const numbers = Array.from({ length: 30 }, (_, i) => i);
+  await forAll('some', numbers, bad(30), (count) => done.push(count));
+  t.equal(done.length, 30);
+  await t.rejects(forAll('some', numbers, bad(29)), { message: 'some: 29.png is broken' });
+  await t.rejects(forAll('some', numbers, bad(28)), {
+    message: 'some: 2 of 30 images cannot be read:\n  28.png is broken\n  29.png is broken',
+  });
+  await t.rejects(forAll('some', numbers, bad(5)), { message: /24\.png is broken\n {2}and 5 more$/ });
 });
