@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { A2QError } from '../tensor/errors.js';
 import { VERSION } from '../tensor/version.js';
+import { foreignPlace } from '../train/node/foreignPlace.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
 import { evalCommand } from './commands/eval.js';
@@ -35,8 +36,22 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     verifyCommand(),
     await exportCommand(argv.includes('export')),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));
   return program;
+}
+
+/** Makes a command name an option that it has not before one that is missing: the two are often one, misspelt. */
+function unknownFirst(command: Command): Command {
+  const parse = command.parseOptions.bind(command);
+  command.parseOptions = (argv) => {
+    const parsed = parse(argv);
+    const asksForHelp = parsed.unknown.some((word) => word === '--help' || word === '-h');
+    if (parsed.unknown.length > 0 && !asksForHelp) {
+      for (const option of command.options) option.makeOptionMandatory(false);
+    }
+    return parsed;
+  };
+  return command;
 }
 
 /**
@@ -71,12 +86,20 @@ function report(error: unknown, json: boolean): number {
     if (json) writeError(error.name, error.message);
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
   }
+  return reportUnforeseen(error, json);
+}
+
+/** An error that is none of ours: a fault of the user's module where it arose in there, else of a2q. */
+function reportUnforeseen(error: unknown, json: boolean): number {
   const message = error instanceof Error ? error.message : String(error);
+  const place = foreignPlace(error);
   process.stderr.write(`error: ${message}\n`);
   const stack = error instanceof Error ? error.stack : undefined;
   if (process.env[TRACE_VARIABLE]) process.stderr.write(`${stack ?? 'no trace'}\n`);
+  else if (place)
+    process.stderr.write(`it arose in ${place}, which is not a file of a2q: ${TRACE_VARIABLE}=1 shows how\n`);
   else process.stderr.write(`this was not foreseen, and is a fault of a2q: ${TRACE_VARIABLE}=1 shows where it arose\n`);
-  if (json) writeError('Error', message);
+  if (json) writeError('Error', place ? `${message} (${place})` : message);
   return EXIT.failure;
 }
 

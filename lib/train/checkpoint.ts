@@ -71,10 +71,10 @@ function checkFinite(tensors: StateDict): void {
 }
 
 /** What every checkpoint holds of its model. @throws DivergenceError if a number of it is not finite */
-async function contents(model: Module, config: RunConfig): Promise<TensorFile> {
+async function contents(model: Module, config: RunConfig, given?: TensorFile): Promise<TensorFile> {
   const state = await model.stateDict();
   checkFinite(state);
-  const integers = await encodeIntegers(model);
+  const integers = given ?? (await encodeIntegers(model));
   const names = JSON.stringify(quantizerNames(model));
   const metadata = { format: 'pt', a2q_config: JSON.stringify(config), a2q_quantizers: names, ...integers.metadata };
   return { tensors: new Map([...state, ...integers.tensors]), metadata };
@@ -82,15 +82,22 @@ async function contents(model: Module, config: RunConfig): Promise<TensorFile> {
 
 /**
  * The bytes of a model alone, with what is needed to build it.
+ * @param integers of the model as it is, if they were computed already
  * @throws DivergenceError if a number of it is not finite
  */
-export async function encodeModel(model: Module, config: RunConfig, best: Best | null = null): Promise<Uint8Array> {
-  const { tensors, metadata } = await contents(model, config);
+export async function encodeModel(
+  model: Module,
+  config: RunConfig,
+  best: Best | null = null,
+  integers?: TensorFile,
+): Promise<Uint8Array> {
+  const { tensors, metadata } = await contents(model, config, integers);
   return encodeSafetensors(withChecksums({ tensors, metadata: { ...metadata, a2q_best: JSON.stringify(best) } }));
 }
 
 /**
  * The bytes of a run that can be resumed to the same bits.
+ * @param integers of the model as it is, if they were computed already
  * @throws DivergenceError if a number of model or optimizer is not finite
  */
 export async function encodeTraining(
@@ -98,10 +105,11 @@ export async function encodeTraining(
   optimizer: Optimizer,
   config: RunConfig,
   { position, best }: { readonly position: Position; readonly best: Best | null },
+  integers?: TensorFile,
 ): Promise<Uint8Array> {
   const { tensors: averages, ...rest } = await optimizer.state();
   checkFinite(averages);
-  const { tensors, metadata } = await contents(model, config);
+  const { tensors, metadata } = await contents(model, config, integers);
   for (const [key, tensor] of averages) tensors.set(OPTIMIZER_PREFIX + key, tensor);
   const state = { position, best, optimizer: rest };
   return encodeSafetensors(withChecksums({ tensors, metadata: { ...metadata, a2q_state: JSON.stringify(state) } }));

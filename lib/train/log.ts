@@ -23,6 +23,8 @@ const lineSchema = z.looseObject({
   testedOn: z.enum(['test', 'val']).exactOptional(),
   backend: z.string(),
   batchesMadeIn: z.enum(['worker', 'same thread'] satisfies MadeIn[]),
+  /** Quantized layers whose integer weights are all 0; left out if there are none. */
+  zeroLayers: z.array(z.string()).exactOptional(),
 });
 
 /** One line of a run's log: an epoch. */

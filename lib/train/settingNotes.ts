@@ -40,6 +40,16 @@ export function lengthNotes(config: RunConfig, batches: number): string[] {
   return notes;
 }
 
+/** What layers mean whose integers are all 0. @param layers their names, at least one */
+export function zeroNote(layers: readonly string[], { method, start }: RunConfig): string {
+  const advice = [
+    ...(start.initFrom === undefined ? ['start from a float run with --init-from'] : []),
+    ...(METHODS[method].needsAccumulatorBits ? ['raise --acc-bits'] : []),
+  ];
+  const whose = layers.length === 1 ? 'nothing passes it' : 'nothing passes them';
+  return `all weights of ${layers.join(', ')} are 0: ${whose}; ${advice.join(', or ') || 'lower --lr'}`;
+}
+
 /** Epochs before a schedule of steps changes the rate; null for others, which begin at once or never do. */
 function firstChange({ schedule }: RunConfig): number | null {
   if (schedule.kind === 'step') return schedule.stepSize;

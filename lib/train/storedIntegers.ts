@@ -72,6 +72,13 @@ export async function encodeIntegers(model: Module): Promise<TensorFile> {
   return { tensors, metadata: by === null ? {} : { [KEY]: JSON.stringify({ by, layers }) } };
 }
 
+/** The layers whose integers are all 0, which let nothing pass. @param file of `encodeIntegers` */
+export function zeroLayers({ tensors }: TensorFile): string[] {
+  return [...tensors]
+    .filter(([key, { data }]) => key.endsWith('.weight') && data.every((value) => value === 0))
+    .map(([key]) => key.slice(INTEGERS_PREFIX.length, -'.weight'.length));
+}
+
 async function integersIfAny(name: string, layer: QuantLayer) {
   try {
     return await integerWeights(name, layer);

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import t from 'tap';
 import { a2q, a2qAll, words } from './a2q.js';
 
@@ -36,6 +36,8 @@ t.test('a model of one’s own: train, resume, eval, audit', async (t) => {
   const flags = `train ${FLAGS} --method a2q+ --acc-bits 12 --epochs 1 --json --module`;
   const trained = await a2q([...words(flags), file, '--out', run]);
   t.equal(trained.code, 0, trained.stderr);
+  const said = trained.stderr.replaceAll(/\s+/g, ' ');
+  t.match(said, `--module ${relative(process.cwd(), file)} `, 'as one would type it here');
   const { config } = JSON.parse(trained.stdout);
   t.match(config, { module: '../../my-model.mjs', epochs: 1, batchSize: 8, optimizer: { type: 'adam' } });
   t.notOk('model' in config);
@@ -74,7 +76,7 @@ t.test('files that make no model', async (t) => {
     ['none.mjs', /none\.mjs exports no function, neither as default nor as build/],
     ['object.mjs', /function of .*object\.mjs returned an object of class Object, not a Module/],
     ['nothing.mjs', /function of .*nothing\.mjs returned undefined, not a Module/],
-    ['failing.mjs', /module: the function of .*failing\.mjs failed: RangeError: on purpose/],
+    ['failing.mjs', /module: the function of .*failing\.mjs failed: RangeError: on purpose, at .*failing\.mjs:1\n/],
     ['broken.mjs', /cannot load .*broken\.mjs: .*absent\.mjs/],
   ];
   const line = (file: string) => [...words(`train ${FLAGS} --method float --module`), join(folder, file)];
@@ -83,4 +85,26 @@ t.test('files that make no model', async (t) => {
     t.equal(calls[i].code, 2, file);
     t.match(calls[i].stderr, message);
   }
+});
+
+t.test('a fault of the user’s module is told as that, and leaves the folder free', async (t) => {
+  const lineOf = (text: string, word: string) => text.slice(0, text.indexOf(word)).split('\n').length;
+  const forward = MODEL.replace('return this.fc', 'y.flatten(); return this.fc');
+  const quantizer = MODEL.replace('this.fc = ', 'this.conv2.weightQuant.quantize = (w) => w.inTheGrid(); this.fc = ');
+  const folder = t.testdir({ 'forward.mjs': forward, 'quantizer.mjs': quantizer });
+  const out = join(folder, 'run');
+  const line = words(`train ${FLAGS} --method a2q+ --acc-bits 12 --epochs 1 --json --out ${out} --module`);
+  for (const [name, text, word] of [
+    ['forward.mjs', forward, 'flatten'],
+    ['quantizer.mjs', quantizer, 'inTheGrid'],
+  ]) {
+    const { code, stdout, stderr } = await a2q([...line, join(folder, name)]);
+    t.equal(code, 1, name);
+    t.match(stderr, `${word} is not a function\nit arose in ${join(folder, name)}:${lineOf(text, word)}, which is not`);
+    t.notMatch(stderr, 'a fault of a2q');
+    t.match(JSON.parse(stdout), { error: { message: `(${join(folder, name)}:${lineOf(text, word)})` } });
+    t.same((await readdir(folder)).sort(), ['forward.mjs', 'quantizer.mjs'], 'nothing is left');
+  }
+  await writeFile(join(folder, 'forward.mjs'), MODEL);
+  t.match(await a2q([...line, join(folder, 'forward.mjs')]), { code: 0 }, 'mended, it trains there');
 });

@@ -156,3 +156,22 @@ t.test('without a worker it trains to the same bits, and says so', async (t) => 
   const measured = await a2q(['eval', '--run', between, '--limit-batches', '1', '--no-prefetch', '--json']);
   t.match(JSON.parse(measured.stdout), { batchesMadeIn: 'same thread' });
 });
+
+t.test('layers of zeros are told, in the log too', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const flags = '--method a2q --acc-bits 10 --epochs 2 --limit-batches 2 --json';
+  const { code, stdout, stderr } = await a2q([...words(`train ${TINY} ${flags} --out`), out]);
+  t.equal(code, 0, stderr);
+  const zeros = ['stages.2.conv'];
+  t.match(JSON.parse(stdout).epochs, [{ zeroLayers: zeros }, { zeroLayers: zeros }]);
+  const note =
+    'note: all weights of stages.2.conv are 0: nothing passes it; ' +
+    'start from a float run with --init-from, or raise --acc-bits\n';
+  t.equal(stderr.split(note).length - 1, 2, 'once while it trains, and at the end');
+  t.notMatch(await readFile(join(out, 'config.json'), 'utf8'), 'zeroLayers');
+  const healthy = await a2q([
+    ...words(`train ${TINY} --method qat --epochs 1 --limit-batches 2 --json --out`),
+    `${out}2`,
+  ]);
+  t.notOk('zeroLayers' in JSON.parse(healthy.stdout).epochs[0]);
+});

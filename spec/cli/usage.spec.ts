@@ -14,6 +14,8 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['bounds --weight-bits 40 --act-bits 4 --k 9', /'--weight-bits <M>' argument '40' is invalid.*from 2 to 32/],
   ['bounds --weight-bits 4 --act-bits 4 --k 1.5', /'--k <K>' argument '1.5' is invalid.*integer of at least 1/],
   ['bounds --weight-bits 4 --act-bits 4 --k 9 --frob', /unknown option '--frob'/],
+  ['bounds --weight-bit 4 --act-bits 4 --k 9', /unknown option '--weight-bit'\n\(Did you mean --weight-bits\?\)/],
+  ['train --model cnn --dataset glyphs --outt OUT', /unknown option '--outt'/],
   ['info extra', /too many arguments/],
   ['train --model cnn --dataset glyphs --method float', /required option '--out <folder>'/],
   ['train --out OUT', /--dataset is missing/],

@@ -10,7 +10,7 @@ import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig, readWeights, rememberedData } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
 import { lockedChanges } from '../../train/resume.js';
-import { settingNotes } from '../../train/settingNotes.js';
+import { settingNotes, zeroNote } from '../../train/settingNotes.js';
 import { resolveSettings } from '../../train/settings.js';
 import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags, describeBatches } from '../dataFlags.js';
@@ -110,9 +110,15 @@ async function plan(flags: Flags, folder: string, backend: string): Promise<Plan
   else if (config.start.initFrom !== undefined) await checkInitFrom(config.start.initFrom, source);
   const model = await asUsage(() => openModel(config, folder));
   const notes = saved ? [] : settingNotes(config, model, new Set(given.keys()));
-  const words = [planText(config, model, backend), ...notes.map((note) => `note: ${note}`)];
+  const words = [planText(fromHere(config, folder), model, backend), ...notes.map((note) => `note: ${note}`)];
   model.dispose();
   return { config, source, words };
+}
+
+/** The configuration with the module's path as one would type it here; in the run's folder it is relative to that. */
+function fromHere(config: RunConfig, folder: string): RunConfig {
+  if (config.module === undefined) return config;
+  return { ...config, module: relative(process.cwd(), resolve(folder, config.module)) };
 }
 
 /** @throws UsageError if a resumed run would become another one */
@@ -142,6 +148,8 @@ function report(out: Output, folder: string, config: RunConfig, result: RunResul
   } else {
     out.say(`run finished: ${folder}`);
   }
+  const zeros = log.at(-1)?.zeroLayers ?? [];
+  if (zeros.length > 0) out.say(`note: ${zeroNote(zeros, config)}`);
   if (batchesMadeIn) out.say(`batches were made ${describeBatches(batchesMadeIn)}`);
   if (peakBytes !== null) out.say(`a training step held at most ${formatBytes(peakBytes)} of tensors`);
   const measured = { batchesMadeIn, peakBytes };

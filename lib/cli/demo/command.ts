@@ -25,7 +25,7 @@ const FILES = { results: 'results.json', report: 'report.html' } as const;
 /** `a2q demo`: from training to a report. */
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('a table in a minute or two: QAT, A2Q and A2Q+ on narrower and narrower accumulators')
+    .description('a table in two to five minutes: QAT, A2Q and A2Q+ on narrower and narrower accumulators')
     .option('--out <folder>', 'where table and report go', join('runs', 'demo'))
     .option('--seed <n>', 'seeds weights, order and augmentation', integer(0, 2 ** 32 - 1), FULL_PLAN.seed)
     .option('--quick', 'seconds instead of minutes, on so little data that the numbers mean nothing');

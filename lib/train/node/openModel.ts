@@ -6,6 +6,7 @@ import { Module } from '../../nn/module.js';
 import { A2QError, DataError } from '../../tensor/errors.js';
 import { type BuildOptions, buildModel, type ModelConfig } from '../models.js';
 import { fileExists } from './files.js';
+import { foreignPlace } from './foreignPlace.js';
 
 /** What the file of a model exports, as default or as `build`. */
 export type BuildModel = (make: LayerFactory, shape: DataShape) => Module;
@@ -51,7 +52,10 @@ function checked(build: BuildModel, path: string): BuildModel {
       model = build(make, shape);
     } catch (cause) {
       if (cause instanceof A2QError) throw cause;
-      throw new DataError('module', `the function of ${path} failed: ${String(cause)}`, { cause });
+      const at = foreignPlace(cause);
+      throw new DataError('module', `the function of ${path} failed: ${String(cause)}${at ? `, at ${at}` : ''}`, {
+        cause,
+      });
     }
     if (model instanceof Module) return model;
     const what = model instanceof Object ? `an object of class ${model.constructor.name}` : String(model);

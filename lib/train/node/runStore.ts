@@ -74,6 +74,12 @@ export class RunStore {
     }
   }
 
+  /** Removes what was written of a run that never began. */
+  async forget(): Promise<void> {
+    for (const name of this.#kept.keys()) await rm(join(this.#options.folder, name), { force: true });
+    this.#kept.clear();
+  }
+
   async #attempt(files: ReadonlyMap<string, Content>): Promise<void> {
     const { folder, lock } = this.#options;
     if (await fileExists(join(folder, RUN_FILES.config))) {

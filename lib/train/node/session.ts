@@ -12,6 +12,8 @@ import { type Evaluation, evaluate } from '../evaluate.js';
 import { type EpochReport, fit, type Position, type StepReport } from '../fit.js';
 import { formatLog, type LogLine } from '../log.js';
 import { fitSettings } from '../recipes.js';
+import { zeroNote } from '../settingNotes.js';
+import { encodeIntegers, zeroLayers } from '../storedIntegers.js';
 import type { Task } from '../task.js';
 import type { DataSource } from './datasets.js';
 import { fileExists } from './files.js';
@@ -137,7 +139,10 @@ export class Session {
       const [log, best, peakBytes] = [this.#log, this.#best, this.#peakBytes];
       return { log, best, position, interrupted, batchesMadeIn: madeIn(dataset), peakBytes };
     } catch (error) {
-      throw error instanceof DivergenceError ? this.#withAdvice(error) : error;
+      if (error instanceof DivergenceError) throw this.#withAdvice(error);
+      // Nothing was learnt: the folder is free for another try.
+      if (this.#peakBytes === null && !this.options.resume) await this.store.forget();
+      throw error;
     }
   }
 
@@ -146,6 +151,8 @@ export class Session {
     const { source, backend, events = {} } = this.options;
     const config = lasting(this.options.config);
     const result = await this.#test(report.epoch);
+    const integers = await encodeIntegers(this.model);
+    const zeros = zeroLayers(integers);
     const line: LogLine = {
       ...report,
       testLoss: result.loss,
@@ -154,19 +161,23 @@ export class Session {
       testedOn: source.validation ? 'val' : 'test',
       backend,
       batchesMadeIn,
+      ...(zeros.length > 0 ? { zeroLayers: zeros } : {}),
     };
     const isBest = this.#best === null || result.metric > this.#best.metric;
     const best = isBest ? { epoch: report.epoch, metric: result.metric } : this.#best;
     const log = [...this.#log, line];
     const files = new Map<string, Content>([[RUN_FILES.log, formatLog(log)]]);
-    if (isBest) files.set(RUN_FILES.best, await encodeModel(this.model, config, best));
-    files.set(RUN_FILES.last, await encodeTraining(this.model, this.optimizer, config, { position: next, best }));
+    if (isBest) files.set(RUN_FILES.best, await encodeModel(this.model, config, best, integers));
+    const state = { position: next, best };
+    files.set(RUN_FILES.last, await encodeTraining(this.model, this.optimizer, config, state, integers));
     await this.store.write(files);
+    const before = this.#log.at(-1)?.zeroLayers ?? [];
     this.#candidate = null;
     this.#saved = next;
     this.#log = log;
     this.#best = best;
     events.onEpoch?.(line, isBest);
+    if (zeros.join() !== before.join() && zeros.length > 0) events.onNote?.(zeroNote(zeros, config));
   }
 
   /** @throws DivergenceError if the figures are none */
