@@ -1,5 +1,5 @@
 import { type BatchOptions, batches } from './batches.js';
-import { asDataset, type Batch, type Dataset, type DatasetFacts } from './dataset.js';
+import { asDataset, asWritable, type Batch, type Dataset, type DatasetFacts } from './dataset.js';
 
 /** A dataset that lives elsewhere, in a worker, and whose batches are made there ahead of time. */
 export type BatchSource = DatasetFacts & {
@@ -25,7 +25,7 @@ export function batchesOf(
   data: Batchable,
   options: BatchOptions,
 ): AsyncIterableIterator<Batch> | IterableIterator<Batch> {
-  return isSource(data) ? data.batches(options) : batches(data, options);
+  return isSource(data) ? data.batches(options) : batches(asWritable('batches', data), options);
 }
 
 export function madeIn(data: Batchable): MadeIn {

@@ -1,9 +1,9 @@
-import { asInteger, asNumbers, asOptions } from '../tensor/argument.js';
+import { asInteger, asNumbers, asOptions, kindOf } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Batch, BatchOf, Dataset, DatasetFacts } from './dataset.js';
-import { asDataset, checkIndex, sampleRandom, subset } from './dataset.js';
+import { asDataset, asWritable, checkIndex, sampleRandom, subset } from './dataset.js';
 import { evenly } from './split.js';
 
 /** Tells the generator of an epoch's order from those of its samples. */
@@ -126,7 +126,7 @@ export function makeBatch<D extends Dataset>(
   draw: Draw | null = null,
   position = 0,
 ): BatchOf<D> {
-  asDataset('makeBatch', dataset);
+  asWritable('makeBatch', dataset);
   asNumbers('makeBatch', 'samples', samples);
   for (let row = 0; row < samples.length; row++) checkIndex(dataset, samples[row]);
   const indices = Uint32Array.from(samples);
@@ -149,7 +149,7 @@ function stack(
   if (dataset.kind === 'labels') {
     const targets = new Int32Array(size);
     indices.forEach((index, row) => {
-      targets[row] = dataset.write(index, input(row), random(index));
+      targets[row] = checkedLabel(dataset, index, dataset.write(index, input(row), random(index)));
     });
     return { kind: 'labels', ...facts, targets };
   }
@@ -157,7 +157,19 @@ function stack(
   const targets = new Float32Array(size * targetVolume);
   indices.forEach((index, row) => {
     const target = targets.subarray(row * targetVolume, (row + 1) * targetVolume);
-    dataset.write(index, input(row), target, random(index));
+    checkWritten(dataset, index, dataset.write(index, input(row), target, random(index)));
   });
   return { kind: 'images', ...facts, targets, targetShape: [size, ...dataset.targetShape] };
+}
+
+/** @throws DataError for a label that is not an integer: int32 memory would make it 0, or cut it */
+function checkedLabel(dataset: Dataset, index: number, label: number): number {
+  if (Number.isInteger(label) && label === (label | 0)) return label;
+  throw new DataError(dataset.name, `write must return the label of sample ${index}, an integer; got ${kindOf(label)}`);
+}
+
+/** @throws DataError for a `write` that is not done when it returns: the batch would be read before it is written */
+function checkWritten(dataset: Dataset, index: number, result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  throw new DataError(dataset.name, `write must be done with sample ${index} when it returns; got ${kindOf(result)}`);
 }

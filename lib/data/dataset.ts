@@ -4,8 +4,8 @@
  * A sample is a pure function of its index and, when training augments it, of a generator that belongs to that sample
  * alone ({@link sampleRandom}). So any batch of any epoch can be made again without making those before it.
  */
-import { asInteger, asNumbers, asOptions } from '../tensor/argument.js';
-import { DataError } from '../tensor/errors.js';
+import { asCapable, asInteger, asNumbers, asOptions, kindOf } from '../tensor/argument.js';
+import { DataError, formatShape } from '../tensor/errors.js';
 import { Random, type RandomState } from '../tensor/random.js';
 import type { Normalisation } from './normalise.js';
 
@@ -101,6 +101,21 @@ export function checkIndex(dataset: { readonly name: string; readonly length: nu
 export function asDataset<D extends Pick<DatasetFacts, 'length'>>(op: string, data: D): D {
   asInteger(op, 'the length of the dataset', asOptions(op, data, 'the dataset').length, 0);
   return data;
+}
+
+/** @throws ArgumentError without `write`; DataError for a shape that is not three positive extents */
+export function asWritable<D extends Dataset>(op: string, data: D): D {
+  const { name, inputShape } = asCapable(op, 'the dataset', asDataset(op, data), 'write');
+  checkImageShape(op, `inputShape of ${name}`, inputShape);
+  if (data.kind === 'images') checkImageShape(op, `targetShape of ${name}`, data.targetShape);
+  return data;
+}
+
+function checkImageShape(op: string, what: string, shape: readonly number[]): void {
+  const isExtent = (extent: unknown) => Number.isInteger(extent) && Number(extent) > 0;
+  if (Array.isArray(shape) && shape.length === 3 && shape.every(isExtent)) return;
+  const got = Array.isArray(shape) ? formatShape(shape) : kindOf(shape);
+  throw new DataError(op, `${what} must be [channels, height, width], positive integers; got ${got}`);
 }
 
 /**

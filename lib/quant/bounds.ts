@@ -1,4 +1,4 @@
-import { asOptions } from '../tensor/argument.js';
+import { asBoolean, asChoice, asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { checkBits, type IntegerFormat } from './integerRange.js';
 
@@ -18,12 +18,13 @@ export const BOUND_KINDS: readonly BoundKind[] = ['a2q', 'a2q+'];
  *
  * Below 1 the channel can hold no weight: `checkedL1Budget` refuses that. In float units the cap is `s·T`. A float64
  * holds A2Q's T exactly; A2Q+'s, and both in float32, may be rounded up: `fitAccumulator` takes off what exceeds P.
- * @throws QuantError if P or N is not an integer of 1 … 32.
+ * @throws QuantError if P or N is not an integer of 1 … 32; ArgumentError for another kind.
  * @example
  * l1Budget('a2q', 16, { bits: 4, signed: false }); // 2047.9375
  * l1Budget('a2q+', 16, { bits: 4, signed: false }); // 4368.93…
  */
 export function l1Budget(kind: BoundKind, accumulatorBits: number, input: IntegerFormat): number {
+  checkKind('l1Budget', kind);
   checkBits('l1Budget', 'accumulator bits P', accumulatorBits);
   checkInput('l1Budget', input);
   return kind === 'a2q'
@@ -60,6 +61,7 @@ export function budgetGain(input: IntegerFormat): number {
  * @throws QuantError if `l1` is not such an integer, or on bad N.
  */
 export function minAccumulatorBits(kind: BoundKind, l1: number | bigint, input: IntegerFormat): number {
+  checkKind('minAccumulatorBits', kind);
   if (typeof l1 === 'number' || l1 < 0n) checkCount('minAccumulatorBits', 'l1 norm of integer weights', Number(l1), 0);
   checkInput('minAccumulatorBits', input);
   return exactBits(kind, BigInt(l1), input);
@@ -108,8 +110,14 @@ function formatName(format: IntegerFormat): string {
   return `${format.signed ? 'signed' : 'unsigned'} ${format.bits}-bit`;
 }
 
+function checkKind(op: string, kind: BoundKind): void {
+  asChoice(op, 'the kind of bound', kind, BOUND_KINDS);
+}
+
 function checkInput(op: string, input: IntegerFormat): void {
-  checkBits(op, 'input bits N', asOptions(op, input, 'the input format').bits);
+  const { bits, signed } = asOptions(op, input, 'the input format');
+  checkBits(op, 'input bits N', bits);
+  asBoolean(op, 'signed of the input', signed);
 }
 
 function checkCount(op: string, what: string, value: number, low: number): void {

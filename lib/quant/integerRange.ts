@@ -1,4 +1,4 @@
-import { asOptions } from '../tensor/argument.js';
+import { asBoolean, asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import { MAX_FLOAT_INTEGER } from '../tensor/float32.js';
 
@@ -40,6 +40,8 @@ export const MAX_INT32_BIAS = 2 ** 31 - 2 ** 9;
  */
 export function integerRange(bits: number, options: { signed: boolean; narrow?: boolean }): IntegerRange {
   const { signed, narrow = false } = asOptions('integerRange', options);
+  asBoolean('integerRange', 'signed', signed);
+  asBoolean('integerRange', 'narrow', narrow);
   checkBits('integerRange', narrow ? 'bits of a narrow range' : 'bits', bits, narrow ? 2 : 1);
   const lost = narrow ? 1 : 0;
   return signed
@@ -83,6 +85,7 @@ export function bitsToHold(low: number, high: number): number {
  */
 export function checkFloatBits(op: string, what: string, format: IntegerFormat): void {
   const { bits, signed } = asOptions(op, format, 'the format');
+  asBoolean(op, 'signed', signed);
   const magnitudeBits = Math.log2(MAX_FLOAT_INTEGER);
   checkBits(op, what, bits, signed ? 2 : 1, signed ? magnitudeBits + 1 : magnitudeBits);
 }

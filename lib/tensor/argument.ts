@@ -12,6 +12,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'string') return `the string '${value.length > 20 ? `${value.slice(0, 20)}…` : value}'`;
   if (typeof value === 'function') return `a function${value.name && ` ${value.name}`}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (value instanceof Promise) return 'a Promise: did you forget await?';
   if (typeof value === 'object') {
     const shape = 'storage' in value && 'shape' in value ? ` of shape ${formatShape(value.shape as Shape)}` : '';
     return `an object of class ${value.constructor?.name ?? 'none'}${shape}`;
@@ -75,6 +76,12 @@ export function asFunction<T>(op: string, name: string, value: T): T {
 export function asInstance<T>(op: string, name: string, value: T, type: abstract new (...args: never[]) => unknown): T {
   if (value instanceof type) return value;
   throw new ArgumentError(op, `${name} must be a ${type.name}; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is true or false: a string `'false'` would count as true */
+export function asBoolean(op: string, name: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new ArgumentError(op, `${name} must be true or false; got ${kindOf(value)}`);
 }
 
 /** @throws ArgumentError unless `value` is a number other than NaN */

@@ -3,6 +3,11 @@ import { ShapeError } from './errors.js';
 /** Extents of a tensor, outermost axis first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
+/** The numbers, where no one can change them: what decides which memory is read must stay what was checked. */
+export function fixed(numbers: readonly number[]): readonly number[] {
+  return Object.isFrozen(numbers) ? numbers : Object.freeze([...numbers]);
+}
+
 /** Number of elements a shape holds: the product of its extents, 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;

@@ -1,7 +1,7 @@
 import { DTypeError, formatShape, ShapeError, TapeError } from './errors.js';
 import { gatherView, type Nested, nest } from './gather.js';
 import { printed } from './print.js';
-import { isContiguous, type Shape, sizeOf } from './shape.js';
+import { fixed, isContiguous, type Shape, sizeOf } from './shape.js';
 import type { ArrayOf, Device, DType, Storage, TypedArray } from './storage.js';
 import { asView, type View } from './view.js';
 
@@ -25,8 +25,8 @@ export class Tensor<D extends DType = 'float32'> implements View {
 
   constructor(view: View) {
     this.storage = asView('Tensor', view).storage;
-    this.shape = view.shape;
-    this.strides = view.strides;
+    this.shape = fixed(view.shape);
+    this.strides = fixed(view.strides);
     this.offset = view.offset;
   }
 

@@ -236,3 +236,25 @@ t.test('a cut epoch may have images evenly of all classes', async (t) => {
   t.same(seen({ balanced: true }), labels, 'a whole one is as it was');
   t.same(seen({ limit: 4, balanced: true }), labels);
 });
+
+t.test('what a dataset of one’s own may get wrong is named, with the sample', async (t) => {
+  const labels: readonly unknown[] = [undefined, null, Promise.resolve(1), '1', Number.NaN, 0.9, 2 ** 32];
+  for (const label of labels) {
+    const dataset: LabelledDataset = { ...counting(3), write: (index) => (index === 1 ? (label as number) : 0) };
+    t.throws(() => [...batches(dataset, { batchSize: 3 })], {
+      name: 'DataError',
+      message: /^counting: write must return the label of sample 1, an integer; got /,
+    });
+  }
+  t.throws(() => makeBatch({ ...pairs, write: async () => {} }, [2]), {
+    name: 'DataError',
+    message: /^pairs: write must be done with sample 2 when it returns; got a Promise: did you forget await\?/,
+  });
+  t.throws(() => makeBatch({ ...pairs, write: undefined } as never, [0]), { message: /must have a method write/ });
+  for (const inputShape of [[1, -16, 16], [1, 16], undefined, [1, 0, 1]]) {
+    t.throws(() => makeBatch({ ...counting(1), inputShape } as never, [0]), {
+      message: /inputShape of counting must be/,
+    });
+  }
+  t.throws(() => makeBatch({ ...pairs, targetShape: [1] } as never, [0]), { message: /targetShape of pairs must be/ });
+});

@@ -11,6 +11,7 @@ import {
   smallestAccumulatorBits,
 } from '../../lib/quant/bounds.js';
 import { answerBounds } from '../../lib/quant/boundsAnswer.js';
+import { integerRange } from '../../lib/quant/integerRange.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { readGolden } from '../goldenFile.js';
 
@@ -178,4 +179,22 @@ t.test('golden bounds', { skip: golden.skip }, async (t) => {
   }
   for (const { K, M, N, signed, P } of min_acc_bits_data_type)
     t.equal(dataTypeAccumulatorBits(K, M, { bits: N, signed }), P, `P* for K=${K} M=${M} N=${N} signed=${signed}`);
+});
+
+t.test('a kind of bound that does not exist, and a sign that is neither true nor false, are refused', async (t) => {
+  const input = { bits: 4, signed: false };
+  for (const kind of ['A2Q', 'foo', undefined, null, 1] as unknown as BoundKind[]) {
+    const refused = { name: 'ArgumentError', message: /the kind of bound must be 'a2q' or 'a2q\+'; got/ };
+    t.throws(() => l1Budget(kind, 16, input), refused);
+    t.throws(() => checkedL1Budget('test', kind, 16, input), refused);
+    t.throws(() => minAccumulatorBits(kind, 10, input), refused);
+    t.throws(() => smallestAccumulatorBits(kind, input), refused);
+  }
+  for (const signed of ['false', 0, undefined] as unknown as boolean[]) {
+    const refused = { name: 'ArgumentError', message: /signed.* must be true or false; got/ };
+    t.throws(() => l1Budget('a2q', 16, { bits: 4, signed }), refused);
+    t.throws(() => budgetGain({ bits: 4, signed }), refused);
+    t.throws(() => dataTypeAccumulatorBits(9, 4, { bits: 4, signed }), refused);
+    t.throws(() => integerRange(4, { signed }), refused);
+  }
 });

@@ -131,3 +131,27 @@ t.test('int32 holds what it is given, or says what it cannot hold', async (t) =>
     t.throws(() => full([2], value, int32), { name: 'DTypeError', message: /^full: int32 cannot hold/ });
   }
 });
+
+t.test(
+  'shapes and strides cannot be changed, neither on the tensor nor through the array it was made with',
+  async (t) => {
+    const given = [2, 2];
+    const x = tensor([1, 2, 3, 4], given);
+    given[0] = 1000;
+    const layer = new a2q.Linear(2, 3, { random: random() });
+    const all = [
+      x,
+      a2q.reshape(x, [4]),
+      a2q.transpose(x),
+      a2q.expand(ones([1, 2]), [5, 2]),
+      layer.weight,
+      a2q.add(x, 1),
+    ];
+    for (const { shape, strides } of all) {
+      t.throws(() => (shape as number[]).splice(0, 1, 1000), TypeError);
+      t.throws(() => (strides as number[]).splice(0, 1, 1000), TypeError);
+    }
+    t.same(x.shape, [2, 2]);
+    arraysEqual(t, await x.data(), [1, 2, 3, 4], 'the numbers given');
+  },
+);
