@@ -28,7 +28,8 @@ const startSchema = z.strictObject({
   initFrom: setting(z.string().min(1), {
     flag: '--init-from <path>',
     about:
-      'start from the weights, biases and norms of a checkpoint, float or quantized (quantizers start anew; classes are matched by name): a safetensors file or a run’s folder',
+      'start from the weights, biases and norms of a checkpoint, float or quantized (quantizers start anew; ' +
+      'classes are matched by name): a safetensors file or a run’s folder',
     absent: 'random weights',
   }).exactOptional(),
   heInit: setting(z.boolean(), {

@@ -20,8 +20,9 @@ export interface Bsd300Options extends SuperResolutionOptions {
 }
 
 /**
- * BSD300 from `bsd300/images/{train,test}/*.jpg|png` of the data folder, decoded once and kept in memory (about 93 MB for
- * the 200 training photographs). The split is checked against `bsd300/iids_{train,test}.txt` where that list exists.
+ * BSD300 from `bsd300/images/{train,test}/*.jpg|png` of the data folder, decoded once and kept in memory (about 93 MB
+ * for the 200 training photographs). The split is checked against `bsd300/iids_{train,test}.txt` where that list
+ * exists.
  *
  * @throws DataError naming the folder or file that is missing, truncated or corrupt
  */
