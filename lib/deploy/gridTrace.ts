@@ -1,16 +1,18 @@
 import type { Row, RowWatcher } from '../autograd/row.js';
 import { convolutionRows } from '../autograd/rows/convolution.js';
-import { relu } from '../autograd/rows/elementwise.js';
+import { maximum, minimum, relu } from '../autograd/rows/elementwise.js';
 import { imageRows } from '../autograd/rows/images.js';
 import { layoutRows } from '../autograd/rows/layout.js';
 import { linearRows } from '../autograd/rows/linear.js';
 import { quantizationRows } from '../autograd/rows/quantization.js';
+import { reductionRows } from '../autograd/rows/reduction.js';
 import type { QuantGrid } from '../kernels/fast.js';
 import type { Window } from '../kernels/geometry.js';
 import { dispose, keep, type Storage } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { View } from '../tensor/view.js';
 import { copyOf } from './copyOf.js';
+import { WeightedTrace } from './weightedTrace.js';
 
 /** A grid that values were rounded to: `scale · q` with integers `q` of `low … high`. */
 export interface TracedGrid {
@@ -28,9 +30,18 @@ const always = () => true;
 
 /** Rows that only move the values they are given, or choose among them and 0, and on which attributes they do. */
 const KEEP_GRIDS: ReadonlyMap<unknown, (attrs: never) => boolean> = new Map<unknown, (attrs: never) => boolean>([
-  ...[reshape, permute, expand, slice, concat, imageRows.upsampleNearest, relu.row].map(
-    (row) => [row, always] as const,
-  ),
+  ...[
+    reshape,
+    permute,
+    expand,
+    slice,
+    concat,
+    imageRows.upsampleNearest,
+    relu.row,
+    maximum.row,
+    minimum.row,
+    reductionRows.max,
+  ].map((row) => [row, always] as const),
   [pad, ({ value }: { readonly value: number }) => value === 0],
   // Taps further apart than one pixel may all be padding, which is −∞.
   [imageRows.maxPool2d, ({ dilation }: Window) => dilation.every((step) => step === 1)],
@@ -52,11 +63,19 @@ export class GridTrace {
   readonly products: string[] = [];
   readonly #origins = new WeakMap<Storage, Origin>();
   readonly #scales: Tensor[] = [];
+  readonly #weighted: WeightedTrace;
   #hidden = 0;
 
+  /** @param data what the forward pass is given */
+  constructor(data: View) {
+    this.#weighted = new WeightedTrace(data);
+  }
+
   readonly see: RowWatcher = (row, inputs, outputs, attrs) => {
+    const sums = this.#weighted.see(row, inputs, outputs, attrs);
     if (this.#hidden > 0) return;
     if (PRODUCTS.has(row)) this.products.push(row.name);
+    if (sums) this.products.push('sum of weighted values');
     const origin = this.#originOf(row, inputs, attrs);
     for (const { storage } of outputs) this.#origins.set(storage, origin);
   };

@@ -122,7 +122,7 @@ function runOnce<Told>(
   batch: Tensor,
   look: (layer: QuantLayer, x: Tensor, w: Tensor) => Told,
 ): { readonly trace: GridTrace; readonly calls: readonly LayerCall<Told>[] } {
-  const trace = new GridTrace();
+  const trace = new GridTrace(batch);
   const calls: LayerCall<Told>[] = [];
   const before = layers.map(({ product }) => product);
   const restore = enterEvaluation(model);

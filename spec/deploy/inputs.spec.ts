@@ -1,5 +1,21 @@
 import t from 'tap';
-import { add, concat, matmul, mul, pad, permute, relu, reshape, roundHalfEven, slice } from '../../lib/autograd/ops.js';
+import {
+  add,
+  concat,
+  matmul,
+  max,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  pad,
+  permute,
+  relu,
+  reshape,
+  roundHalfEven,
+  slice,
+  sum,
+} from '../../lib/autograd/ops.js';
 import { maxPool2d } from '../../lib/autograd/pooling.js';
 import { row } from '../../lib/autograd/row.js';
 import { apply } from '../../lib/autograd/tape.js';
@@ -70,6 +86,9 @@ t.test('values that are only moved or chosen keep their grid', async (t) => {
     'the maximum of a window': (x, act) =>
       reshape(maxPool2d(reshape(act.forward(x), [2, 4, 1, 1]), { kernel: 1 }), [2, 4]),
     relu: (x, act) => relu(act.forward(x)),
+    'the larger of a pair': (x, act) => maximum(act.forward(x), permute(act.forward(mul(x, 2)), [0, 1])),
+    'the smaller of a pair': (x, act) => minimum(act.forward(x), act.forward(mul(x, 2))),
+    'the maximum along an axis': (x, act) => max(reshape(act.forward(concat([x, x], 1)), [2, 2, 4]), { axes: 1 }),
     zeros: (x, act) =>
       slice(
         pad(act.forward(x), [
@@ -102,6 +121,7 @@ t.test('values that are not the named quantizer’s rest on the author’s word'
     ['a sum of two quantized tensors', (x, act) => add(act.forward(x), act.forward(mul(x, 2))), /made by add/],
     ['a quantizer of other steps', (x) => other.forward(x), /steps of 0\.25; the quantizer it names has 0\.125/],
     ['a quantizer of more bits', (x) => act(5).forward(x), /integers of 0 … 31; it names 0 … 15/],
+    ['the larger of a grid and a number', (x, act) => maximum(act.forward(x), 0.3), /an input or a constant/],
     ['no quantizer', (x) => x, /an input or a constant/],
     [
       'padding off the grid',
@@ -194,6 +214,29 @@ t.test('what computes beside the quantized layers is named', async (t) => {
   const plain = new Sequential(source, linear(4, source));
   source.runningThreshold.write(Float32Array.of(Number.POSITIVE_INFINITY));
   t.match(await auditModel(plain, { example }), { proved: false, problems: [/0\.running_threshold holds Infinity/] });
+});
+
+t.test('a dot product written as a sum of products is named; a mean of pixels is none', async (t) => {
+  const weights = uniform([4, 4], random);
+  const dot = (x: Tensor, w: Tensor) => sum(mul(reshape(x, [2, 4, 1]), w), { axes: 1 });
+  const cases: [what: string, path: (x: Tensor) => Tensor, named: boolean][] = [
+    ['a sum of products', (x) => dot(x, weights), true],
+    ['with something in between', (x) => sum(relu(add(mul(reshape(x, [2, 4, 1]), weights), 1)), { axes: 1 }), true],
+    [
+      'in another shape',
+      (x) => sum(reshape(mul(concat([x, x], 1), uniform([8], random)), [2, 2, 4]), { axes: 1 }),
+      true,
+    ],
+    ['a mean of products', (x) => mul(mean(mul(x, slice(weights, 0, 0, 1)), { axes: 1, keepDims: true }), x), true],
+    ['one factor along what is summed', (x) => dot(x, full([1, 4], 0.5)), false],
+    ['a factor of each channel', (x) => mean(mul(reshape(x, [2, 4, 1]), full([4, 1], 3)), { axes: 2 }), false],
+    ['a sum of data', (x) => mul(sum(x, { axes: 1, keepDims: true }), slice(weights, 0, 0, 1)), false],
+    ['a sum of rounded products', (x) => mul(sum(act().forward(mul(x, weights.size)), { axes: 0 }), x), false],
+  ];
+  for (const [what, path, named] of cases) {
+    const { problems } = await auditModel(new Between(4, (x, act) => act.forward(path(x))), { example });
+    t.same(problems, named ? ['a sum of weighted values runs outside of every quantized layer'] : [], what);
+  }
 });
 
 t.test('a sum on a grid of its own is on that grid', async (t) => {

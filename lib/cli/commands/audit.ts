@@ -56,7 +56,7 @@ async function audit(flags: Flags): Promise<void> {
   if (flags.images !== undefined && !flags.data) throw new UsageError('--images goes with --data');
   const path = await subjectPath(flags);
   await useBackend(flags);
-  const { model, checkpoint, bytes } = await loadSubject(path);
+  const { model, checkpoint, bytes, computed } = await loadSubject(path);
   const { config } = checkpoint;
   const source = flags.data ? await locateTestData({ path, checkpoint }, flags, out) : null;
   if (METHODS[config.method].weights === null) {
@@ -69,11 +69,19 @@ async function audit(flags: Flags): Promise<void> {
     { name: basename(path), bytes, config, integers: checkpoint.integers?.by ?? null },
     { version: VERSION, ...engineOf(currentDevice()) },
   );
-  const target = flags.out ?? (flags.run === undefined ? null : join(flags.run, RUN_FILES.certificate));
+  const target = computed.length > 0 ? null : certificatePath(flags);
   if (target !== null) await writeAtomic(target, formatCertificate(certificate));
   say(out, result, flags.witness ?? false, target);
+  if (computed.length > 0 && certificatePath(flags) !== null) {
+    out.say(`no certificate: ${path} stores no integers of ${computed.join(', ')} that it could be checked against`);
+  }
   out.result({ ...certificate, certificate: target });
   if (result.safeBits !== null && !result.proved) process.exitCode = EXIT.failure;
+}
+
+/** Where the certificate goes; null if nowhere was named. */
+function certificatePath({ out, run }: Flags): string | null {
+  return out ?? (run === undefined ? null : join(run, RUN_FILES.certificate));
 }
 
 /** Sides of the blank image, at most: what a picture of any size can be given to is followed on a small one. */
@@ -177,12 +185,15 @@ function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolea
   const isMax = worst.max >= -worst.min;
   const inputs = isMax ? worst.maxInput : worst.minInput;
   const list = runLengths(inputs, full ? Number.POSITIVE_INFINITY : SHOWN_RUNS);
+  if (worst.max === 0 && worst.min === 0) return `${layer}: every weight is 0, so there is nothing to overflow`;
   const outcome =
     trial === null
       ? 'not tried'
-      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows ` +
-        `on ${trial.accumulatorBits} bits, ` +
-        `${trial.oneBitLessOverflows ? 'overflows' : 'does NOT overflow'} on one bit less than safe P ${safeBits}`;
+      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows on ${trial.accumulatorBits} bits${
+          trial.oneBitLessOverflows === null
+            ? ''
+            : `, ${trial.oneBitLessOverflows ? 'overflows' : 'does NOT overflow'} on one bit less than safe P ${safeBits}`
+        }`;
   const sum = isMax ? worst.max : worst.min;
   return `${layer} channel ${worst.channel}: worst sum ${sum} at inputs [${list}]; ${outcome}`;
 }

@@ -14,26 +14,24 @@ import { auditOnBlank } from './audit.js';
 
 interface Flags {
   readonly run?: string;
+  readonly checkpoint?: string;
+  readonly certificate?: string;
   readonly json?: boolean;
 }
 
 export function verifyCommand(): Command {
   return new Command('verify')
     .description('check a certificate against the files it speaks of, by code that shares nothing with the audit')
-    .requiredOption('--run <folder>', 'the folder of a run that was audited')
+    .option('--run <folder>', 'the folder of a run that was audited')
+    .option('--checkpoint <file>', 'the checkpoint that was audited, with --certificate')
+    .option('--certificate <file>', 'what a2q audit --out wrote (default: certificate.json in the run’s folder)')
     .option('--json', 'machine-readable output')
     .action(verify);
 }
 
-async function verify({ run = '', json = false }: Flags): Promise<void> {
-  const out = new Output(json);
-  if (!(await holdsRun(run))) throw new UsageError(`--run: ${run} holds no run; name a folder that a2q train made`);
-  const path = join(run, RUN_FILES.certificate);
-  if (!(await fileExists(path))) {
-    throw new DataError('verify', `${run} has no ${RUN_FILES.certificate}; make one: a2q audit --run ${run}`);
-  }
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readBytes('verify', path));
-  const checkpoint = join(run, checkpointNamed(text));
+async function verify(flags: Flags): Promise<void> {
+  const out = new Output(flags.json ?? false);
+  const { path, text, checkpoint } = await filesOf(flags);
   const own = await verifyCertificate(text, await readBytes('verify', checkpoint));
   const differences = own.length > 0 ? own : await inputDifferences(text, checkpoint);
   const { proved, safeBits } = own.length > 0 ? { proved: null, safeBits: null } : JSON.parse(text);
@@ -43,6 +41,34 @@ async function verify({ run = '', json = false }: Flags): Promise<void> {
   if (verified) out.say(statement(proved, safeBits));
   out.result({ certificate: path, checkpoint, verified, proved, differences });
   if (!verified || (safeBits !== null && !proved)) process.exitCode = EXIT.failure;
+}
+
+/** The certificate and the checkpoint that are meant. @throws UsageError unless the flags name both */
+async function filesOf({ run, checkpoint, certificate }: Flags) {
+  if ((run === undefined) === (checkpoint === undefined)) {
+    throw new UsageError('name either --run FOLDER or --checkpoint FILE');
+  }
+  for (const [flag, file] of Object.entries({ checkpoint, certificate })) {
+    if (file !== undefined && !(await fileExists(file))) throw new UsageError(`--${flag}: there is no file ${file}`);
+  }
+  if (checkpoint !== undefined) {
+    if (certificate === undefined) throw new UsageError('--checkpoint goes with --certificate FILE');
+    return { path: certificate, text: await textOf(certificate), checkpoint };
+  }
+  const folder = run as string;
+  if (!(await holdsRun(folder))) {
+    throw new UsageError(`--run: ${folder} holds no run; name a folder that a2q train made`);
+  }
+  const path = certificate ?? join(folder, RUN_FILES.certificate);
+  if (!(await fileExists(path))) {
+    throw new DataError('verify', `${folder} has no ${RUN_FILES.certificate}; make one: a2q audit --run ${folder}`);
+  }
+  const text = await textOf(path);
+  return { path, text, checkpoint: join(folder, checkpointNamed(text)) };
+}
+
+async function textOf(path: string): Promise<string> {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readBytes('verify', path));
 }
 
 function statement(proved: boolean, safeBits: number | null): string {

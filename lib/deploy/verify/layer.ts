@@ -34,7 +34,11 @@ export async function certifiedLayer(facts: StoredFacts, taken: TakenOnTrust) {
   const register = accumulatorBits ?? safeBits;
   const trial = register > 32 ? null : tryAll(rows, found, low, high, register);
   const holds =
-    trial !== null && safeBits <= register && trial.overflows === 0 && trial.reached && trial.oneBitLessOverflows;
+    trial !== null &&
+    safeBits <= register &&
+    trial.overflows === 0 &&
+    trial.reached &&
+    trial.oneBitLessOverflows !== false;
   return {
     ...{ layer, weightBits, inputBits, inputSigned },
     ...{ inputChecked: taken.inputChecked, inputSeen: taken.inputSeen },
@@ -98,7 +102,7 @@ function tryAll(
 ) {
   let overflows = 0;
   let reached = true;
-  let oneBitLessOverflows = true;
+  let oneBitLessOverflows: boolean | null = null;
   for (const [i, row] of rows.entries()) {
     const { max, min, safeBits } = found[i];
     const [up, down] = [accumulate(row, high, low, accumulatorBits), accumulate(row, low, high, accumulatorBits)];
@@ -106,7 +110,7 @@ function tryAll(
     reached &&= up.sum === max && down.sum === min;
     if (safeBits < 2 || safeBits > 32) continue;
     const narrow = [accumulate(row, high, low, safeBits - 1), accumulate(row, low, high, safeBits - 1)];
-    oneBitLessOverflows &&= narrow.some((each) => each.overflows > 0);
+    oneBitLessOverflows = (oneBitLessOverflows ?? true) && narrow.some((each) => each.overflows > 0);
   }
   return { accumulatorBits, overflows, reached, oneBitLessOverflows };
 }
