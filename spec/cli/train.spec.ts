@@ -93,6 +93,16 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
   const [verified] = await a2qAll([words(`verify --run ${quantized} --json`)]);
   t.equal(verified.code, 0, verified.stderr);
   t.match(JSON.parse(verified.stdout), { verified: true, proved: true, differences: [] });
+  const copy = join(folder, 'copy.json');
+  const best = join(quantized, 'best.safetensors');
+  await writeFile(copy, text);
+  const [byRun, byFile, alone] = await a2qAll([
+    ['verify', '--run', quantized, '--certificate', copy],
+    ['verify', '--checkpoint', best, '--certificate', copy],
+    ['verify', '--checkpoint', best],
+  ]);
+  t.match([byRun.code, byFile.code], [0, 0], byRun.stderr + byFile.stderr);
+  t.match(alone, { code: 2, stderr: /--checkpoint goes with --certificate FILE/ });
   await writeFile(file, text.replace('"safeBits": ', '"safeBits": 1'));
   const lie = await a2q(words(`verify --run ${quantized} --json`));
   t.match(lie, { code: 1, stderr: /certificate\.json: safeBits is 1\d+; the files give \d+\n.*NOT verified/s });

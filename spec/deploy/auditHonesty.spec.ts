@@ -117,6 +117,11 @@ t.test('a multiply of one’s own is not proved, of a class or of a layer', asyn
   }
 });
 
+t.test('of weights that are all 0 no narrower register is told of', async (t) => {
+  const { layers } = await auditModel(quantized(claiming(() => 0)), { example });
+  t.match(layers, [{ proved: true, safeBits: 1, trial: { overflows: 0, oneBitLessOverflows: null } }]);
+});
+
 t.test('the length of a dot product is that of the weights', async (t) => {
   class Short extends QuantLinear {
     override get dotLength(): number {

@@ -186,14 +186,13 @@ function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolea
   const inputs = isMax ? worst.maxInput : worst.minInput;
   const list = runLengths(inputs, full ? Number.POSITIVE_INFINITY : SHOWN_RUNS);
   if (worst.max === 0 && worst.min === 0) return `${layer}: every weight is 0, so there is nothing to overflow`;
+  const narrow = trial?.oneBitLessOverflows ? 'overflows' : 'does NOT overflow';
+  const less = trial === null || trial.oneBitLessOverflows === null ? '' : `, ${narrow} on one bit less than safe P`;
   const outcome =
     trial === null
       ? 'not tried'
-      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows on ${trial.accumulatorBits} bits${
-          trial.oneBitLessOverflows === null
-            ? ''
-            : `, ${trial.oneBitLessOverflows ? 'overflows' : 'does NOT overflow'} on one bit less than safe P ${safeBits}`
-        }`;
+      : `${trial.reached ? 'reached' : 'NOT reached'} with ${trial.overflows} overflows ` +
+        `on ${trial.accumulatorBits} bits${less === '' ? '' : `${less} ${safeBits}`}`;
   const sum = isMax ? worst.max : worst.min;
   return `${layer} channel ${worst.channel}: worst sum ${sum} at inputs [${list}]; ${outcome}`;
 }
