@@ -99,9 +99,11 @@ async function imagesIn(folder: string): Promise<Names & { readonly folders: rea
 function checkClasses(root: string, found: readonly string[], known: readonly string[]): void {
   const unknown = found.filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
+  const meant = known.filter((name) => unknown.some((other) => other.toLowerCase() === name.toLowerCase()));
+  const hint = meant.length > 0 ? `; did you mean ${listed(meant)}?` : '';
   throw new DataError(
     'imageFolder',
-    `${root}: ${listed(unknown)} is no class of the training images (${listed(known)})`,
+    `${root}: ${listed(unknown)} is no class of the training images (${listed(known)})${hint}`,
   );
 }
 
@@ -140,12 +142,20 @@ export const folderEntry = {
     const root = await splitFolder(folder, split);
     const tree = await readTree(root, known);
     const files = new ImageFiles('imageFolder', tree.paths);
-    const all = datasetOf(root, tree, files, { size });
+    const beside = split === 'test' && (await unusedVal(folder, root));
+    const notes = beside ? [...tree.notes, `${beside} is not read: ${root} is there`] : tree.notes;
+    const all = datasetOf(root, tree, files, { size, notes });
     const chosen = limit !== undefined && limit < all.length ? evenly(all, limit) : null;
     await files.check(chosen ?? tree.paths.keys(), onProgress);
     return chosen ? subset(all, chosen) : all;
   },
 } satisfies DatasetEntry<typeof settings>;
+
+/** A folder `val` beside the `test` that is taken; null if there is none. */
+async function unusedVal(folder: string, taken: string): Promise<string | null> {
+  const val = join(resolve(folder), 'val');
+  return taken !== val && (await folderExists(val)) ? val : null;
+}
 
 async function splitFolder(root: string, split: Split): Promise<string> {
   const names = split === 'train' ? ['train'] : ['test', 'val'];
@@ -153,5 +163,8 @@ async function splitFolder(root: string, split: Split): Promise<string> {
     const path = join(resolve(root), name);
     if (await folderExists(path)) return path;
   }
-  throw new DataError('folder', `${root} has no folder ${names.join(' or ')} with one sub-folder a class`);
+  throw new DataError(
+    'folder',
+    `${root} has no folder ${names.join(' or ')} with one sub-folder a class; see --data-dir`,
+  );
 }

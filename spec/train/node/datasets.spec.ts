@@ -2,6 +2,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import '../../../lib/kernels/registry.js';
+import { encodePng } from '../../../lib/data/node/encodePng.js';
+import { pixels } from '../../../lib/data/pixels.js';
 import { DataError } from '../../../lib/tensor/errors.js';
 import type { DatasetConfig } from '../../../lib/train/config.js';
 import { shapeOf } from '../../../lib/train/models.js';
@@ -33,6 +35,17 @@ t.test('folders that are not there', async (t) => {
   const source = await locateData({ name: 'folder', size: 24 }, root);
   t.same(await inspectData(source), { kind: 'labels', inputShape: [3, 24, 24], signed: true, classes: 1 });
   await t.rejects(openData(source, 'test'), { message: /val.cat has no \.jpg or \.png file/ });
+});
+
+t.test('a folder that has both test and val, and a class in other letters', async (t) => {
+  const image = encodePng(pixels(8, 8, 3, new Uint8Array(192)));
+  const half = () => ({ cat: { 'a.png': image }, dog: { 'a.png': image } });
+  const root = t.testdir({ train: half(), test: half(), val: half() });
+  const source = await locateData({ name: 'folder', size: 8 }, root);
+  t.match((await openData(source, 'test')).notes, [/val is not read: .*test is there/]);
+  const other = t.testdir({ train: half(), test: { Cat: { 'a.png': image } } });
+  const message = /Cat is no class of the training images \(cat, dog\); did you mean cat\?/;
+  await t.rejects(locateData({ name: 'folder', size: 8 }, other), { message });
 });
 
 /** What is said of the data beforehand is what opening them shows. */
