@@ -1,4 +1,5 @@
 import { ShapeError } from '../tensor/errors.js';
+import type { Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { addBias } from './bias.js';
 import { alike, type Conv1dOptions, type ConvOptions, convGeometry, lying } from './geometry.js';
@@ -18,6 +19,7 @@ import { apply } from './tape.js';
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
   checkOperands('conv2d', [x, w]);
   checkRanks('conv2d', 4, x.shape, w.shape);
+  checkTaps('conv2d', w.shape);
   const { geometry, beforehand } = convGeometry('conv2d', options, [w.shape[2], w.shape[3]]);
   const padded = beforehand === null ? x : pad(x, [alike(0), alike(0), ...beforehand]);
   return addBias('conv2d', apply(convolutionRows.conv2d, [padded, w], geometry), w, bias);
@@ -34,6 +36,7 @@ export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, options
 export function conv1d(x: Tensor, w: Tensor, bias: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
   checkOperands('conv1d', [x, w]);
   checkRanks('conv1d', 3, x.shape, w.shape);
+  checkTaps('conv1d', w.shape);
   const [[n, c, length], [outputs, perGroup, taps]] = [x.shape, w.shape];
   const across = lying('conv1d', options);
   const { geometry, beforehand } = convGeometry('conv1d', across, [1, taps]);
@@ -44,4 +47,9 @@ export function conv1d(x: Tensor, w: Tensor, bias: Tensor | null = null, options
   }
   const y = conv2d(reshape(x, [n, c, 1, length]), reshape(w, [outputs, perGroup, 1, taps]), null, across);
   return addBias('conv1d', reshape(y, [n, outputs, y.shape[3]]), w, bias);
+}
+
+/** @throws ShapeError for a kernel without extent along some axis: it would read nothing */
+function checkTaps(op: string, shape: Shape): void {
+  if (shape.slice(2).includes(0)) throw new ShapeError(op, 'the kernel must extend over at least one element', [shape]);
 }

@@ -57,6 +57,10 @@ async function load(name: string): Promise<Backend> {
     const backend = await create(name);
     instances.set(name, backend);
     return backend;
+  } catch (cause) {
+    if (!(cause instanceof EvalError)) throw cause;
+    const why = 'the content security policy of this page forbids code from strings (unsafe-eval)';
+    throw new BackendError(name, `cannot run here: ${why}; the wasm backend needs wasm-unsafe-eval alone`, { cause });
   } finally {
     starting.delete(name);
   }

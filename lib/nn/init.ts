@@ -1,4 +1,4 @@
-import { asOptions } from '../tensor/argument.js';
+import { asChoice, asOptions } from '../tensor/argument.js';
 import { normal, type TensorOptions, uniform } from '../tensor/create.js';
 import { ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
@@ -25,11 +25,13 @@ export function fansOf(shape: Shape): Fans {
 }
 
 /** What follows the layer; its gain keeps the variance of activations from layer to layer. */
-export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
+export type Nonlinearity = (typeof NONLINEARITIES)[number];
 
-/** The recommended gain of a nonlinearity; `slope` is the negative slope of `leakyRelu`. */
+const NONLINEARITIES = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'] as const;
+
+/** The recommended gain of a nonlinearity; `slope` is that of `leakyRelu`. @throws ArgumentError for another name */
 export function gainOf(nonlinearity: Nonlinearity, slope = 0.01): number {
-  switch (nonlinearity) {
+  switch (asChoice('gainOf', 'nonlinearity', nonlinearity, NONLINEARITIES)) {
     case 'linear':
     case 'sigmoid':
       return 1;
@@ -55,7 +57,8 @@ export interface KaimingOptions extends TensorOptions {
 }
 
 function kaimingDeviation(shape: Shape, options: KaimingOptions): number {
-  const fan = fansOf(shape)[asOptions('kaiming', options).mode ?? 'fanIn'];
+  const { mode = 'fanIn' } = asOptions('kaiming', options);
+  const fan = fansOf(shape)[asChoice('kaiming', 'mode', mode, ['fanIn', 'fanOut'])];
   return gainOf(options.nonlinearity ?? 'leakyRelu', options.slope ?? 0) / Math.sqrt(fan);
 }
 

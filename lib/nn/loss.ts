@@ -167,7 +167,7 @@ function classWeights(logits: Tensor, weight: Tensor | readonly number[]): Tenso
   const given =
     weight instanceof Tensor
       ? weight
-      : tensor([...asNumbers('crossEntropy', 'weight', weight)], undefined, {
+      : tensor(checkedWeights(asNumbers('crossEntropy', 'weight', weight)), undefined, {
           dtype: logits.dtype,
           device: logits.device,
         });
@@ -175,6 +175,16 @@ function classWeights(logits: Tensor, weight: Tensor | readonly number[]): Tenso
     throw new ShapeError('crossEntropy', 'weight must hold one number a class', [given.shape, logits.shape]);
   }
   return reshape(given, [1, given.size, ...logits.shape.slice(2).map(() => 1)]);
+}
+
+/** @throws A2QError for a factor that is negative or not finite */
+function checkedWeights(weight: readonly number[]): number[] {
+  const wrong = weight.findIndex((factor) => !(factor >= 0 && Number.isFinite(factor)));
+  if (wrong < 0) return [...weight];
+  throw new A2QError(
+    'crossEntropy',
+    `weight must hold finite numbers of at least 0; number ${wrong} is ${weight[wrong]}`,
+  );
 }
 
 function checkSettings({ ignoreIndex, labelSmoothing, reduction }: CrossEntropyOptions): void {

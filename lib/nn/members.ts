@@ -7,7 +7,8 @@ export type Visit<Member> = (name: string, member: Member) => void;
  * Visits what counts as a member in a value: the value itself, or what arrays, plain objects and Maps hold, nested to
  * any depth, under names as in PyTorch (`layers.0`, `blocks.down.1`). A container inside itself is opened once.
  *
- * @throws A2QError for members where they cannot be named: in a Set or an object of a class, or under a key with a dot
+ * @throws A2QError for members where they cannot be named: in a Set or an object of a class, or under a key with a dot;
+ *   for a Promise, which may become one
  */
 export function eachMember<Member extends object>(
   name: string,
@@ -54,6 +55,9 @@ function checkedName(container: string, key: unknown, name: string): string {
 }
 
 function refuseHidden(name: string, value: object, isMember: (value: unknown) => boolean): void {
+  if (value instanceof Promise) {
+    throw new A2QError('Module', `${name} holds a Promise, and what comes of it is not found; await it first`);
+  }
   const items = value instanceof Set ? [...value] : Object.values(value);
   if (!items.some(isMember)) return;
   const holder = value.constructor?.name ?? 'object';

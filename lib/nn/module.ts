@@ -1,5 +1,5 @@
 // Who has a module has its parameters, and their methods.
-import { asInstance, asOptions } from '../tensor/argument.js';
+import { asInstance, asOptions, kindOf } from '../tensor/argument.js';
 import '../autograd/fluent.js';
 import { DataError } from '../tensor/errors.js';
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
@@ -139,6 +139,7 @@ export abstract class Module {
     const unexpected: string[] = [];
     const problems: string[] = [];
     for (const [name, host] of state) {
+      checkHostTensor('loadStateDict', name, host);
       const entry = own.get(name) ?? this.#entryAt(name);
       const earlier = entry && given.get(entry);
       if (earlier && !sameNumbers(earlier, host)) problems.push(`${name} is shared, and differs under another name`);
@@ -180,6 +181,12 @@ export abstract class Module {
 /** @throws ArgumentError unless `model` is a module (of this very library) */
 export function asModule(op: string, model: Module, name = 'the model'): Module {
   return asInstance(op, name, model, Module);
+}
+
+/** @throws DataError unless an entry of a state dict has a shape and numbers */
+export function checkHostTensor(op: string, name: string, entry: HostTensor): void {
+  if (Array.isArray(entry?.shape) && dtypeOf(entry.data) !== undefined) return;
+  throw new DataError(op, `${name} must have a shape and, in a typed array, data; got ${kindOf(entry)}`);
 }
 
 const isModule = (value: unknown): value is Module => value instanceof Module;

@@ -1,18 +1,23 @@
 import { asFunction, asInstance, asList, asNumber, asOptions } from '../tensor/argument.js';
 import { A2QError } from '../tensor/errors.js';
-import { Optimizer } from './optim/optimizer.js';
+import { atLeastZero, Optimizer } from './optim/optimizer.js';
 
 /**
  * A learning rate by time (from 0, in epochs or steps) and a group's base rate. It keeps no state, so runs can resume.
  */
 export type Schedule = (time: number, base: number) => number;
 
-/** Sets the learning rate of every group to what `schedule` says for `time`. @throws A2QError for a negative time */
+/**
+ * Sets the learning rate of every group to what `schedule` says for `time`.
+ * @throws A2QError for a time or a rate that is negative or NaN; nothing changes then
+ */
 export function applySchedule(optimizer: Optimizer, schedule: Schedule, time: number): void {
   asInstance('applySchedule', 'the optimizer', optimizer, Optimizer);
   asFunction('applySchedule', 'the schedule', schedule);
   if (!(time >= 0)) throw new A2QError('applySchedule', `time must be at least 0; it is ${time}`);
-  for (const group of optimizer.groups) group.learningRate = schedule(time, group.baseLearningRate);
+  const rates = optimizer.groups.map(({ baseLearningRate }) => schedule(time, baseLearningRate));
+  for (const rate of rates) atLeastZero('applySchedule', `the learning rate at time ${time}`, rate);
+  for (const [i, group] of optimizer.groups.entries()) group.learningRate = rates[i];
 }
 
 /** The base rate, always. */

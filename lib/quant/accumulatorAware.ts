@@ -116,6 +116,7 @@ export function a2qPlus(options: AccumulatorOptions): WeightQuantizerFactory {
 }
 
 function accumulatorAware(kind: BoundKind, options: AccumulatorOptions): WeightQuantizerFactory {
+  asOptions(kind, options);
   return (w, input) => {
     checkedL1Budget(kind, kind, options.accumulatorBits, input);
     if (kind === 'a2q+' && w.size === w.shape[0]) {

@@ -1,3 +1,4 @@
+import { asNumbers } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import { hostArray, type TypedArray } from '../tensor/storage.js';
@@ -25,6 +26,8 @@ export class FrozenWeights {
    * @throws ShapeError if they do not fit the layer; QuantError unless all are such integers and scales are positive
    */
   constructor(weight: Tensor, quantizer: WeightQuantizer, q: ArrayLike<number>, scales: ArrayLike<number>) {
+    asNumbers('freeze', 'the integers', q);
+    asNumbers('freeze', 'the scales', scales);
     const [channels] = weight.shape;
     if (q.length !== weight.size || scales.length !== channels) {
       throw new ShapeError('freeze', `${q.length} integers and ${scales.length} scales are not of the layer`, [

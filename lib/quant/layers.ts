@@ -8,7 +8,7 @@ import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
 import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { asModule, Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
-import { asCapable, asChoice, asFunction, asOptions } from '../tensor/argument.js';
+import { asCapable, asChoice, asFunction, asInstance, asOptions } from '../tensor/argument.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -194,7 +194,8 @@ export class QuantResizeConv2d extends QuantLayer {
 }
 
 /** Whether the layer multiplies inputs and weights as this library does, and not by a method of its author's own. */
-export function multipliesPlainly({ multiply }: QuantLayer): boolean {
+export function multipliesPlainly(layer: QuantLayer): boolean {
+  const { multiply } = asInstance('multipliesPlainly', 'the layer', layer, QuantLayer);
   return [QuantLinear, QuantConv2d, QuantResizeConv2d].some(({ prototype }) => multiply === prototype.multiply);
 }
 

@@ -22,6 +22,7 @@ export class Random {
       if (!Array.isArray(seed) || seed.length !== 4 || !seed.every(Number.isInteger)) {
         throw new A2QError('Random', 'the seed must be an integer, or the state of a generator: four integers');
       }
+      if (seed.every((word) => (word | 0) === 0)) throw new A2QError('Random', 'a state of zeros only gives zeros');
       this.#s = [...(seed as RandomState)];
     }
   }

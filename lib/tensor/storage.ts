@@ -64,15 +64,22 @@ const kept = new WeakSet<Storage>();
 let made = 0;
 const collector = new FinalizationRegistry<() => void>((release) => release());
 
-/** Live tensor memory of a device. */
+/** Live tensor memory of a device. @throws ArgumentError if that is none */
 export function memory(device: Device): Readonly<MemoryUse> {
+  checkDevice('memory', device);
   return use.get(device) ?? { bytes: 0, storages: 0, peakBytes: 0 };
 }
 
 /** Starts a new peak measurement at the current level. */
 export function resetPeak(device: Device): void {
+  checkDevice('resetPeak', device);
   const entry = use.get(device);
   if (entry) entry.peakBytes = entry.bytes;
+}
+
+function checkDevice(op: string, device: Device): void {
+  if (typeof device?.alloc === 'function') return;
+  throw new ArgumentError(op, 'wants a device, such as currentBackend()');
 }
 
 /** One block of device memory, shared by all tensors that are views of it. */

@@ -3,11 +3,12 @@ import { batchCount } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import { asDataset, type Batch, type DatasetFacts } from '../data/dataset.js';
 import { asModule, type Module } from '../nn/module.js';
-import { asCapable, asOptions } from '../tensor/argument.js';
+import { asCapable, asFunction, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import { breathe } from './breathe.js';
+import { Claim } from './inUse.js';
 import type { Task } from './task.js';
 
 /** How much to evaluate, and whom to tell. */
@@ -32,9 +33,10 @@ export interface Evaluation {
 }
 
 /**
- * Loss and metric of a model over a dataset's plain samples, in evaluation mode, off the tape; its mode is restored.
+ * Loss and metric of a model over a dataset's plain samples, in evaluation mode, off the tape; its modes are restored.
  *
- * @throws DataError if the dataset is not of the task's kind, or the batch size is not a positive integer
+ * @throws DataError if the dataset is empty or not of the task's kind, or the batch size is not a positive integer;
+ *   A2QError if the model is being trained or evaluated already: one at a time
  */
 export async function evaluate(
   model: Module,
@@ -44,10 +46,13 @@ export async function evaluate(
 ): Promise<Evaluation> {
   asModule('evaluate', model);
   const { batchSize, limitBatches, onBatch, onOutput, signal } = asOptions('evaluate', options);
+  if (onBatch) asFunction('evaluate', 'onBatch', onBatch);
+  if (onOutput) asFunction('evaluate', 'onOutput', onOutput);
   const limit = limitBatches ?? Number.POSITIVE_INFINITY;
   checkTask('evaluate', dataset, task);
   const total = batchCount(dataset, { batchSize, limit });
-  const wasTraining = model.training;
+  const claim = new Claim('evaluate', model, 'evaluated');
+  const modes = model.namedModules().map(([, module]) => [module, module.training] as const);
   model.eval();
   let loss = 0;
   let score = 0;
@@ -71,14 +76,16 @@ export async function evaluate(
       signal?.throwIfAborted();
     }
   } finally {
-    model.train(wasTraining);
+    for (const [module, wasTraining] of modes) module.training = wasTraining;
+    claim.release();
   }
   return { loss: loss / samples, metric: score / samples, samples };
 }
 
-/** @throws DataError unless the dataset holds what the task is about */
+/** @throws DataError unless the dataset holds something, and what the task is about */
 export function checkTask(op: string, dataset: DatasetFacts, task: Task): void {
   asCapable(op, 'the task', task, 'loss');
-  if (asDataset(op, dataset).kind === task.kind) return;
+  if (asDataset(op, dataset).length === 0) throw new DataError(op, `${dataset.name} has no samples`);
+  if (dataset.kind === task.kind) return;
   throw new DataError(op, `${dataset.name} holds ${dataset.kind}, but the task (${task.metric}) wants ${task.kind}`);
 }

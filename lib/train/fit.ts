@@ -6,17 +6,18 @@ import type { Batch } from '../data/dataset.js';
 import { freezeBatchNorms } from '../nn/layers/batchNorm.js';
 import { seedDropouts } from '../nn/layers/dropout.js';
 import { asModule, type Module } from '../nn/module.js';
-import { Optimizer } from '../nn/optim/optimizer.js';
+import { atLeastZero, Optimizer } from '../nn/optim/optimizer.js';
 import { applySchedule, type Schedule } from '../nn/schedule.js';
 import { accumulatorPenalty, PENALTY_WEIGHT } from '../quant/penalty.js';
-import { asInstance, asOptions } from '../tensor/argument.js';
+import { asFunction, asInstance, asInteger, asNumber, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
-import { DivergenceError } from '../tensor/errors.js';
+import { ArgumentError, DivergenceError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
 import { checkTask } from './evaluate.js';
+import { Claim } from './inUse.js';
 import { leavesOutLastBatch } from './lastBatch.js';
 import type { Task } from './task.js';
 
@@ -93,9 +94,9 @@ export interface FitOptions {
   readonly limitBatches?: number | null;
   /** Where to go on; default the beginning. */
   readonly start?: Position;
-  /** Awaited after each step; `position` is where to go on from there. */
+  /** Awaited after each step, with the model free to be evaluated; `position` is where to go on from there. */
   readonly onStep?: (report: StepReport, position: Position) => unknown;
-  /** Awaited at the end of each epoch. Throwing the signal's reason stops there, the epoch's end outstanding. */
+  /** Likewise at the end of each epoch. Throwing the signal's reason stops there, the epoch's end outstanding. */
   readonly onEpoch?: (report: EpochReport, position: Position) => void | Promise<void>;
   /** Stops after the step under way. */
   readonly signal?: AbortSignal;
@@ -117,15 +118,13 @@ export interface FitResult {
  *
  * A last batch of one image, which a batch norm may not be able to take, is then left out of every epoch.
  *
- * @throws DataError if dataset and task do not fit, or no batch can be trained on; DivergenceError if the loss is no
- *   longer finite
+ * @throws DataError if dataset and task do not fit, or no batch can be trained on; ArgumentError or A2QError for other
+ *   options out of range, or a model in use already; DivergenceError if the loss is no longer finite
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { model, optimizer, dataset, batchSize, epochs, seed, signal, onEpoch } = asOptions('fit', options);
-  asModule('fit', model);
-  asInstance('fit', 'the optimizer', optimizer, Optimizer);
+  checkOptions(asOptions('fit', options));
+  const { model, optimizer, dataset, batchSize, epochs, seed, signal, onStep, onEpoch } = options;
   const limit = options.limitBatches ?? Number.POSITIVE_INFINITY;
-  checkTask('fit', dataset, options.task);
   batchCount(dataset, { batchSize, limit });
   const dropLast = leavesOutLastBatch(model, dataset, { batchSize, limit });
   const open = ({ epoch, batch: start }: Position) =>
@@ -136,8 +135,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     model.zeroGrad();
     return { position, interrupted, epochs: reports };
   };
-  let upcoming = open(position);
+  const claim = new Claim('fit', model, 'trained');
+  let upcoming: ReturnType<typeof open> = null;
   try {
+    upcoming = open(position);
     while (upcoming) {
       const { epoch } = position;
       applySchedule(optimizer, options.schedule, epoch);
@@ -157,7 +158,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         before = now;
         milliseconds += ms;
         steps += 1;
-        await options.onStep?.({ epoch, batch: batch.position, step: position.step, loss, penalty, ms }, position);
+        const report = { epoch, batch: batch.position, step: position.step, loss, penalty, ms };
+        if (onStep) await claim.lend(() => onStep(report, position));
         await breathe();
       }
       if (signal?.aborted) return end(true);
@@ -174,7 +176,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       // Before the end of the epoch, so that a source makes the next one's first batches while the model is tested.
       upcoming = open(next);
       try {
-        await onEpoch?.(report, next);
+        if (onEpoch) await claim.lend(() => onEpoch(report, next));
       } catch (error) {
         if (signal?.aborted && error === signal.reason) return end(true);
         throw error;
@@ -184,8 +186,36 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     }
     return end(false);
   } finally {
+    claim.release();
     await upcoming?.return?.();
   }
+}
+
+/** @throws ArgumentError, A2QError or DataError for options that no step could be taken with */
+function checkOptions({ model, optimizer, schedule, task, dataset, start, ...options }: FitOptions): void {
+  const own = new Set(asModule('fit', model).parameters());
+  const { groups } = asInstance('fit', 'the optimizer', optimizer, Optimizer);
+  if (!groups.some(({ parameters }) => parameters.some((parameter) => own.has(parameter)))) {
+    throw new ArgumentError('fit', 'the optimizer holds none of the parameters of the model');
+  }
+  asFunction('fit', 'the schedule', schedule);
+  checkTask('fit', dataset, task);
+  asInteger('fit', 'epochs', options.epochs, 0);
+  asInteger('fit', 'seed', options.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  asInteger('fit', 'freezeNorms', options.freezeNorms ?? 0, 0);
+  atLeastZero('fit', 'penaltyWeight', options.penaltyWeight ?? PENALTY_WEIGHT);
+  if (options.onStep) asFunction('fit', 'onStep', options.onStep);
+  if (options.onEpoch) asFunction('fit', 'onEpoch', options.onEpoch);
+  if (start !== undefined) checkPosition(start);
+}
+
+function checkPosition(start: Position): void {
+  const { epoch, batch, step, samples, lossSum, penaltySum } = asOptions('fit', start, 'start');
+  for (const [name, count] of Object.entries({ epoch, batch, step, samples })) {
+    asInteger('fit', `${name} of start`, count, 0, Number.MAX_SAFE_INTEGER);
+  }
+  asNumber('fit', 'lossSum of start', lossSum);
+  asNumber('fit', 'penaltySum of start', penaltySum);
 }
 
 function advance(from: Position, samples: number, loss: number, penalty: number): Position {

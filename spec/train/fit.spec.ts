@@ -13,7 +13,7 @@ import { constantLR, stepLR } from '../../lib/nn/schedule.js';
 import { layerPolicy } from '../../lib/quant/policy.js';
 import { DataError, DivergenceError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
-import { type EpochReport, type FitOptions, fit, type Position, type StepReport } from '../../lib/train/fit.js';
+import { type EpochReport, type FitOptions, fit, type Position, START, type StepReport } from '../../lib/train/fit.js';
 import { classification, superResolution } from '../../lib/train/task.js';
 import { closeTo } from '../helpers.js';
 import { pairs, zeroLinear } from './networks.js';
@@ -269,3 +269,26 @@ t.test(
     t.equal(after, before, 'nothing was done to the model');
   },
 );
+
+t.test('options that no step could be taken with are named before the first', async (t) => {
+  const model = zeroLinear();
+  const before = await model.parameters()[0].data();
+  const refused = (more: object, message: RegExp) => t.rejects(fit(options(model, more)), { message });
+  for (const epochs of [undefined, Number.NaN, -1, 1.5, '3']) await refused({ epochs }, /^fit: epochs must be/);
+  for (const start of [{}, { ...START, batch: -1 }, { ...START, lossSum: Number.NaN }]) {
+    await refused({ start }, /^fit: .* of start must be/);
+  }
+  await refused({ start: 5 }, /^fit: start must be an object; got the number 5/);
+  await refused({ dataset: pairs(0) }, /^fit: pairs has no samples/);
+  for (const penaltyWeight of [Number.NaN, -1]) await refused({ penaltyWeight }, /^fit: penaltyWeight must be/);
+  const optimizer = new SGD(zeroLinear().parameters(), { learningRate: 0.1 });
+  await refused({ optimizer }, /^fit: the optimizer holds none of the parameters of the model/);
+  await refused({ onStep: 5 }, /^fit: onStep must be a function; got the number 5/);
+  await refused({ onEpoch: {} }, /^fit: onEpoch must be a function/);
+  await refused({ schedule: 0.1 }, /^fit: the schedule must be a function/);
+  await refused({ schedule: () => Number.NaN }, /the learning rate at time 0 must be a finite number/);
+  await refused({ seed: 0.5 }, /^fit: seed must be an integer/);
+  await refused({ freezeNorms: -1 }, /^fit: freezeNorms must be an integer/);
+  await refused({ dataset: { ...pairs(2), write: undefined } }, /the dataset must have a method write/);
+  t.same(await model.parameters()[0].data(), before);
+});

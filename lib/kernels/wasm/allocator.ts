@@ -104,7 +104,8 @@ export class Allocator {
     if (end === null) {
       throw new BackendError(
         'alloc',
-        `out of memory: ${size} bytes asked for, ${this.#used} of ${this.capacity} bytes in use and no room to grow`,
+        `out of memory: ${size} bytes asked for, ${this.#used} of ${this.capacity} bytes in use and no room to grow; ` +
+          'free tensors by scope() or dispose(), or take smaller batches',
       );
     }
     return this.#extend(end);

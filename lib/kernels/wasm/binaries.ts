@@ -1,3 +1,4 @@
+import { BackendError } from '../../tensor/errors.js';
 import { literalBytes, packed, plainBytes, relaxedSteps } from './binaries.generated.js';
 import { inflate } from './inflate.js';
 
@@ -62,4 +63,19 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 function memoryFlags(bytes: Uint8Array): number {
   const entry = [...'\x03env\x06memory\x02'].map((character) => character.charCodeAt(0));
   return bytes.findIndex((_, at) => entry.every((byte, i) => bytes[at + i] === byte)) + entry.length;
+}
+
+/** The kernels, compiled at once. @throws BackendError if the engine refuses */
+export function compiledKernels(binary: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(binary);
+  } catch (cause) {
+    throw notCompiled(cause);
+  }
+}
+
+/** The engine's refusal to compile the kernels, with what can be done about it. */
+export function notCompiled(cause: unknown): BackendError {
+  const advice = "where a content security policy is the reason, let its script-src have 'wasm-unsafe-eval'";
+  return new BackendError('wasm', `the kernels cannot be compiled here (${String(cause)}); ${advice}`, { cause });
 }

@@ -4,7 +4,7 @@ import { type Device, type DType, hostArray, type TypedArray } from '../../tenso
 import type { Backend } from '../backend.js';
 import { accumulatorKernels } from './accumulator.js';
 import type { Block } from './allocator.js';
-import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary } from './binaries.js';
+import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary, notCompiled } from './binaries.js';
 import { WINOGRAD_CHOICES, type WinogradChoice } from './choices.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
@@ -79,7 +79,9 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
  */
 export async function loadWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   const simd = chooseSimd(asOptions('wasm', options).relaxedSimd ?? 'auto');
-  const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory()));
+  const module = await WebAssembly.compile(kernelBinary(simd, hasSharedMemory())).catch((cause: unknown) => {
+    throw notCompiled(cause);
+  });
   const machine = new Machine({ simd, module, ...checkOptions(options) });
   const backend = backendOn(machine, options);
   await machine.team?.ready;

@@ -5,7 +5,7 @@ import { contiguousView, type View } from '../../tensor/view.js';
 import type { Ran } from '../trace.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import { floats, type Kernels, layouts } from './binaries.generated.js';
-import { hasSharedMemory, kernelBinary } from './binaries.js';
+import { compiledKernels, hasSharedMemory, kernelBinary } from './binaries.js';
 import { Grids } from './grids.js';
 import { whyNoHelpers } from './helper.js';
 import { type Operand, operandWords } from './operand.js';
@@ -92,7 +92,7 @@ export class Machine {
     this.#floats = new Float32Array(this.memory.buffer);
     this.#integers = new Int32Array(this.memory.buffer);
     this.allocator = new Allocator(PAGE, initial * PAGE - GUARD, (end) => this.#grow(end, pages));
-    const module = options.module ?? new WebAssembly.Module(kernelBinary(options.simd, this.shared));
+    const module = options.module ?? compiledKernels(kernelBinary(options.simd, this.shared));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory } });
     const names = Object.keys(exports).filter((name) => typeof exports[name] === 'function');
     this.#numbers = new Map(names.map((name, number) => [name, number]));

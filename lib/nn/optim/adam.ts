@@ -1,3 +1,4 @@
+import { asList } from '../../tensor/argument.js';
 import { A2QError } from '../../tensor/errors.js';
 import type { Parameter } from '../parameter.js';
 import type { GroupOptions, OptimizerOptions, Update, UpdateSettings } from './optimizer.js';
@@ -26,7 +27,7 @@ export class Adam extends Optimizer {
     const type = decoupled ? 'AdamW' : 'Adam';
     super(type, parameters, options);
     const { betas = [0.9, 0.999], epsilon = 1e-8 } = options;
-    if (betas.length !== 2 || betas.some((beta) => !(beta >= 0 && beta < 1))) {
+    if (asList(type, 'betas', betas).length !== 2 || betas.some((beta) => !(beta >= 0 && beta < 1))) {
       throw new A2QError(type, `betas must be two numbers of 0 up to but not 1; they are [${betas.join(', ')}]`);
     }
     this.#betas = betas;

@@ -1,13 +1,13 @@
 import { neg } from '../../autograd/ops.js';
 import { noGrad } from '../../autograd/tape.js';
 import { backendOf } from '../../kernels/value.js';
-import { asInstance, asList, asOptions, asTensor } from '../../tensor/argument.js';
+import { asInstance, asInteger, asList, asOptions, asTensor } from '../../tensor/argument.js';
 import { A2QError, DataError, ShapeError } from '../../tensor/errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { dtypeOf, scope } from '../../tensor/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkAlike } from '../../tensor/view.js';
-import type { StateDict } from '../module.js';
+import { checkHostTensor, type StateDict } from '../module.js';
 import { Buffer, Parameter } from '../parameter.js';
 
 /** Parameters that share a learning rate and a weight decay. */
@@ -175,7 +175,7 @@ export abstract class Optimizer {
 
   /**
    * Goes on from a state of an optimizer of this type over parameters of these shapes, in this order.
-   * @throws DataError if it does not fit; nothing changes then
+   * @throws DataError if it does not fit, A2QError for rates or counts out of range; nothing changes then
    */
   loadState(state: OptimizerState): void {
     const problem = this.#misfit(asOptions('loadState', state, 'the state'));
@@ -209,7 +209,11 @@ export abstract class Optimizer {
     if (state.steps.length !== this.#slots.length) {
       return `the state has ${state.steps.length} parameters, this ${this.type} has ${this.#slots.length}`;
     }
-    for (const [key, { shape, data }] of state.tensors) {
+    for (const rate of state.learningRates) atLeastZero('loadState', 'each learning rate', rate);
+    for (const steps of state.steps) asInteger('loadState', 'each count of steps', steps, 0, Number.MAX_SAFE_INTEGER);
+    for (const [key, entry] of state.tensors) {
+      checkHostTensor('loadState', key, entry);
+      const { shape, data } = entry;
       const slot = this.#slots[splitKey(key)[0]];
       if (slot === undefined) return `${key} belongs to no parameter`;
       const { parameter } = slot;

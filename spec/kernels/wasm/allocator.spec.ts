@@ -38,7 +38,9 @@ t.test('exhaustion says what was asked for and what is in use; freeing heals it'
   t.throws(() => allocator.allocate(448), {
     name: 'BackendError',
     op: 'alloc',
-    message: 'alloc: out of memory: 448 bytes asked for, 640 of 1024 bytes in use and no room to grow',
+    message:
+      'alloc: out of memory: 448 bytes asked for, 640 of 1024 bytes in use and no room to grow; ' +
+      'free tensors by scope() or dispose(), or take smaller batches',
   });
   allocator.release(block);
   t.equal(allocator.allocate(1024).address, 0);
