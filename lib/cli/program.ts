@@ -78,7 +78,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.success;
-    if (json) writeError('UsageError', error.message);
+    if (json) writeError('UsageError', error.message.replace(/^error: /, ''));
     return EXIT.usage;
   }
   if (error instanceof UsageError || error instanceof A2QError) {

@@ -5,7 +5,7 @@ import type { ModelEntry } from '../nn/models/entry.js';
 import { MODEL_NAMES, MODELS } from '../nn/models/index.js';
 import { METHODS } from '../quant/methods.js';
 import { type Recipe, recipeFor } from '../train/recipes.js';
-import { flagName, hasMeaning, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
+import { flagName, flagOf, hasMeaning, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
 
 /** What `a2q train --help` and `docs/settings.md` say of settings, made from their schema and the recipes. */
 
@@ -26,8 +26,7 @@ export function aboutSetting(setting: NamedSetting): string {
 }
 
 function conditionText({ setting, is }: NonNullable<Setting['when']>): string {
-  const on = SETTINGS.find(({ path }) => path === setting);
-  const flag = on ? flagName(on) : setting;
+  const flag = flagOf(setting) ?? setting;
   return is.length === 0 ? `without ${flag}` : `with ${flag} ${is.join(', ')}`;
 }
 

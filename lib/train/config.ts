@@ -157,10 +157,12 @@ export const settingsSchema = z.strictObject({
   valShare: setting(z.number().positive().lt(1), {
     flag: '--val-share <share>',
     about: 'share of the training images, of every class, to choose the best epoch by in place of the test images',
+    absent: 'none, the test images choose it',
   }).exactOptional(),
   checkpointEvery: setting(count, {
     flag: '--checkpoint-every <n>',
     about: 'steps after which a checkpoint is written within an epoch',
+    absent: 'at the end of epochs alone',
   }).exactOptional(),
 });
 /** What can be chosen about a run. */

@@ -45,6 +45,16 @@ export function sourceOf(state: StateDict, name: string): WeightSource {
   return { name, count };
 }
 
+/** What a model of each kind is told that is given data of the other. */
+const KIND_ADVICE: Readonly<Record<DataShape['kind'], string>> = {
+  labels:
+    'trains on images with labels; the dataset holds pairs of images: choose --dataset glyphs, cifar10 or folder, ' +
+    'or --model espcn to up-scale',
+  images:
+    'trains on pairs of images; the dataset holds labels: choose --dataset bsd300, which up-scales photographs of ' +
+    'your own too (docs/train.md), or a model that classifies',
+};
+
 /**
  * A fresh model with random weights, drawn from the run's seed.
  *
@@ -56,8 +66,7 @@ export function buildModel(config: ModelConfig, options: BuildOptions = {}): Mod
   const { shape } = config;
   const name = modelName(config);
   if (entry.kind !== shape.kind) {
-    const wants = entry.kind === 'labels' ? 'images with labels' : 'pairs of images';
-    throw new DataError(name, `trains on ${wants}; the dataset holds ${shape.kind}`);
+    throw new DataError(name, KIND_ADVICE[entry.kind]);
   }
   const [channels, height, width] = shape.inputShape;
   if (entry.channels !== undefined && entry.channels !== channels) {

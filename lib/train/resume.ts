@@ -1,6 +1,6 @@
 import { DataError } from '../tensor/errors.js';
 import type { RunConfig } from './config.js';
-import { differences, valueAt } from './settings.js';
+import { differences, flagOf, valueAt } from './settings.js';
 
 /** What may differ when a run is gone on with: nothing that was computed so far depends on it. */
 const FREE = ['epochs', 'schedule', 'optimizer.learningRate', 'checkpointEvery', 'backend'];
@@ -22,6 +22,11 @@ export function lockedChanges(before: RunConfig, after: RunConfig): string[] {
   return changedSettings(before, after).filter((path) => !isBelow(path, FREE));
 }
 
+/** `--acc-bits is 11, was 10`: a setting that differs between two configurations. @param path of its value */
+export function describeChange(before: RunConfig, after: RunConfig, path: string): string {
+  return `${flagOf(path) ?? path} is ${text(valueAt(after, path))}, was ${text(valueAt(before, path))}`;
+}
+
 /** The configuration that a run goes on with, and what to tell about it. */
 export interface Continuation {
   readonly config: RunConfig;
@@ -36,7 +41,7 @@ export interface Continuation {
  */
 export function goOnWith(trained: RunConfig, wanted: RunConfig, step: number): Continuation {
   const changed = changedSettings(trained, wanted);
-  const say = (path: string) => `${path} is ${text(valueAt(wanted, path))}, was ${text(valueAt(trained, path))}`;
+  const say = (path: string) => describeChange(trained, wanted, path);
   const wrong = lockedChanges(trained, wanted);
   if (wrong.length > 0) {
     throw new DataError(

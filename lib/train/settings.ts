@@ -84,10 +84,15 @@ export function flagName({ flag }: Setting): string {
   return flag.split(' ')[0];
 }
 
+/** The flag of the setting at a path of the configuration; undefined if none is for it. */
+export function flagOf(path: string): string | undefined {
+  const found = SETTINGS.find((each) => each.path === path);
+  return found && flagName(found);
+}
+
 /** `--method qat`: a setting on which another depends, as it was chosen. */
 function choiceOf({ setting }: Condition, settings: unknown): string {
-  const found = SETTINGS.find(({ path }) => path === setting);
-  return `${found ? flagName(found) : setting} ${valueAt(settings, setting)}`;
+  return `${flagOf(setting) ?? setting} ${valueAt(settings, setting)}`;
 }
 
 /**

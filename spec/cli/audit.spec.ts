@@ -1,5 +1,6 @@
+import { stripVTControlCharacters } from 'node:util';
 import t from 'tap';
-import { auditOnBlank } from '../../lib/cli/commands/audit.js';
+import { auditOnBlank, auditTable } from '../../lib/cli/commands/audit.js';
 import { currentDevice } from '../../lib/tensor/current.js';
 import { memory, resetPeak } from '../../lib/tensor/storage.js';
 import { buildModel } from '../../lib/train/models.js';
@@ -26,4 +27,19 @@ t.test('the pass that shows where inputs come from is as large as the file at mo
   const model = buildModel(wide);
   t.ok((await auditOnBlank(model, wide)).proved, 'whatever the side that its linear layer wants');
   model.dispose();
+});
+
+t.test('the table fits the terminal, and says what it leaves out', async (t) => {
+  const model = buildModel(tinyRun());
+  const { layers } = await auditOnBlank(model, tinyRun());
+  model.dispose();
+  const all = auditTable(layers, 200);
+  t.notMatch(all, '--json has more');
+  for (const width of [60, 80, 100]) {
+    const lines = auditTable(layers, width).split('\n').map(stripVTControlCharacters);
+    t.ok(Math.max(...lines.map(({ length }) => length)) <= Math.max(width, 70), lines.join('\n'));
+    t.match(lines[0], /layer.* P .*safe P.*verdict/);
+    t.match(lines.at(-1), /--json has more: .*bound/);
+    for (const { layer } of layers) t.ok(lines.some((line) => line.startsWith(layer)));
+  }
 });

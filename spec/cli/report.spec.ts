@@ -23,7 +23,7 @@ t.test('the report of a run', async (t) => {
   const [bounded, float] = [join(folder, 'bounded'), join(folder, 'float')];
   const [trained, plain, drawn, drawnFloat] = await a2qAll([
     [...words(`train ${TINY} --method a2q+ --acc-bits 9 --out`), bounded],
-    [...words(`train ${TINY} --method float --out`), float],
+    [...words(`train ${TINY} --method float --val-share 0.25 --out`), float],
     [...words('report --threads 1 --limit-batches 2 --json --run'), bounded],
     [...words('report --threads 1 --no-images --json --last --run'), float, '--out', join(folder, 'drawn.html')],
   ]);
@@ -66,6 +66,12 @@ t.test('the report of a run', async (t) => {
   t.equal(JSON.parse(drawnFloat.stdout).answers, null);
   t.equal(page.match(/<svg /g)?.length, 2 * 4, 'floats ask nothing of accumulators');
   t.notMatch(page, /undefined|NaN|\[object|safe P|<img/);
+  t.match(page, /on the validation images, after epoch 2 of 2/);
+  t.match(page, 'Share of validation images told right');
+  t.match(page, 'Validation images are 25.0 % of the training images');
+  t.notMatch(page, /test images told right|>test</, 'curves are of validation images');
+  t.match(html, 'Share of test images told right, after each epoch.');
+  t.match(html, `--out ${bounded}`);
 });
 
 t.test('what makes no sense is refused before work', async (t) => {

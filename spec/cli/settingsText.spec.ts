@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { settingsPage } from '../../lib/cli/settingsText.js';
+import { aboutSetting, settingsPage } from '../../lib/cli/settingsText.js';
+import { SETTINGS } from '../../lib/train/settings.js';
 import { a2q } from './a2q.js';
 
 const PAGE = fileURLToPath(new URL('../../../docs/settings.md', import.meta.url));
@@ -29,6 +30,12 @@ t.test('help shows every default', async (t) => {
   ]) {
     t.ok(text.includes(part), part);
   }
+});
+
+t.test('no setting is called required that may be left out', async (t) => {
+  const optional = SETTINGS.filter(({ optional, when }) => optional && when === undefined);
+  t.ok(optional.length > 3);
+  for (const each of optional) t.notMatch(aboutSetting(each), 'required', each.flag);
 });
 
 t.test('the JSON Schema is printed', async (t) => {

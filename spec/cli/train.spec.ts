@@ -133,7 +133,7 @@ t.test('Ctrl-C leaves a checkpoint from which the same bits follow', async (t) =
   const again = await a2q([...train, parts]);
   t.match(again, { code: 2, stderr: /holds a run already; add --resume to go on/ });
   const other = await a2q([...words('train --resume --batch-size 4 --epochs 2 --out'), parts]);
-  t.match(other, { code: 2, stderr: /begun with other settings \(batchSize\)/ });
+  t.match(other, { code: 2, stderr: /begun with other settings \(--batch-size is 4, was 8\)/ });
 
   const resumed = await a2q([...words('train --resume --threads 1 --json --out'), parts]);
   t.equal(resumed.code, 0, resumed.stderr);

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
@@ -121,41 +122,49 @@ async function auditOnData(model: Module, flags: Flags, config: RunConfig, sourc
   }
 }
 
-function say(out: Output, audit: Audit, full: boolean, target: string | null): void {
-  const table = new Table({
-    style: { head: [], border: [] },
-    head: [
-      'layer',
-      'W',
-      'A',
-      'inputs',
-      'K',
-      'bound',
-      'P',
-      'safe P',
-      'worst sums',
-      'l1 budget used',
-      'zeros',
-      'verdict',
-    ],
-  });
-  for (const layer of audit.layers) {
-    table.push([
-      layer.layer,
-      layer.weightBits,
-      `${layer.inputSigned ? 's' : 'u'}${layer.inputBits}`,
-      seen(layer),
-      layer.length,
-      layer.bound ?? '',
-      layer.accumulatorBits ?? '',
-      layer.safeBits,
-      `${layer.min} … ${layer.max}`,
-      layer.budgetUsed === null ? '' : percent(layer.budgetUsed),
-      percent(layer.sparsity),
-      verdict(layer),
-    ]);
+/** The columns of the table; on a narrow terminal those of the highest number go first. */
+const COLUMNS: readonly { readonly head: string; readonly goes: number; of(layer: LayerAudit): string | number }[] = [
+  { head: 'layer', goes: 0, of: ({ layer }) => layer },
+  { head: 'M×N', goes: 1, of: (l) => `${l.weightBits}×${l.inputSigned ? 's' : 'u'}${l.inputBits}` },
+  { head: 'inputs', goes: 3, of: seen },
+  { head: 'K', goes: 2, of: ({ length }) => length },
+  { head: 'bound', goes: 5, of: ({ bound }) => bound ?? '' },
+  { head: 'P', goes: 0, of: ({ accumulatorBits }) => accumulatorBits ?? '' },
+  { head: 'safe P', goes: 0, of: ({ safeBits }) => safeBits },
+  { head: 'worst sums', goes: 1, of: ({ min, max }) => `${min} … ${max}` },
+  { head: 'l1 used', goes: 2, of: ({ budgetUsed }) => (budgetUsed === null ? '' : percent(budgetUsed)) },
+  { head: 'zeros', goes: 4, of: ({ sparsity }) => percent(sparsity) },
+  { head: 'verdict', goes: 0, of: verdict },
+];
+
+/** Characters of a line where no terminal says how many it has. */
+const WIDTH = 100;
+
+/** The widest table that fits, without lines between its columns, and what was left out. */
+export function auditTable(layers: readonly LayerAudit[], width: number): string {
+  for (let most = 5; ; most--) {
+    const columns = COLUMNS.filter(({ goes }) => goes <= most);
+    const rows = layers.map((layer) => columns.map(({ of }) => of(layer)));
+    const text = plainTable([columns.map(({ head }) => head), ...rows]);
+    const widest = Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
+    if (widest > width && most > 0) continue;
+    const left = COLUMNS.filter((column) => !columns.includes(column)).map(({ head }) => head);
+    return left.length === 0 ? text : `${text}\n(--json has more: ${left.join(', ')})`;
   }
-  out.say(table.toString());
+}
+
+function plainTable([head, ...rows]: readonly (readonly (string | number)[])[]): string {
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', left: '', right: '', middle: '  ' };
+  const lines = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+  const bottom = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
+  const style = { head: [], border: [], 'padding-left': 0, 'padding-right': 0 };
+  const table = new Table({ style, chars: { ...none, ...lines, ...bottom }, head: head.map(String) });
+  for (const row of rows) table.push([...row]);
+  return table.toString();
+}
+
+function say(out: Output, audit: Audit, full: boolean, target: string | null): void {
+  out.say(auditTable(audit.layers, (out.json ? process.stderr : process.stdout).columns ?? WIDTH));
   for (const layer of audit.layers) if (layer.accumulatorBits !== null) out.say(witnessText(layer, full));
   for (const { layer, problems } of audit.layers) for (const problem of problems) out.say(`${layer}: ${problem}`);
   for (const problem of audit.problems) out.say(problem);

@@ -1,9 +1,9 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { release } from '../../data/batchSource.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { openBatches } from '../../train/node/openBatches.js';
-import { readLog } from '../../train/node/runFolder.js';
+import { holdsRun, readLog, readRunConfig } from '../../train/node/runFolder.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { Output } from '../output.js';
@@ -47,11 +47,17 @@ async function reportRun(flags: Flags): Promise<void> {
     const found = flags.images ? await test(flags, subject, out) : null;
     const layers = await layerFacts(model, config.shape.inputShape);
     const epoch = training ? training.position.epoch - 1 : (best?.epoch ?? null);
-    const log = await readLog(dirname(path));
+    const folder = dirname(path);
+    const log = await readLog(folder);
+    // A checkpoint that was taken out of its run has no other configuration than its own.
+    const run = (await holdsRun(folder)) ? await readRunConfig(folder) : config;
+    const dataDir = run.dataDir === undefined ? null : asTyped(resolve(folder, run.dataDir));
     // The plotting library takes half a second to load, so that only who plots pays for it.
     const { renderRun } = await import('../runReport/page.js');
-    const page = await renderRun({ config, checkpoint: path, epoch, log, layers, answers: found, backend });
-    const target = flags.out ?? join(dirname(path), REPORT);
+    const page = await renderRun({
+      ...{ config, run, folder, dataDir, checkpoint: path, epoch, log, layers, answers: found, backend },
+    });
+    const target = flags.out ?? join(folder, REPORT);
     await writeAtomic(target, page);
     out.say(`report: ${target}`);
     const told = layers.map(({ weights: _, ...layer }) => layer);
@@ -59,6 +65,12 @@ async function reportRun(flags: Flags): Promise<void> {
   } finally {
     model.dispose();
   }
+}
+
+/** A folder as one would type it here. */
+function asTyped(path: string): string {
+  const near = relative('', path);
+  return near.startsWith('..') ? path : near || '.';
 }
 
 /** What the network makes of the test images. */

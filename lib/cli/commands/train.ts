@@ -9,7 +9,7 @@ import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig, readWeights, rememberedData } from '../../train/node/runFolder.js';
 import { type RunResult, trainRun } from '../../train/node/trainRun.js';
-import { lockedChanges } from '../../train/resume.js';
+import { describeChange, lockedChanges } from '../../train/resume.js';
 import { settingNotes, zeroNote } from '../../train/settingNotes.js';
 import { resolveSettings } from '../../train/settings.js';
 import { addBackendOptions, type BackendFlags, TRAINING_WINOGRAD, useBackend } from '../backend.js';
@@ -125,7 +125,8 @@ function fromHere(config: RunConfig, folder: string): RunConfig {
 function checkResumed(saved: RunConfig, config: RunConfig): void {
   const changed = lockedChanges(saved, config);
   if (changed.length === 0) return;
-  throw new UsageError(`--resume: the run was begun with other settings (${changed.join(', ')})`);
+  const what = changed.map((path) => describeChange(saved, config, path)).join('; ');
+  throw new UsageError(`--resume: the run was begun with other settings (${what})`);
 }
 
 async function checkInitFrom(path: string, source: DataSource): Promise<void> {

@@ -19,6 +19,8 @@ export interface CurvesOptions {
   readonly log?: boolean;
   /** How y is written, in the notation of d3; default `~g`. */
   readonly format?: string;
+  /** The largest y that there can be, above which no axis goes; default none. */
+  readonly most?: number;
   readonly height?: number;
 }
 
@@ -114,20 +116,46 @@ function wholeTicks(low: number, high: number): number[] {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }
 
-function yAxis(values: readonly number[], { y, log = false, format = '~g' }: CurvesOptions) {
+function yAxis(
+  values: readonly number[],
+  { y, log = false, format = '~g', most = Number.POSITIVE_INFINITY }: CurvesOptions,
+) {
   const [low, high] = extent(values);
   const room = 0.08 * (high - low) || 0.05 * Math.abs(high) || 1;
+  const domain = log ? [low / LOG_ROOM, high * LOG_ROOM] : [low - room, Math.min(high + room, Math.max(most, high))];
   return {
     field: 'y',
     type: 'quantitative' as const,
     title: y,
     scale: {
       ...(log ? { type: 'log' as const } : { zero: false }),
-      domain: log ? [low / 1.25, high * 1.25] : [low - room, high + room],
+      domain,
       nice: false,
     },
-    axis: { format, tickCount: 5, labelOverlap: true },
+    axis: { format, labelOverlap: true, ...(log ? { values: logTicks(domain[0], domain[1]) } : { tickCount: 5 }) },
   };
+}
+
+/** Factor of the room above and below the curves of a logarithmic axis. */
+const LOG_ROOM = 1.25;
+
+/** Least number of ticks along one; one of them is at the height of the highest curve. */
+const LOG_TICKS = 4;
+
+/** Numbers of one digit from low to high, or of two where those are too few: 1, 2 and 5 times powers of ten at best. */
+function logTicks(low: number, high: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => first + i);
+  const choices = [
+    [1],
+    [1, 2, 5],
+    [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8],
+    Array.from({ length: 90 }, (_, i) => 1 + i / 10),
+  ];
+  const all = choices.map((digits) => powers.flatMap((power) => digits.map((digit) => digit * 10 ** power)));
+  const inside = all.map((ticks) => ticks.filter((tick) => tick >= low && tick <= high));
+  const reaching = inside.find((ticks) => ticks.length >= LOG_TICKS && Math.max(...ticks) >= high / LOG_ROOM ** 2);
+  return reaching ?? inside[inside.length - 1];
 }
 
 function extent(values: readonly number[]): [number, number] {

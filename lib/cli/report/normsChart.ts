@@ -39,8 +39,8 @@ export function normsChart(rows: readonly Norms[]): (layout: Layout) => TopLevel
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
   const longest = largest(names.map(({ length }) => length));
   return ({ width, columns }) => {
-    // About what letters take; longer names are cut off.
-    const labelLimit = 12 + 8 * Math.min(columns > 2 ? 24 : 17, longest);
+    // What letters are taken to be wide where there is no canvas, 0.8 of their height; longer names are cut off.
+    const labelLimit = 4 + 9.6 * Math.min(columns > 2 ? 34 : 15, longest);
     const margin = 16 + labelLimit;
     const y = { ...rowAxis, axis: { labelLimit, grid: false } };
     const x = {

@@ -37,9 +37,9 @@ export async function figure(chart: (layout: Layout) => TopLevelSpec, label: str
   return `<figure>${drawings}<figcaption>${caption}</figcaption></figure>`;
 }
 
-/** A table that scrolls sideways where it is too wide. @param bodies HTML of rows @param caption HTML */
+/** A table that scrolls sideways where it is too wide. @param columns HTML @param bodies HTML of rows */
 export function table(columns: readonly string[], bodies: readonly string[], caption: string): string {
-  const head = columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('');
+  const head = columns.map((column) => `<th scope="col">${column}</th>`).join('');
   const rows = bodies.map((body) => `<tbody>${body}</tbody>`).join('\n');
   return `<figure><div class="scroll"><table>
 <thead><tr>${head}</tr></thead>

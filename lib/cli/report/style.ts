@@ -42,19 +42,22 @@ tbody:first-of-type tr:first-child > * { border-top: 0; }
 tbody:last-child { border-bottom: 1.5px solid var(--ink); }
 .bad { color: var(--bad); font-weight: 600; }
 .meter { --bar: color-mix(in srgb, var(--muted) 45%, transparent);
-  background: linear-gradient(var(--bar), var(--bar)) 100% 100% / calc(var(--share) * 100%) 3px no-repeat; }
+  min-width: 5.5rem; padding-bottom: 0.5rem; background-origin: content-box; background-repeat: no-repeat;
+  background-image: linear-gradient(var(--bar), var(--bar)), linear-gradient(var(--grid), var(--grid));
+  background-position: 0 calc(100% + 0.3rem); background-size: calc(var(--share) * 100%) 4px, 100% 4px; }
 .confusion td { background: color-mix(in srgb, var(--hue) calc(var(--share) * 55%), transparent); min-width: 2.2rem;
   text-align: center; padding: 0.3rem 0.2rem; }
 .confusion tbody tr > * { border-top: 0; }
-.confusion thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; font-weight: 400;
-  border-bottom: 0; border-top: 1.5px solid var(--ink); }
-.confusion thead th:first-child { border-top: 0; }
+.confusion thead th { text-align: center; font-weight: 400; padding: 0.3rem 0.2rem; }
+.confusion th span { display: inline-block; max-width: 11rem; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; vertical-align: bottom; }
+.confusion thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-width: none; max-height: 9rem; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.75rem; margin-top: 1rem; }
 .tiles.small { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
 .tiles figure { margin: 0; }
 .tiles img { display: block; width: 100%; height: auto; }
 .tiles.small img, .tiles figure:first-child img { image-rendering: pixelated; }
-.tiles figcaption { margin-top: 0.25rem; line-height: 1.3; }
+.tiles figcaption { margin-top: 0.25rem; line-height: 1.3; overflow-wrap: anywhere; }
 footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--grid); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.25rem; margin: 0 0 1rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -68,6 +71,8 @@ code { font-size: 0.92em; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
   th, td { padding: 0.32rem 0.5rem; }
+  .confusion th span { max-width: 5.5rem; }
+  .confusion td { min-width: 1.5rem; padding: 0.3rem 0.1rem; }
 }
 @media print {
   :root {

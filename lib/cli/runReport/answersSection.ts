@@ -27,11 +27,17 @@ function confusionMatrix({ classes, confusion, metric, samples }: Labels, hue: s
       const share = total === 0 ? 0 : count / total;
       return `<td style="--share:${share.toFixed(4)}">${count === 0 ? '' : count}</td>`;
     });
-    return `<tr><th scope="row">${escapeHtml(classes[label])}</th>${cells.join('')}</tr>`;
+    return `<tr><th scope="row">${cuttable(classes[label])}</th>${cells.join('')}</tr>`;
   });
   const right = formatMetric('accuracy', metric);
   const caption = `A row is what images show, a column what they are taken for; ${right} of ${samples} are told right.`;
-  return `<div class="confusion" style="--hue:${hue}">${table(['', ...classes], [rows.join('')], caption)}</div>`;
+  const matrix = table(['', ...classes.map(cuttable)], [rows.join('')], caption);
+  return `<div class="confusion" style="--hue:${hue}">${matrix}</div>`;
+}
+
+/** A name that the style may cut off; whoever points at it sees all of it. */
+function cuttable(name: string): string {
+  return `<span title="${escapeHtml(name)}">${escapeHtml(name)}</span>`;
 }
 
 function confusionList({ classes, confusion }: Labels): string {

@@ -17,7 +17,12 @@ import type { LayerFacts } from './layers.js';
 
 /** What the report of a run is made of. */
 export interface RunReport {
+  /** Of the checkpoint, and of the run as it is now: it may have been gone on with for longer. */
   readonly config: RunConfig;
+  readonly run: RunConfig;
+  /** The run's folder, and where its data are, as one would type them; null if they are built in. */
+  readonly folder: string;
+  readonly dataDir: string | null;
   /** The checkpoint that layers and answers are of, and its epoch, from 0; null if that is not known. */
   readonly checkpoint: string;
   readonly epoch: number | null;
@@ -54,8 +59,9 @@ function methodText({ method, weightBits, actBits, accumulatorBits }: RunConfig)
 }
 
 /** What came of it, in two or three sentences. */
-function lead({ config, log, epoch, layers, answers }: RunReport): string {
-  const sentences = [measured(log, answers, epoch, config.epochs)];
+function lead(report: RunReport): string {
+  const { config, layers } = report;
+  const sentences = [measured(report)];
   const needed = layers.flatMap(({ role, accumulator }) => (role === 'hidden' && accumulator ? [accumulator] : []));
   if (needed.length === 0) return sentences.join(' ');
   const safe = needed.reduce((most, { safeBits }) => Math.max(most, safeBits), 0);
@@ -69,39 +75,59 @@ function lead({ config, log, epoch, layers, answers }: RunReport): string {
 }
 
 /** How good it is, on which images, and after how much training. */
-function measured(log: readonly LogLine[], answers: Answers | null, epoch: number | null, epochs: number): string {
-  const when = epoch === null ? '' : `, after epoch ${epoch + 1} of ${epochs}`;
+function measured({ log, answers, epoch, run }: RunReport): string {
+  const when = epoch === null ? '' : `, after epoch ${epoch + 1} of ${run.epochs}`;
   if (answers) {
     const metric = formatMetric(answers.kind === 'labels' ? 'accuracy' : 'psnr', answers.metric);
-    return `<strong>${metric}</strong> on ${answers.samples} images of ${escapeHtml(answers.dataset)}${when}.`;
+    return `<strong>${metric}</strong> on ${answers.samples} test images${when}.`;
   }
   const line = log.find((each) => each.epoch === epoch);
-  return line ? `<strong>${formatMetric(line.metricName, line.testMetric)}</strong>${when}.` : '';
+  if (!line) return '';
+  const metric = formatMetric(line.metricName, line.testMetric);
+  return `<strong>${metric}</strong> on the ${TESTED[line.testedOn ?? 'test']} images${when}.`;
 }
 
-async function trainingSection({ log, config }: RunReport): Promise<string[]> {
+/** What images are called by which an epoch was measured. */
+const TESTED = { test: 'test', val: 'validation' } as const;
+
+/** Why the figures of epochs are not those of the page's head; empty if they are of the same images. */
+function whichImages({ config, answers }: RunReport): string {
+  const { valShare } = config;
+  if (valShare === undefined) return '';
+  const head = answers ? ' The figure at the top is of the test images, which chose nothing, so the two differ.' : '';
+  const kept = `Validation images are ${percent(valShare)} of the training images, kept apart to choose the best epoch.`;
+  return ` ${kept}${head}`;
+}
+
+async function trainingSection(report: RunReport): Promise<string[]> {
+  const { log, config } = report;
   if (log.length === 0) return [];
+  const tested = TESTED[log[0].testedOn ?? 'test'];
   const hue = hueOf(config.method);
   const points = (of: (line: LogLine) => number) =>
     log.flatMap((line) => (Number.isFinite(of(line)) ? [{ x: line.epoch + 1, y: of(line) }] : []));
   const drawn = (of: (line: LogLine) => number, name = '', colour = hue) => ({ name, colour, points: points(of) });
-  const losses = [drawn((line) => line.loss, 'training', MUTED), drawn((line) => line.testLoss, 'test')];
+  const losses = [drawn((line) => line.loss, 'training', MUTED), drawn((line) => line.testLoss, tested)];
   const log10 = log.every(({ loss, testLoss }) => loss > 0 && testLoss > 0);
   const isAccuracy = log[0].metricName === 'accuracy';
-  const metric = { x: 'epoch', y: isAccuracy ? 'accuracy' : 'PSNR (dB)', ...(isAccuracy ? { format: '.1%' } : {}) };
+  const metric = {
+    x: 'epoch',
+    y: isAccuracy ? 'accuracy' : 'PSNR (dB)',
+    ...(isAccuracy ? { format: '.1%', most: 1 } : {}),
+  };
   const lossName = isAccuracy ? 'cross-entropy (nats)' : 'mean squared error';
   return [
     heading('Training'),
     await figure(
       curvesChart([drawn((line) => line.testMetric)], metric),
-      `${metric.y} after each epoch`,
-      isAccuracy
-        ? 'Share of test images told right, after each epoch.'
-        : 'Mean over the test images, after each epoch.',
+      `${metric.y} on ${tested} images after each epoch`,
+      (isAccuracy
+        ? `Share of ${tested} images told right, after each epoch.`
+        : `Mean over the ${tested} images, after each epoch.`) + whichImages(report),
     ),
     await figure(
       curvesChart(losses, { x: 'epoch', y: lossName, log: log10 }),
-      'Loss of training and test after each epoch',
+      `Loss of training and ${tested} after each epoch`,
       'Training loss is the mean over the steps of an epoch, with the penalty of the bound left out.',
     ),
     await figure(
@@ -185,9 +211,10 @@ function meter(share: number, text = percent(share)): string {
   return `<td class="meter" style="--share:${share.toFixed(4)}">${text}</td>`;
 }
 
-function footer({ config, checkpoint, backend, log }: RunReport): [term: string, html: string][] {
+function footer({ run, folder, dataDir, checkpoint, backend, log }: RunReport): [term: string, html: string][] {
   const last = log.at(-1);
-  const flags = settingsAsFlags(config).join(' ');
+  const places = [`--out ${folder}`, ...(dataDir === null ? [] : [`--data-dir ${dataDir}`])];
+  const flags = [...settingsAsFlags(run), ...places].join(' ');
   return [
     ['Settings', `<code>a2q train ${escapeHtml(flags)}</code>`],
     ...(last ? [['Trained on', escapeHtml(last.backend)] as [string, string]] : []),

@@ -29,7 +29,7 @@ export type DatasetConfig = {
 
 const limit = setting(z.int().min(1), {
   flag: '--train-images <n>',
-  about: 'keep the first n training images',
+  about: 'keep n training images: evenly of all classes of a folder, the first n of other data sets',
   absent: 'all',
 });
 

@@ -108,6 +108,13 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/** Which of a folder and all above it are not there, the innermost first: what `makeFolder` would make. */
+export async function missingFolders(path: string): Promise<string[]> {
+  const parent = dirname(path);
+  if (await exists(path).catch(() => true)) return [];
+  return parent === path ? [path] : [path, ...(await missingFolders(parent))];
+}
+
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);

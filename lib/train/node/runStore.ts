@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DataError } from '../../tensor/errors.js';
-import { errorCode, fileExists, makeFolder, makeWritableFolder, writeAtomic } from './files.js';
+import { errorCode, fileExists, makeFolder, makeWritableFolder, missingFolders, writeAtomic } from './files.js';
 import { RUN_FILES } from './runFolder.js';
 import type { RunLock } from './runLock.js';
 
@@ -103,12 +103,13 @@ export class RunStore {
     const { folder } = this.#options;
     const rescue = join(this.#options.rescue ?? tmpdir(), `a2q-rescue-${basename(folder)}-${process.pid}`);
     const all = new Map([...this.#kept, ...files]);
+    const made = await missingFolders(rescue);
     try {
       await makeWritableFolder(rescue);
       for (const [name, content] of all) await writeAtomic(join(rescue, name), content);
     } catch (second) {
       for (const name of all.keys()) await rm(join(rescue, name), { force: true }).catch(() => undefined);
-      await rmdir(rescue).catch(() => undefined);
+      for (const each of made) await rmdir(each).catch(() => undefined);
       const why = second instanceof Error ? second.message : String(second);
       return new DataError('save', `${textOf(failure)}; nor is there another place: ${why}`, { cause: failure });
     }

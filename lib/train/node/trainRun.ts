@@ -148,12 +148,17 @@ async function runOn(
     const session = new Session(options, model, optimizer, test, taskOf(train), store);
     await session.open(resumed?.training ?? null);
     const position = resumed?.training.position ?? START;
+    if (position.epoch >= config.epochs) events.onNote?.(finishedText(position.epoch));
     events.onStart?.(position, batchesPerEpoch);
     return await session.train(train, position);
   } finally {
     optimizer?.dispose();
     model.dispose();
   }
+}
+
+function finishedText(epochs: number): string {
+  return `the run has ended after epoch ${epochs}, so there is nothing to do; --epochs N makes it longer`;
 }
 
 async function prepare(model: Module, { config, signal, events = {} }: RunOptions, train: Batchable): Promise<void> {
@@ -175,6 +180,15 @@ interface Resumed extends Pick<ModelCheckpoint, 'config' | 'state'> {
 async function lastCheckpoint(folder: string): Promise<Resumed | null> {
   const path = join(folder, RUN_FILES.last);
   if (!(await fileExists(path))) return null;
-  const { config, state, training } = await readCheckpoint(path);
+  const { config, state, training } = await readCheckpoint(path).catch(async (error: unknown) => {
+    throw (await fileExists(join(folder, RUN_FILES.best))) ? withBest(error, folder) : error;
+  });
   return training ? { path, config, state, training } : null;
+}
+
+/** The refusal of a damaged checkpoint, and what there is in its place. */
+function withBest(error: unknown, folder: string): unknown {
+  if (!(error instanceof DataError)) return error;
+  const advice = `the best epoch is in ${RUN_FILES.best}: evaluate it, or begin a run with --init-from ${folder}`;
+  return new DataError(error.op, `${error.message.slice(error.op.length + 2)}; ${advice}`, { cause: error });
 }

@@ -35,10 +35,10 @@ t.test('what a run was begun with cannot be changed; what may change is named an
   const config = { ...sgd(0.01), epochs: 1 };
   await run(folder, config);
   const others: readonly (readonly [Partial<RunConfig>, RegExp])[] = [
-    [{ seed: 7 }, /seed is 7, was 5; put it back/],
-    [{ batchSize: 4, limitBatches: 9 }, /batchSize is 4, was 8; limitBatches is 9, was 5/],
-    [{ dataset: { name: 'glyphs', limit: 41 } }, /dataset\.limit is 41, was 40/],
-    [{ valShare: 0.5 }, /valShare is 0\.5, was absent/],
+    [{ seed: 7 }, /--seed is 7, was 5; put it back/],
+    [{ batchSize: 4, limitBatches: 9 }, /--batch-size is 4, was 8; --limit-batches is 9, was 5/],
+    [{ dataset: { name: 'glyphs', limit: 41 } }, /--train-images is 41, was 40/],
+    [{ valShare: 0.5 }, /--val-share is 0\.5, was absent/],
   ];
   for (const [more, message] of others) {
     await t.rejects(run(folder, { ...config, ...more }, { resume: true }), DataError);
@@ -46,7 +46,7 @@ t.test('what a run was begun with cannot be changed; what may change is named an
   }
   const slower = { ...config, optimizer: { ...config.optimizer, learningRate: 0.001 }, epochs: 2, backend: 'other' };
   const { notes } = await run(folder, slower, { resume: true });
-  t.same(notes, ['optimizer.learningRate is 0.001, was 0.01', 'epochs is 2, was 1', 'backend is "other", was "wasm"']);
+  t.same(notes, ['--lr is 0.001, was 0.01', '--epochs is 2, was 1', 'backend is "other", was "wasm"']);
   const history = [{ step: 5, setting: 'optimizer.learningRate', from: 0.01, to: 0.001 }];
   t.match(await readRunConfig(folder), { history, epochs: 2 });
   t.same(

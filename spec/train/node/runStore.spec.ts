@@ -78,6 +78,20 @@ t.test('a folder that was removed is made again, with all that was in it', async
   t.equal(await readFile(join(folder, 'log.jsonl'), 'utf8'), 'two');
 });
 
+t.test('a rescue that fails leaves no folder behind', async (t) => {
+  const folder = t.testdir({ a: {}, b: {}, kept: {} });
+  for (const [run, rescue] of [
+    ['a', join(folder, 'new', 'deeper')],
+    ['b', join(folder, 'kept')],
+  ]) {
+    const { store } = await storeOf(join(folder, run), { write: failing(9), rescue, pauses: [] });
+    // A name in a folder that is not there: made, and then not written.
+    await t.rejects(store.write(new Map([['no/such', 'text']])), { message: /nor is there another place/ });
+  }
+  t.same((await readdir(folder)).sort(), ['a', 'b', 'kept']);
+  t.same(await readdir(join(folder, 'kept')), []);
+});
+
 t.test('no pause where none helps, nor once the user wants to stop', async (t) => {
   const folder = t.testdir({ run: {}, rescue: {} });
   const rescue = join(folder, 'rescue');
