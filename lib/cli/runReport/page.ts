@@ -95,7 +95,7 @@ function whichImages({ config, answers }: RunReport): string {
   const { valShare } = config;
   if (valShare === undefined) return '';
   const head = answers ? ' The figure at the top is of the test images, which chose nothing, so the two differ.' : '';
-  const kept = `Validation images are ${percent(valShare)} of the training images, kept apart to choose the best epoch.`;
+  const kept = `Validation images are ${percent(valShare)} of the training images, set apart to choose the best epoch.`;
   return ` ${kept}${head}`;
 }
 
