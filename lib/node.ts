@@ -10,10 +10,35 @@ export { MODEL_NAMES, MODELS, type ModelName } from './nn/models/index.js';
 
 // Runs: a configuration in, a folder with log, checkpoints and configuration out; resumable to the same bits.
 export * from './train/checkpoint.js';
-export * from './train/config.js';
+export {
+  configJsonSchema,
+  type DataShape,
+  type DatasetConfig,
+  type OptimizerConfig,
+  type Origin,
+  parseConfig,
+  parseConfigText,
+  parseSettings,
+  problemsOf,
+  type RunConfig,
+  type RunSettings,
+  type ScheduleConfig,
+  type StartConfig,
+  settingsSchema,
+} from './train/config.js';
 export type { LogLine } from './train/log.js';
 export { buildModel, type ModelConfig, shapeOf } from './train/models.js';
-export * from './train/node/datasets.js';
+export {
+  classNamesOf,
+  type DataSource,
+  fingerprintOf,
+  type Half,
+  inspectData,
+  type LocateOptions,
+  locateData,
+  openData,
+  type Split,
+} from './train/node/datasets.js';
 export * from './train/node/openBatches.js';
 export { type BuildModel, openModel } from './train/node/openModel.js';
 export { openTrained, type Trained } from './train/node/openTrained.js';

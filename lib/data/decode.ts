@@ -1,4 +1,4 @@
-import { asInstance } from '../tensor/argument.js';
+import { asInstance, asOptions, asString } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { ImageFile, type ImageLimits } from './imageFile.js';
 import { checkJpeg, decodeJpeg } from './jpeg/decodeJpeg.js';
@@ -46,6 +46,8 @@ const OTHER_FORMATS: readonly (readonly [what: string, signature: RegExp])[] = [
 
 function openImage(bytes: Uint8Array, name: string, limits: ImageLimits): ImageFile {
   asInstance('decodeImage', 'bytes', bytes, Uint8Array);
+  asString('decodeImage', 'the name', name);
+  asOptions('decodeImage', limits, 'limits');
   if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return new ImageFile('PNG', bytes, name, limits);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return new ImageFile('JPEG', bytes, name, limits);
   const known = OTHER_FORMATS.find(([, signature]) => signature.test(String.fromCharCode(...bytes.subarray(0, 12))));

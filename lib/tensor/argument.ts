@@ -84,6 +84,18 @@ export function asBoolean(op: string, name: string, value: boolean): boolean {
   throw new ArgumentError(op, `${name} must be true or false; got ${kindOf(value)}`);
 }
 
+/** @throws ArgumentError unless `value` is a string */
+export function asString<T extends string>(op: string, name: string, value: T): T {
+  if (typeof value === 'string') return value;
+  throw new ArgumentError(op, `${name} must be a string; got ${kindOf(value)}`);
+}
+
+/** @throws ArgumentError unless `value` is an array of strings */
+export function asStrings(op: string, name: string, value: readonly string[]): readonly string[] {
+  for (const [i, each] of asList(op, name, value).entries()) asString(op, `${name}[${i}]`, each);
+  return value;
+}
+
 /** @throws ArgumentError unless `value` is a number other than NaN */
 export function asNumber(op: string, name: string, value: number): number {
   if (typeof value === 'number' && !Number.isNaN(value)) return value;

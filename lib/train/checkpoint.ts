@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { Module, StateDict } from '../nn/module.js';
-import type { Optimizer } from '../nn/optim/optimizer.js';
+import { asModule, type Module, type StateDict } from '../nn/module.js';
+import { Optimizer } from '../nn/optim/optimizer.js';
+import { asInstance, asOptions } from '../tensor/argument.js';
 import { DataError, DivergenceError } from '../tensor/errors.js';
 import { verifyChecksums, withChecksums } from './checksums.js';
-import { parseConfigText, type RunConfig } from './config.js';
+import { checkedConfig, parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
 import { buildModel, sourceOf } from './models.js';
 import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
@@ -72,7 +73,9 @@ function checkFinite(tensors: StateDict): void {
 
 /** What every checkpoint holds of its model. @throws DivergenceError if a number of it is not finite */
 async function contents(model: Module, config: RunConfig, given?: TensorFile): Promise<TensorFile> {
-  const state = await model.stateDict();
+  checkedConfig('checkpoint', config);
+  if (given !== undefined) asInstance('checkpoint', 'tensors', asOptions('checkpoint', given, 'integers').tensors, Map);
+  const state = await asModule('checkpoint', model).stateDict();
   checkFinite(state);
   const integers = given ?? (await encodeIntegers(model));
   const names = JSON.stringify(quantizerNames(model));
@@ -104,9 +107,11 @@ export async function encodeTraining(
   model: Module,
   optimizer: Optimizer,
   config: RunConfig,
-  { position, best }: { readonly position: Position; readonly best: Best | null },
+  at: { readonly position: Position; readonly best: Best | null },
   integers?: TensorFile,
 ): Promise<Uint8Array> {
+  const { position, best } = asOptions('checkpoint', at, 'the position');
+  asInstance('checkpoint', 'the optimizer', optimizer, Optimizer);
   const { tensors: averages, ...rest } = await optimizer.state();
   checkFinite(averages);
   const { tensors, metadata } = await contents(model, config, integers);

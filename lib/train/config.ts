@@ -5,6 +5,7 @@ import type { DataShape } from '../nn/models/entry.js';
 import { MODEL_NAMES } from '../nn/models/index.js';
 import { METHOD_NAMES, methodsThat } from '../quant/methods.js';
 import { PENALTY_WEIGHT } from '../quant/penalty.js';
+import { asList, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { upgradeConfig } from './configVersions.js';
 import { formatSchedule, parseSchedule, SCHEDULE_FORMS, scheduleSchema } from './schedules.js';
@@ -232,8 +233,25 @@ function check<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   throw new DataError('config', `${source}: ${problemsOf(result.error)}`);
 }
 
+/**
+ * What a caller hands over as a configuration, as it is.
+ * @param fields those that matter; default all
+ * @throws ArgumentError if it is no object; DataError naming every field that is wrong
+ */
+export function checkedConfig<T extends Partial<RunConfig>>(
+  op: string,
+  config: T,
+  fields: readonly (keyof RunConfig)[] = Object.keys(runSchema.shape) as (keyof RunConfig)[],
+): T {
+  asOptions(op, config, 'the configuration');
+  const { shape } = runSchema;
+  check(z.object(Object.fromEntries(fields.map((field) => [field, shape[field]]))), config, op);
+  return config;
+}
+
 /** What is wrong with a value, field by field. */
-export function problemsOf({ issues }: z.ZodError): string {
+export function problemsOf(error: z.ZodError): string {
+  const issues = asList('config', 'issues', asOptions('config', error, 'the error').issues);
   return issues.map(({ path, message }) => `${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`).join('; ');
 }
 

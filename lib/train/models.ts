@@ -5,26 +5,39 @@ import type { DataShape, ModelEntry } from '../nn/models/entry.js';
 import { MODELS } from '../nn/models/index.js';
 import type { Module, StateDict } from '../nn/module.js';
 import { EDGE_BITS, layerPolicy } from '../quant/policy.js';
+import { asList, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
 import { scope } from '../tensor/storage.js';
-import type { RunConfig } from './config.js';
+import { checkedConfig, type RunConfig } from './config.js';
 import { limitWeights, type WeightSource } from './weightLimit.js';
 
 /** What a model must know of a dataset. */
 export function shapeOf(dataset: DatasetOutline): DataShape {
-  const { inputShape, normalisation } = dataset;
+  const { inputShape, normalisation } = asOptions('shapeOf', dataset, 'the dataset');
+  asNumbers('shapeOf', 'inputShape', inputShape);
+  asNumbers('shapeOf', 'mean', asOptions('shapeOf', normalisation, 'the normalisation').mean);
   const facts = { inputShape, signed: normalisation.mean.some((mean) => mean > 0) };
+  if (dataset.kind === 'labels') asList('shapeOf', 'classes', dataset.classes);
+  else asNumbers('shapeOf', 'targetShape', dataset.targetShape);
   return dataset.kind === 'labels'
     ? { kind: 'labels', ...facts, classes: dataset.classes.length }
     : { kind: 'images', ...facts, factor: dataset.targetShape[1] / inputShape[1] };
 }
 
 /** The fields of a configuration that make the model. */
-export type ModelConfig = Pick<
-  RunConfig,
-  'model' | 'module' | 'shape' | 'method' | 'weightBits' | 'actBits' | 'accumulatorBits' | 'collectStatsSteps' | 'seed'
->;
+const MODEL_FIELDS = [
+  'model',
+  'module',
+  'shape',
+  'method',
+  'weightBits',
+  'actBits',
+  'accumulatorBits',
+  'collectStatsSteps',
+  'seed',
+] as const;
+export type ModelConfig = Pick<RunConfig, (typeof MODEL_FIELDS)[number]>;
 
 /** What people call the model of a run: its name, or the file it is from. */
 export function modelName({ model, module }: Pick<RunConfig, 'model' | 'module'>): string {
@@ -62,8 +75,8 @@ const KIND_ADVICE: Readonly<Record<DataShape['kind'], string>> = {
  *   range or a P too small
  */
 export function buildModel(config: ModelConfig, options: BuildOptions = {}): Module {
-  const { entry = entryNamed(config), source } = options;
-  const { shape } = config;
+  const { shape } = checkedConfig('buildModel', config, MODEL_FIELDS);
+  const { entry = entryNamed(config), source } = asOptions('buildModel', options);
   const name = modelName(config);
   if (entry.kind !== shape.kind) {
     throw new DataError(name, KIND_ADVICE[entry.kind]);

@@ -2,12 +2,12 @@ import { noGrad } from '../autograd/tape.js';
 import { fitImage, withChannels } from '../data/fitImage.js';
 import { DATASETS } from '../data/node/datasets.js';
 import { byteTables, identityNormalisation, readPlanes, writePlanes } from '../data/normalise.js';
-import type { Pixels } from '../data/pixels.js';
-import type { Module } from '../nn/module.js';
+import { asImage, type Pixels } from '../data/pixels.js';
+import { asModule, type Module } from '../nn/module.js';
 import { tensor } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
-import type { RunConfig } from './config.js';
+import { checkedConfig, type RunConfig } from './config.js';
 
 /** What a trained network makes of an image that is in no data set. */
 
@@ -30,7 +30,9 @@ export interface Guess {
  * @throws DataError if the model was trained to make images
  */
 export async function classify(model: Module, config: RunConfig, image: Pixels): Promise<Guess[]> {
-  const { shape, dataset, classNames } = config;
+  const { shape, dataset, classNames } = checkedConfig('classify', config, ['shape', 'dataset', 'classNames']);
+  asModule('classify', model);
+  asImage('classify', image);
   if (shape.kind !== 'labels') throw new DataError('classify', 'this network makes images; it knows no classes');
   const { normalisation } = DATASETS[dataset.name];
   const logits = await forward(model, fitImage(image, shape.inputShape, normalisation), shape.inputShape);
@@ -46,9 +48,11 @@ export async function classify(model: Module, config: RunConfig, image: Pixels):
  * @param model in evaluation mode
  * @throws DataError if the model was trained to tell classes, or the image has more than {@link MOST_PIXELS} pixels
  */
-export async function upscale(model: Module, { shape }: RunConfig, image: Pixels): Promise<Pixels> {
+export async function upscale(model: Module, config: RunConfig, image: Pixels): Promise<Pixels> {
+  const { shape } = checkedConfig('upscale', config, ['shape']);
+  asModule('upscale', model);
   if (shape.kind !== 'images') throw new DataError('upscale', 'this network tells classes; it makes no images');
-  const { width, height } = image;
+  const { width, height } = asImage('upscale', image);
   if (width * height > MOST_PIXELS) {
     const limit = MOST_PIXELS.toLocaleString('en-US');
     throw new DataError('upscale', `the image has ${width}x${height} pixels, our limit is ${limit}; cut it into parts`);

@@ -1,9 +1,10 @@
 import { DATASETS, type DatasetName } from '../data/node/datasets.js';
 import type { ModelName } from '../nn/models/index.js';
-import type { Module } from '../nn/module.js';
+import { asModule, type Module } from '../nn/module.js';
 import { Adam, AdamW, decayGroups, type Optimizer, SGD } from '../nn/optim/index.js';
 import { constantLR, cosineAnnealingLR, exponentialLR, multiStepLR, type Schedule, stepLR } from '../nn/schedule.js';
-import type { OptimizerConfig, RunConfig, StartConfig } from './config.js';
+import { asInteger } from '../tensor/argument.js';
+import { checkedConfig, type OptimizerConfig, type RunConfig, type StartConfig } from './config.js';
 import type { FitOptions } from './fit.js';
 import type { ScheduleConfig } from './schedules.js';
 
@@ -109,8 +110,9 @@ export function recipeFor(model: unknown, dataset: unknown, checkpoint: boolean)
 
 /** The optimizer of a model; weight decay applies to the parameters named `….weight` of more than one axis. */
 export function makeOptimizer(model: Module, config: OptimizerConfig): Optimizer {
+  checkedConfig('makeOptimizer', { optimizer: config }, ['optimizer']);
   const groups = decayGroups(
-    model.namedParameters(),
+    asModule('makeOptimizer', model).namedParameters(),
     (name, parameter) => name.endsWith('.weight') && parameter.rank > 1,
   );
   switch (config.type) {
@@ -125,6 +127,8 @@ export function makeOptimizer(model: Module, config: OptimizerConfig): Optimizer
 
 /** The learning rate as a function of the epoch. */
 export function makeSchedule(config: ScheduleConfig, epochs: number): Schedule {
+  checkedConfig('makeSchedule', { schedule: config }, ['schedule']);
+  asInteger('makeSchedule', 'epochs', epochs, 1);
   switch (config.kind) {
     case 'constant':
       return constantLR();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Condition, type Setting, settingOf } from '../data/setting.js';
+import { asInstance } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { parseSettings, type RunSettings, settingsSchema } from './config.js';
 import { recipeFor } from './recipes.js';
@@ -102,6 +103,7 @@ function choiceOf({ setting }: Condition, settings: unknown): string {
  * @throws DataError if one is missing, or given where it has no meaning
  */
 export function resolveSettings(given: ReadonlyMap<string, unknown>, saved: RunSettings | null): RunSettings {
+  asInstance('settings', 'the settings', given, Map);
   const initFrom = given.get('start.initFrom');
   const base = saved ?? recipeFor(given.get('model'), given.get('dataset.name'), initFrom !== undefined);
   const settings: Record<string, unknown> = {};

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { integerWeights } from '../deploy/integerWeights.js';
 import { type Engine, engineOf } from '../kernels/engine.js';
-import type { HostTensor, Module } from '../nn/module.js';
+import { asModule, type HostTensor, type Module } from '../nn/module.js';
 import { AccumulatorAwareQuantizer } from '../quant/accumulatorAware.js';
 import { BOUND_KINDS } from '../quant/bounds.js';
 import { activationQuantizers, type QuantLayer, quantLayers } from '../quant/layers.js';
+import { asList, asOptions } from '../tensor/argument.js';
 import { DataError, QuantError } from '../tensor/errors.js';
 import { sha256 } from '../tensor/sha256.js';
 import { VERSION } from '../tensor/version.js';
@@ -147,7 +148,8 @@ export function decodeIntegers({ tensors, metadata }: TensorFile, name: string):
  */
 export async function installIntegers(model: Module, stored: StoredIntegers, name: string): Promise<string[]> {
   const fail = (problem: string, cause?: unknown) => new DataError('checkpoint', `${name}: ${problem}`, { cause });
-  const layers = new Map(quantLayers(model));
+  asList('checkpoint', 'layers', asOptions('checkpoint', stored, 'the integers').layers);
+  const layers = new Map(quantLayers(asModule('checkpoint', model)));
   for (const { q, scales, source, ...facts } of stored.layers) {
     const layer = layers.get(facts.layer);
     if (layer === undefined) throw fail(`holds integers of ${facts.layer}, which the model has not`);

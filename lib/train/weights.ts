@@ -1,15 +1,16 @@
-import type { Module, StateDict } from '../nn/module.js';
+import { asModule, type Module, type StateDict } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
 import { ActivationQuantizer } from '../quant/activation.js';
 import { quantLayers } from '../quant/layers.js';
 import { WeightQuantizer } from '../quant/weightQuantizer.js';
+import { asInstance, asStrings } from '../tensor/argument.js';
 import { full } from '../tensor/create.js';
 import { DataError } from '../tensor/errors.js';
 import { scope } from '../tensor/storage.js';
 
 /** The names of a model's quantizers; entries of its state below these names are theirs. */
 export function quantizerNames(model: Module): string[] {
-  return model
+  return asModule('quantizerNames', model)
     .namedModules()
     .filter(([, module]) => module instanceof WeightQuantizer || module instanceof ActivationQuantizer)
     .map(([name]) => name);
@@ -17,6 +18,8 @@ export function quantizerNames(model: Module): string[] {
 
 /** The part of a state that does not belong to quantizers of these names: weights, biases and norms. */
 export function withoutQuantizers(names: readonly string[], state: StateDict): StateDict {
+  asStrings('withoutQuantizers', 'names', names);
+  asInstance('withoutQuantizers', 'the state', state, Map);
   return new Map([...state].filter(([key]) => !names.some((name) => key.startsWith(`${name}.`))));
 }
 
@@ -49,6 +52,8 @@ function describe(missing: readonly string[], unexpected: readonly string[]): st
 
 /** Gives a bias to every quantized layer that has one in the state but none in the model: bias correction adds them. */
 export function adoptBiases(model: Module, state: StateDict): void {
+  asModule('adoptBiases', model);
+  asInstance('adoptBiases', 'the state', state, Map);
   for (const [name, layer] of quantLayers(model)) {
     if (layer.bias !== null || !state.has(`${name}.bias`)) continue;
     layer.bias = scope(() => new Parameter(full([layer.weight.shape[0]], 0)));

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { asChoice, asOptions } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { type SuperResolutionOptions, superResolutionPairs, targetSide } from '../bsd300.js';
 import type { ImagePairDataset } from '../dataset.js';
@@ -7,7 +8,7 @@ import { identityNormalisation } from '../normalise.js';
 import type { Pixels } from '../pixels.js';
 import { setting } from '../setting.js';
 import { dataFolder } from './dataDir.js';
-import type { DatasetEntry, Split } from './entry.js';
+import { type DatasetEntry, SPLITS, type Split } from './entry.js';
 import { listed, listFolder, readBytes } from './files.js';
 import type { DataFile } from './fingerprint.js';
 import { forAll, readImage } from './images.js';
@@ -31,7 +32,8 @@ export async function readBsd300(
   split: Split,
   options: Bsd300Options = {},
 ): Promise<ImagePairDataset> {
-  const { limit = Number.POSITIVE_INFINITY, onProgress, factor = 3 } = options;
+  const { limit = Number.POSITIVE_INFINITY, onProgress, factor = 3 } = asOptions('bsd300', options);
+  asChoice('bsd300', 'split', split, SPLITS);
   if (!(limit === Number.POSITIVE_INFINITY || (Number.isInteger(limit) && limit > 0))) {
     throw new DataError('bsd300', `limit must be a positive integer; got ${limit}`);
   }

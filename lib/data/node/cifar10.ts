@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import { asChoice, asOptions } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import type { Cifar10Options, Cifar10ParseOptions } from '../cifar10.js';
 import { CIFAR10_CLASSES, CIFAR10_JPEG_STATISTICS, checkCifar10Size, cifar10, parseCifar10 } from '../cifar10.js';
 import type { LabelledDataset } from '../dataset.js';
 import { dataFolder } from './dataDir.js';
-import type { DatasetEntry, Split } from './entry.js';
+import { type DatasetEntry, SPLITS, type Split } from './entry.js';
 import { fileSize, listFolder, readBytes } from './files.js';
 import type { DataFile } from './fingerprint.js';
 
@@ -21,6 +22,8 @@ export async function readCifar10(
   split: Split,
   options: Cifar10Options & Cifar10ParseOptions = {},
 ): Promise<LabelledDataset> {
+  asOptions('cifar10', options);
+  asChoice('cifar10', 'split', split, SPLITS);
   const files = [];
   for (const { path } of await batchFiles(dataDir, split)) {
     checkCifar10Size(path, await fileSize('cifar10', path), options.recordsPerFile);

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { asOptions, asString } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { fileExists, folderExists } from './files.js';
 
@@ -17,13 +18,14 @@ export async function resolveDataDir(
   environment: Readonly<Record<string, string | undefined>> = process.env,
   remembered?: string,
 ): Promise<string> {
+  asOptions('dataDir', environment, 'the environment');
   const given = argument || environment[DATA_DIR_VARIABLE] || remembered;
   const variable = environment[DATA_DIR_VARIABLE] ? DATA_DIR_VARIABLE : 'the run';
   const source = argument ? '--data-dir' : variable;
   if (!given) {
     throw new DataError('dataDir', `no data folder given; pass --data-dir DIR or set ${DATA_DIR_VARIABLE}`);
   }
-  const path = resolve(given);
+  const path = resolve(asString('dataDir', 'the data folder', given));
   if (await folderExists(path)) return path;
   const what = (await fileExists(path)) ? `${path} is a file, not a folder` : `there is no folder ${path}`;
   throw new DataError('dataDir', `${source}: ${what}`);
@@ -35,6 +37,7 @@ export async function resolveDataDir(
  * @throws DataError naming the missing folder and where it should come from
  */
 export async function dataFolder(dataDir: string, ...parts: string[]): Promise<string> {
+  for (const part of [dataDir, ...parts]) asString('dataDir', 'a folder', part);
   const path = join(dataDir, ...parts);
   if (!(await folderExists(path))) {
     const wanted = parts.join('/');

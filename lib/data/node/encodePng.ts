@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../tensor/crc32.js';
 import { DataError } from '../../tensor/errors.js';
-import type { Pixels } from '../pixels.js';
+import { asImage, type Pixels } from '../pixels.js';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** PNG's colour types by the number of channels. */
@@ -11,7 +11,7 @@ const SUB = 1;
 
 /** Encodes an image as PNG, without loss. @param image grey or RGB @throws DataError for other channels */
 export function encodePng(image: Pixels): Uint8Array {
-  const { width, height, channels, data } = image;
+  const { width, height, channels, data } = asImage('encodePng', image);
   const colourType = COLOUR_TYPES[channels];
   if (colourType === undefined) throw new DataError('encodePng', `wants 1 or 3 channels; got ${channels}`);
   const row = width * channels;

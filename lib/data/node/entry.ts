@@ -3,7 +3,9 @@ import type { Dataset, ImagePairDataset, LabelledDataset } from '../dataset.js';
 import type { Normalisation } from '../normalise.js';
 import type { DataFile } from './fingerprint.js';
 
-export type Split = 'train' | 'test';
+/** Every {@link Split}. */
+export const SPLITS = ['train', 'test'] as const;
+export type Split = (typeof SPLITS)[number];
 
 /** What can be said of a data set before it is read. */
 export type DatasetOutline =

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { asString } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 
 /** Why the file system refused, in words. */
@@ -19,6 +20,7 @@ export function fileError(op: string, path: string, cause: unknown): DataError {
 
 /** A whole file. @throws DataError naming it */
 export async function readBytes(op: string, path: string): Promise<Uint8Array> {
+  asString(op, 'the path', path);
   try {
     return await readFile(path);
   } catch (cause) {
@@ -37,6 +39,7 @@ export async function fileSize(op: string, path: string): Promise<number> {
 
 /** Names in a folder, sorted by code unit, so that the order is the same everywhere. @throws DataError naming it */
 export async function listFolder(op: string, path: string): Promise<string[]> {
+  asString(op, 'the folder', path);
   try {
     return (await readdir(path)).sort();
   } catch (cause) {

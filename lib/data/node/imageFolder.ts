@@ -1,5 +1,6 @@
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { asOptions, asString, asStrings } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { type LabelledDataset, subset } from '../dataset.js';
 import { IMAGENET_STATISTICS, type ImageFolderOptions, imageFolder, type LabelledImages } from '../imageFolder.js';
@@ -28,7 +29,9 @@ export async function readImageFolder(
   root: string,
   options: ImageFolderOptions & CacheOptions & { readonly classes?: readonly string[] },
 ): Promise<LabelledDataset> {
-  const tree = await readTree(root, options.classes);
+  asString('imageFolder', 'the folder', root);
+  const { classes } = asOptions('imageFolder', options);
+  const tree = await readTree(root, classes && asStrings('imageFolder', 'classes', classes));
   return datasetOf(root, tree, new ImageFiles('imageFolder', tree.paths, options), options);
 }
 

@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { type Batchable, release } from '../../data/batchSource.js';
 import { type OpenOptions, startBatchWorker } from '../../data/worker/startBatchWorker.js';
-import { type DataSource, type Half, openData } from './datasets.js';
+import { asChoice, asFunction, asInstance, asOptions } from '../../tensor/argument.js';
+import { checkedSource, type DataSource, HALVES, type Half, openData } from './datasets.js';
 import type { HalfOfData } from './dataWorker.js';
 
 export interface OpenBatchesOptions extends OpenOptions {
@@ -14,12 +15,13 @@ export interface OpenBatchesOptions extends OpenOptions {
  *
  * @throws DataError naming a file that is missing, truncated or corrupt; the signal's reason
  */
-export async function openBatches(
-  source: DataSource,
-  half: Half,
-  { prefetch = true, ...options }: OpenBatchesOptions = {},
-): Promise<Batchable> {
-  const { signal } = options;
+export async function openBatches(source: DataSource, half: Half, given: OpenBatchesOptions = {}): Promise<Batchable> {
+  const { prefetch = true, ...options } = asOptions('openBatches', given);
+  checkedSource('openBatches', source);
+  asChoice('openBatches', 'half', half, HALVES);
+  const { signal, onProgress } = options;
+  if (signal !== undefined) asInstance('openBatches', 'signal', signal, AbortSignal);
+  if (onProgress !== undefined) asFunction('openBatches', 'onProgress', onProgress);
   if (prefetch) {
     // No flags of this process: they may ask for what workers cannot have.
     const worker = new Worker(new URL('./dataWorker.js', import.meta.url), { execArgv: [] });
@@ -44,10 +46,11 @@ export interface OpenHalvesOptions extends Pick<OpenBatchesOptions, 'prefetch' |
 }
 
 /** Opens both halves of a dataset at the same time. @throws as `openBatches`; neither half is then left open */
-export async function openHalves(
-  source: DataSource,
-  { onProgress = () => undefined, signal, ...options }: OpenHalvesOptions = {},
-): Promise<Halves> {
+export async function openHalves(source: DataSource, given: OpenHalvesOptions = {}): Promise<Halves> {
+  const { onProgress = () => undefined, signal, ...options } = asOptions('openHalves', given);
+  checkedSource('openHalves', source);
+  asFunction('openHalves', 'onProgress', onProgress);
+  if (signal !== undefined) asInstance('openHalves', 'signal', signal, AbortSignal);
   const failure = new AbortController();
   const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
   const judge: Half = source.validation ? 'val' : 'test';

@@ -3,7 +3,9 @@ import { pathToFileURL } from 'node:url';
 import type { DataShape, ModelEntry } from '../../nn/models/entry.js';
 import type { LayerFactory } from '../../nn/models/factory.js';
 import { Module } from '../../nn/module.js';
+import { asOptions, asString } from '../../tensor/argument.js';
 import { A2QError, DataError } from '../../tensor/errors.js';
+import { checkedConfig } from '../config.js';
 import { type BuildOptions, buildModel, type ModelConfig } from '../models.js';
 import { fileExists } from './files.js';
 import { foreignPlace } from './foreignPlace.js';
@@ -24,8 +26,11 @@ export async function openModel(
   folder: string,
   options: Pick<BuildOptions, 'source'> = {},
 ): Promise<Module> {
-  if (config.module === undefined) return buildModel(config, options);
-  const path = resolve(folder, config.module);
+  asOptions('openModel', options);
+  const { module } = asOptions('openModel', config, 'the configuration');
+  if (module === undefined) return buildModel(config, options);
+  const path = resolve(asString('openModel', 'the folder', folder), asString('openModel', 'module', module));
+  checkedConfig('openModel', config, ['shape']);
   const build = await loadBuild(path);
   // The file decides what it can do with the data, so it is of the kind that they are.
   const entry = { kind: config.shape.kind, about: path, build: checked(build, path) } as ModelEntry;

@@ -3,9 +3,10 @@ import { batchCount } from '../../data/batches.js';
 import { type Batchable, release } from '../../data/batchSource.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
+import { asFunction, asInstance, asOptions, asString } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { type ModelCheckpoint, restoreModel, type TrainingState } from '../checkpoint.js';
-import { parseConfig, type RunConfig } from '../config.js';
+import { checkedConfig, parseConfig, type RunConfig } from '../config.js';
 import { START } from '../fit.js';
 import { leavesOutLastBatch } from '../lastBatch.js';
 import { matchClasses } from '../matchClasses.js';
@@ -14,7 +15,7 @@ import { makeOptimizer } from '../recipes.js';
 import { goOnWith } from '../resume.js';
 import { lengthNotes } from '../settingNotes.js';
 import { taskOf } from '../task.js';
-import type { DataSource, Half } from './datasets.js';
+import { checkedSource, type DataSource, type Half } from './datasets.js';
 import { fileExists, removeStaleTemporaries } from './files.js';
 import { type Halves, openHalves } from './openBatches.js';
 import { openModel } from './openModel.js';
@@ -30,11 +31,12 @@ export type { RunEvents, RunOptions, RunResult } from './session.js';
  * Trains in a folder: writes its configuration, then after each epoch the log, the best model and a checkpoint to
  * resume from. An interrupted run resumed yields the same bits as one that was not. One process at a time may do so.
  *
+ * @throws ArgumentError or DataError for options that are none, before anything is written
  * @throws DataError for data, checkpoints or a folder that cannot be used, or that are not those that a resumed run was
  *   begun with; DivergenceError if training diverges: what was saved before stays
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { folder, resume, events = {} } = options;
+  const { folder, resume, events = {} } = checkedOptions(options);
   const lock = await lockRun(folder, (text) => events.onNote?.(text));
   try {
     if (!resume && (await holdsRun(folder))) throw new DataError('run', `${folder} holds a run already`);
@@ -46,6 +48,20 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
   } finally {
     lock.release();
   }
+}
+
+function checkedOptions(options: RunOptions): RunOptions {
+  const { folder, config, source, backend, signal, store = {}, events = {} } = asOptions('trainRun', options);
+  asString('trainRun', 'folder', folder);
+  checkedConfig('trainRun', config);
+  checkedSource('trainRun', source);
+  asString('trainRun', 'backend', backend);
+  asOptions('trainRun', store, 'store');
+  for (const [name, listener] of Object.entries(asOptions('trainRun', events, 'events'))) {
+    if (listener !== undefined) asFunction('trainRun', name, listener);
+  }
+  if (signal !== undefined) asInstance('trainRun', 'signal', signal, AbortSignal);
+  return options;
 }
 
 /** The options with what the run knows of its configuration. */
