@@ -38,12 +38,18 @@ function* calls(name: string): Generator<readonly [kinds: string, given: readonl
 
 /** What a call ends in; the name of a raw error, or of a call without an end. */
 async function rawError(call: () => unknown): Promise<string | null> {
-  const never = new Promise((_, reject) => setTimeout(() => reject(new Error('no end in sight')), 10_000).unref());
+  let timer: NodeJS.Timeout | undefined;
   try {
-    await Promise.race([call(), never]);
+    const outcome = call();
+    const never = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no end in sight')), 10_000);
+    });
+    await Promise.race([outcome, never]);
     return null;
   } catch (error) {
     return error instanceof A2QError ? null : String(error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
