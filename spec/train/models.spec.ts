@@ -76,7 +76,9 @@ t.test('what does not go together is refused', async (t) => {
   const build = (model: ModelName, shape: DataShape) => () => buildModel({ ...tinyRun(), model, shape });
   t.throws(build('espcn', colour), DataError);
   t.throws(build('espcn', colour), { message: /espcn: trains on pairs of images; the dataset holds labels/ });
-  t.throws(build('cnn', pairs), { message: /cnn: trains on images with labels; the dataset holds images/ });
+  t.throws(build('cnn', pairs), {
+    message: /cnn: trains on images with labels; the dataset holds pairs of images: choose --dataset glyphs/,
+  });
   t.throws(build('resnet18', { ...colour, inputShape: [1, 32, 32] }), { message: /wants RGB images; these have 1/ });
   t.throws(build('cnn', { ...colour, inputShape: [3, 32, 16] }), { message: /wants square images; these are 16x32/ });
   t.throws(() => buildModel({ ...tinyRun(), accumulatorBits: 4 }), QuantError);
