@@ -1,6 +1,4 @@
 import type { DatasetOutline } from '../data/node/entry.js';
-import { kaimingNormal } from '../nn/init.js';
-import { WeightedModule } from '../nn/layers/weighted.js';
 import type { DataShape, ModelEntry } from '../nn/models/entry.js';
 import { MODELS } from '../nn/models/index.js';
 import type { Module, StateDict } from '../nn/module.js';
@@ -8,7 +6,6 @@ import { EDGE_BITS, layerPolicy } from '../quant/policy.js';
 import { asList, asNumbers, asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { Random } from '../tensor/random.js';
-import { scope } from '../tensor/storage.js';
 import { checkedConfig, type RunConfig } from './config.js';
 import { limitWeights, type WeightSource } from './weightLimit.js';
 
@@ -102,13 +99,4 @@ export function buildModel(config: ModelConfig, options: BuildOptions = {}): Mod
 function entryNamed({ model, module }: ModelConfig): ModelEntry {
   if (model === undefined) throw new DataError('model', `${module} is a file; its function must be loaded first`);
   return MODELS[model];
-}
-
-/** Draws the weights of every layer anew by He's rule: normal, deviation √(2/fanIn). Biases become 0. */
-export function drawHeWeights(model: Module, random: Random): void {
-  for (const [, layer] of model.namedModules()) {
-    if (!(layer instanceof WeightedModule)) continue;
-    scope(() => layer.weight.assign(kaimingNormal(layer.weight.shape, random)));
-    layer.bias?.write(new Float32Array(layer.bias.size));
-  }
 }

@@ -13,8 +13,8 @@ import { dispose } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { breathe } from './breathe.js';
 import type { StartConfig } from './config.js';
+import { drawHeWeights } from './heWeights.js';
 import { leavesOutLastBatch } from './lastBatch.js';
-import { drawHeWeights } from './models.js';
 import { loadFloatWeights } from './weights.js';
 
 /** What a fresh model goes through before its first step. */

@@ -12,7 +12,8 @@ import { DataError, QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
 import { scope } from '../../lib/tensor/storage.js';
 import type { DataShape } from '../../lib/train/config.js';
-import { buildModel, drawHeWeights, shapeOf } from '../../lib/train/models.js';
+import { drawHeWeights } from '../../lib/train/heWeights.js';
+import { buildModel, shapeOf } from '../../lib/train/models.js';
 import { tinyRun } from './runs.js';
 
 const colour: DataShape = { kind: 'labels', inputShape: [3, 32, 32], signed: true, classes: 7 };
