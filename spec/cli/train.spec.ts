@@ -108,6 +108,11 @@ t.test('float, then A2Q+ from it: train, eval, audit', async (t) => {
   t.match(lie, { code: 1, stderr: /certificate\.json: safeBits is 1\d+; the files give \d+\n.*NOT verified/s });
   t.match(JSON.parse(lie.stdout), { verified: false, proved: null });
   await writeFile(file, text);
+  const settings = await readFile(join(quantized, 'config.json'), 'utf8');
+  await writeFile(join(quantized, 'config.json'), settings.replace(/"accumulatorBits": \d+/, '"accumulatorBits": 13'));
+  const edited = await a2q(words(`verify --run ${quantized} --json`));
+  t.match(edited, { code: 1, stderr: /config\.json is not the checkpoint's: --acc-bits is 13, was \d+/ });
+  await writeFile(join(quantized, 'config.json'), settings);
   const [unaudited, nowhere] = await a2qAll([words(`verify --run ${float}`), words(`verify --run ${folder}`)]);
   t.match(unaudited, { code: 1, stderr: /has no certificate\.json; make one: a2q audit --run/ });
   t.match(nowhere, { code: 2, stderr: /holds no run/ });

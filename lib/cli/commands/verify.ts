@@ -6,7 +6,8 @@ import { verifyCertificate } from '../../deploy/verify/verifyCertificate.js';
 import { DataError } from '../../tensor/errors.js';
 import { fileExists } from '../../train/node/files.js';
 import { openTrained } from '../../train/node/openTrained.js';
-import { holdsRun, RUN_FILES } from '../../train/node/runFolder.js';
+import { holdsRun, RUN_FILES, readRunConfig } from '../../train/node/runFolder.js';
+import { describeChange, lockedChanges } from '../../train/resume.js';
 import { useBackend } from '../backend.js';
 import { Output } from '../output.js';
 import { EXIT, UsageError } from '../usage.js';
@@ -33,7 +34,7 @@ async function verify(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const { path, text, checkpoint } = await filesOf(flags);
   const own = await verifyCertificate(text, await readBytes('verify', checkpoint));
-  const differences = own.length > 0 ? own : await inputDifferences(text, checkpoint);
+  const differences = own.length > 0 ? own : await otherDifferences(text, checkpoint, flags.run);
   const { proved, safeBits } = own.length > 0 ? { proved: null, safeBits: null } : JSON.parse(text);
   const verified = differences.length === 0;
   for (const difference of differences) out.say(`${path}: ${difference}`);
@@ -89,12 +90,18 @@ function checkpointNamed(text: string): string {
   throw new DataError('verify', 'the certificate names no checkpoint of this run');
 }
 
-/** What integers cannot tell: whether a forward pass of the model still shows where each layer's inputs come from. */
-async function inputDifferences(text: string, path: string): Promise<string[]> {
+/**
+ * What integers cannot tell: whether a forward pass of the model still shows where each layer's inputs come from, and
+ * whether the run's configuration is that of its checkpoint.
+ */
+async function otherDifferences(text: string, path: string, run: string | undefined): Promise<string[]> {
   await useBackend({});
   const { model, checkpoint } = await openTrained(path);
-  const { layers, problems } = await auditOnBlank(model, checkpoint.config);
+  const { config: trained } = checkpoint;
+  const { layers, problems } = await auditOnBlank(model, trained);
   model.dispose();
+  const config = run === undefined ? trained : await readRunConfig(run);
+  const edits = lockedChanges(trained, config).map((setting) => describeChange(trained, config, setting));
   const certificate = JSON.parse(text);
   const byConstruction = (checked: string) => checked === 'by construction';
   const found = layers.flatMap(({ layer, inputChecked, proved, problems: own }, i) => {
@@ -108,5 +115,9 @@ async function inputDifferences(text: string, path: string): Promise<string[]> {
     ];
   });
   const missing = problems.filter((problem) => !certificate.problems.includes(problem));
-  return [...found, ...missing.map((problem) => `problems lacks: ${problem}`)];
+  return [
+    ...found,
+    ...missing.map((problem) => `problems lacks: ${problem}`),
+    ...edits.map((edit) => `${RUN_FILES.config} is not the checkpoint's: ${edit}`),
+  ];
 }
