@@ -5,7 +5,7 @@ import { withDriver } from './gpu/driver.js';
 import { growth, type MemorySample } from './gpu/steps.js';
 
 /** Steps of training, 10 samples over them. A2Q_GPU_STEPS=2000 takes some ten minutes a mode on a software adapter. */
-const steps = Number(process.env['A2Q_GPU_STEPS'] ?? 50);
+const steps = Number(process.env['A2Q_GPU_STEPS'] ?? 90);
 
 t.setTimeout(7_200_000);
 

@@ -71,10 +71,11 @@ export function growth(samples: readonly (MemorySample & { readonly rss: number 
     if (kernels !== first.kernels) problems.push(`step ${step}: ${kernels} kernels, ${first.kernels} at first`);
     if (!Number.isFinite(loss)) problems.push(`step ${step}: the loss is ${loss}`);
   }
-  // The first sample is from before pools and caches have their size; then a process goes up and down: its floor must
-  // stay.
-  const half = 1 + (samples.length >> 1);
-  const [early, late] = [samples.slice(1, half), samples.slice(half)].map((part) =>
+  // Pools, caches and JavaScript's own heap reach their size in the first samples, in steps of some 60 MiB; then a
+  // process goes up and down: its floor must stay.
+  const warm = Math.ceil(0.4 * samples.length);
+  const half = warm + ((samples.length - warm) >> 1);
+  const [early, late] = [samples.slice(warm, half), samples.slice(half)].map((part) =>
     Math.min(...part.map(({ rss }) => rss)),
   );
   if (late - early > MOST_GROWTH) problems.push(`the process grew by ${((late - early) / 2 ** 20).toFixed(0)} MiB`);
