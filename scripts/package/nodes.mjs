@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { LEARN } from './learn.mjs';
 
 const run = promisify(execFile);
 
@@ -10,25 +11,9 @@ const run = promisify(execFile);
 const PROGRAM = `
   import { Adam, Linear, loadWasmBackend, mean, Random, setBackend, startBackend, uniform } from 'a2q.js';
   import { DATASET_NAMES } from 'a2q.js/node';
-
-  async function train(backend) {
-    setBackend(backend);
-    const random = new Random(0);
-    const layer = new Linear(512, 64, { random });
-    const x = uniform([256, 512], random);
-    const optimizer = new Adam(layer.parameters(), { learningRate: 0.0002 });
-    const losses = [];
-    for (let step = 0; step < 10; step++) {
-      const loss = mean(layer.forward(x).square());
-      losses.push(await loss.item());
-      optimizer.zeroGrad();
-      loss.backward();
-      optimizer.step();
-    }
-    return losses;
-  }
+  ${LEARN}
   const team = await loadWasmBackend({ threads: 4 });
-  const [wasm, reference] = [await train(team), await train(await startBackend('reference'))];
+  const [wasm, reference] = [await learn(team), await learn(await startBackend('reference'))];
   const refused = await startBackend('gpu:cpu').then(() => 'nothing', ({ message }) => message);
   console.log(JSON.stringify({ node: process.version, ...team.describe(), wasm, reference, refused, DATASET_NAMES }));`;
 

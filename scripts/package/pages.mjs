@@ -5,6 +5,7 @@ import { extname, join } from 'node:path';
 import { build as bundleByEsbuild } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { build as bundleByVite } from 'vite';
+import { LEARN } from './learn.mjs';
 
 const EXECUTABLE = process.env.A2Q_CHROMIUM ?? '/usr/bin/chromium';
 
@@ -14,19 +15,9 @@ const PAGE = `
 
   const warnings = [];
   console.warn = (text) => warnings.push(text);
-  const backend = setBackend(await loadWasmBackend({ threads: 4 }));
-  const random = new Random(0);
-  const layer = new Linear(512, 64, { random });
-  const x = uniform([256, 512], random);
-  const optimizer = new Adam(layer.parameters(), { learningRate: 0.0002 });
-  const losses = [];
-  for (let step = 0; step < 10; step++) {
-    const loss = mean(layer.forward(x).square());
-    losses.push(await loss.item());
-    optimizer.zeroGrad();
-    loss.backward();
-    optimizer.step();
-  }
+  ${LEARN}
+  const backend = await loadWasmBackend({ threads: 4 });
+  const losses = await learn(backend);
   const { threads, whyFewerThreads: why } = backend.describe();
   const found = { threads, why, warnings, learns: losses.at(-1) < losses[0] };
   document.documentElement.dataset.found = JSON.stringify(found);`;
