@@ -19,7 +19,6 @@ export {
   parseConfig,
   parseConfigText,
   parseSettings,
-  problemsOf,
   type RunConfig,
   type RunSettings,
   type ScheduleConfig,

@@ -149,15 +149,16 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): ModelCheckpoi
  * @throws DataError naming the file if it is corrupt
  */
 export function decodeWeights(bytes: Uint8Array, name: string): StateDict {
-  const file = decodeVerified(bytes, name);
-  const state = stateIn(file);
-  return withoutQuantizers(quantizersIn(file.metadata, state, name), state);
+  return decodeNamedWeights(bytes, name).state;
 }
 
-/** The classes that a checkpoint tells apart, in the order of its outputs; undefined if it does not know them. */
-export function decodeClassNames(bytes: Uint8Array, name: string): readonly string[] | undefined {
-  const text = decodeSafetensors(bytes, name).metadata['a2q_config'];
-  return text === undefined ? undefined : parseConfigText(text, `${name}: a2q_config`).classNames;
+/** As `decodeWeights`, with the classes in the order of the outputs; undefined if the file does not know them. */
+export function decodeNamedWeights(bytes: Uint8Array, name: string) {
+  const file = decodeVerified(bytes, name);
+  const all = stateIn(file);
+  const text = file.metadata['a2q_config'];
+  const classNames = text === undefined ? undefined : parseConfigText(text, `${name}: a2q_config`).classNames;
+  return { state: withoutQuantizers(quantizersIn(file.metadata, all, name), all), classNames };
 }
 
 /** The tensors of the model itself. */

@@ -5,7 +5,7 @@ import type { DataShape } from '../nn/models/entry.js';
 import { MODEL_NAMES } from '../nn/models/index.js';
 import { METHOD_NAMES, methodsThat } from '../quant/methods.js';
 import { PENALTY_WEIGHT } from '../quant/penalty.js';
-import { asList, asOptions } from '../tensor/argument.js';
+import { asOptions } from '../tensor/argument.js';
 import { DataError } from '../tensor/errors.js';
 import { upgradeConfig } from './configVersions.js';
 import { formatSchedule, parseSchedule, SCHEDULE_FORMS, scheduleSchema } from './schedules.js';
@@ -250,8 +250,7 @@ export function checkedConfig<T extends Partial<RunConfig>>(
 }
 
 /** What is wrong with a value, field by field. */
-export function problemsOf(error: z.ZodError): string {
-  const issues = asList('config', 'issues', asOptions('config', error, 'the error').issues);
+function problemsOf({ issues }: z.ZodError): string {
   return issues.map(({ path, message }) => `${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`).join('; ');
 }
 

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { readBytes } from '../../data/node/files.js';
 import { asChoice, asList, asOptions, asString } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
-import { decodeCheckpoint, decodeClassNames, decodeWeights, type ModelCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint, decodeNamedWeights, type ModelCheckpoint } from '../checkpoint.js';
 import { checkedConfig, parseConfigText, type RunConfig } from '../config.js';
 import { formatLog, type LogLine, parseLog } from '../log.js';
 import type { NamedState } from '../prepare.js';
@@ -94,7 +94,6 @@ export async function runCheckpointPath(folder: string, which: 'best' | 'last' =
 export async function readWeights(fileOrFolder: string): Promise<NamedState> {
   const isRun = await holdsRun(fileOrFolder);
   const name = isRun ? await runCheckpointPath(fileOrFolder) : fileOrFolder;
-  const bytes = await readBytes('initFrom', name);
-  const classNames = decodeClassNames(bytes, name);
-  return { state: decodeWeights(bytes, name), name, ...(classNames ? { classNames } : {}) };
+  const { state, classNames } = decodeNamedWeights(await readBytes('initFrom', name), name);
+  return { state, name, ...(classNames ? { classNames } : {}) };
 }
