@@ -74,6 +74,7 @@ export {
 // The value: tensors, their memory, seeded random numbers, and every error by name.
 export * from './tensor/errors.js';
 export * from './tensor/random.js';
+export * from './tensor/safetensors.js';
 export type { Shape } from './tensor/shape.js';
 export type { Device, DType, MemoryUse, TypedArray } from './tensor/storage.js';
 export { dispose, keep, memory, resetPeak, scope } from './tensor/storage.js';
@@ -83,5 +84,4 @@ export type { View } from './tensor/view.js';
 export * from './train/evaluate.js';
 export * from './train/fit.js';
 export * from './train/prepare.js';
-export * from './train/safetensors.js';
 export * from './train/task.js';

@@ -2,17 +2,14 @@
 import { asInstance, asOptions, kindOf } from '../tensor/argument.js';
 import '../autograd/fluent.js';
 import { DataError } from '../tensor/errors.js';
-import { type Shape, sameShape, sizeOf } from '../tensor/shape.js';
+import type { HostTensor } from '../tensor/hostTensor.js';
+import { sameShape, sizeOf } from '../tensor/shape.js';
 import { type DType, dtypeOf, hostArray, type TypedArray } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { eachMember } from './members.js';
 import { Buffer, Counter, Parameter, type StateTensor } from './parameter.js';
 
-/** One entry of a state dict, in host memory. */
-export interface HostTensor {
-  readonly shape: Shape;
-  readonly data: TypedArray;
-}
+export type { HostTensor } from '../tensor/hostTensor.js';
 
 /** Everything a module must remember, by name (`layer1.0.conv1.weight`, as PyTorch names it). */
 export type StateDict = Map<string, HostTensor>;

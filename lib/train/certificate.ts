@@ -1,9 +1,9 @@
 import type { Audit } from '../deploy/audit.js';
 import { FORMAT, FORMAT_VERSION, STATEMENT } from '../deploy/verify/verifyCertificate.js';
+import { decodeSafetensors } from '../tensor/safetensors.js';
 import { sha256 } from '../tensor/sha256.js';
 import type { RunConfig } from './config.js';
 import { modelName } from './models.js';
-import { decodeSafetensors } from './safetensors.js';
 import type { ComputedBy } from './storedIntegers.js';
 
 /** The file whose integers were audited. */

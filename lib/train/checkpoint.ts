@@ -3,11 +3,11 @@ import { asModule, type Module, type StateDict } from '../nn/module.js';
 import { Optimizer } from '../nn/optim/optimizer.js';
 import { asInstance, asOptions } from '../tensor/argument.js';
 import { DataError, DivergenceError } from '../tensor/errors.js';
+import { decodeSafetensors, encodeSafetensors, type TensorFile } from '../tensor/safetensors.js';
 import { verifyChecksums, withChecksums } from './checksums.js';
 import { checkedConfig, parseConfigText, type RunConfig } from './config.js';
 import type { Position } from './fit.js';
 import { buildModel, sourceOf } from './models.js';
-import { decodeSafetensors, encodeSafetensors, type TensorFile } from './safetensors.js';
 import { decodeIntegers, encodeIntegers, INTEGERS_PREFIX, type StoredIntegers } from './storedIntegers.js';
 import { adoptBiases, quantizerNames, withoutQuantizers } from './weights.js';
 

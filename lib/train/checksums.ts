@@ -1,6 +1,6 @@
 import { crc32 } from '../tensor/crc32.js';
 import { DataError } from '../tensor/errors.js';
-import { littleEndian, type TensorFile } from './safetensors.js';
+import { littleEndian, type TensorFile } from '../tensor/safetensors.js';
 
 /** Where checkpoints keep the CRC-32 of each tensor and of each other text of their metadata: [name, CRC] pairs. */
 const KEY = 'a2q_crc32';

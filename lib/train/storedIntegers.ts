@@ -7,9 +7,9 @@ import { BOUND_KINDS } from '../quant/bounds.js';
 import { activationQuantizers, type QuantLayer, quantLayers } from '../quant/layers.js';
 import { asList, asOptions } from '../tensor/argument.js';
 import { DataError, QuantError } from '../tensor/errors.js';
+import { littleEndian, type TensorFile } from '../tensor/safetensors.js';
 import { sha256 } from '../tensor/sha256.js';
 import { VERSION } from '../tensor/version.js';
-import { littleEndian, type TensorFile } from './safetensors.js';
 
 /**
  * The integers of a run are computed once, where it trains, and stored in its checkpoints beside the weights they are

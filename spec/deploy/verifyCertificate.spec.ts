@@ -5,11 +5,11 @@ import { auditModel } from '../../lib/deploy/audit.js';
 import { verifyCertificate } from '../../lib/deploy/verify/verifyCertificate.js';
 import { zeros } from '../../lib/tensor/create.js';
 import { Random } from '../../lib/tensor/random.js';
+import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 import { formatCertificate, makeCertificate } from '../../lib/train/certificate.js';
 import { encodeModel } from '../../lib/train/checkpoint.js';
 import type { RunConfig } from '../../lib/train/config.js';
 import { buildModel } from '../../lib/train/models.js';
-import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
 import { decodeIntegers } from '../../lib/train/storedIntegers.js';
 import { tinyRun } from '../train/runs.js';
 

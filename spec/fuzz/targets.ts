@@ -7,6 +7,7 @@ import { crc32 } from '../../lib/tensor/crc32.js';
 import { zeros } from '../../lib/tensor/create.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import type { Random } from '../../lib/tensor/random.js';
+import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 import { formatCertificate, makeCertificate } from '../../lib/train/certificate.js';
 import {
   decodeCheckpoint,
@@ -20,7 +21,6 @@ import { fit } from '../../lib/train/fit.js';
 import { formatLog, type LogLine, parseLog } from '../../lib/train/log.js';
 import { buildModel, sourceOf } from '../../lib/train/models.js';
 import { fitSettings, makeOptimizer } from '../../lib/train/recipes.js';
-import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
 import { decodeIntegers, installIntegers } from '../../lib/train/storedIntegers.js';
 import { classification } from '../../lib/train/task.js';
 import { JPEGS, PNGS } from '../data/images.golden.js';

@@ -2,6 +2,7 @@ import t from 'tap';
 import '../../lib/kernels/registry.js';
 import { glyphs } from '../../lib/data/glyphs.js';
 import { DataError } from '../../lib/tensor/errors.js';
+import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 import {
   decodeCheckpoint,
   decodeWeights,
@@ -12,7 +13,6 @@ import {
 import { fit } from '../../lib/train/fit.js';
 import { buildModel, sourceOf } from '../../lib/train/models.js';
 import { makeOptimizer, makeSchedule } from '../../lib/train/recipes.js';
-import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
 import { classification } from '../../lib/train/task.js';
 import { tinyRun } from './runs.js';
 

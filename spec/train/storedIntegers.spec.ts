@@ -11,10 +11,10 @@ import type { QuantTensor } from '../../lib/quant/quantTensor.js';
 import { full } from '../../lib/tensor/create.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
+import { decodeSafetensors, encodeSafetensors, type TensorFile } from '../../lib/tensor/safetensors.js';
 import { VERSION } from '../../lib/tensor/version.js';
 import { decodeCheckpoint, encodeModel, restoreModel } from '../../lib/train/checkpoint.js';
 import { buildModel } from '../../lib/train/models.js';
-import { decodeSafetensors, encodeSafetensors, type TensorFile } from '../../lib/train/safetensors.js';
 import { decodeIntegers, encodeIntegers, installIntegers } from '../../lib/train/storedIntegers.js';
 import { tinyRun } from './runs.js';
 

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../tensor/storage.js';
+import type { TypedArray } from './storage.js';
 
 /** How a dtype of the safetensors format becomes host memory. */
 interface Decoder {

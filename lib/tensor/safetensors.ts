@@ -1,10 +1,10 @@
-import type { HostTensor } from '../nn/module.js';
-import { asInstance, asNumbers, asOptions } from '../tensor/argument.js';
-import { DataError, formatShape } from '../tensor/errors.js';
-import { sizeOf } from '../tensor/shape.js';
-import { dtypeOf, type TypedArray } from '../tensor/storage.js';
+import { asInstance, asNumbers, asOptions } from './argument.js';
+import { DataError, formatShape } from './errors.js';
+import type { HostTensor } from './hostTensor.js';
 import { jsonKeys, jsonObject } from './jsonKeys.js';
 import { decoders } from './safetensorsDtypes.js';
+import { sizeOf } from './shape.js';
+import { dtypeOf, type TypedArray } from './storage.js';
 
 /** Hugging Face's safetensors: a JSON header's length (8 bytes, little-endian), the header, the numbers, gapless. */
 

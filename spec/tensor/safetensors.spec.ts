@@ -1,6 +1,6 @@
 import t from 'tap';
 import { DataError } from '../../lib/tensor/errors.js';
-import { decodeSafetensors, encodeSafetensors } from '../../lib/train/safetensors.js';
+import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 
 /** A file by hand: length, header text, data bytes. */
 function file(header: string, data: readonly number[] = []): Uint8Array {
