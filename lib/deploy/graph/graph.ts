@@ -110,7 +110,10 @@ export interface MaxPoolNode extends NodeOf<'maxPool'>, WindowOf {
   readonly kernel: readonly [number, number];
 }
 
-/** Sum over windows, zeros around the image: an average before its division. Kernel null: of each whole plane, `[N, C, 1, 1]`. */
+/**
+ * Sum over windows, zeros around the image: an average before its division. Kernel null sums each whole plane, to
+ * `[N, C, 1, 1]`.
+ */
 export interface SumPoolNode extends NodeOf<'sumPool'>, WindowOf {
   readonly kernel: readonly [number, number] | null;
 }
