@@ -96,12 +96,12 @@ export function randomGraph(options: RandomGraphOptions): IntegerGraph {
     const values = (low: number, most: number) =>
       Array.from({ length: channels }, () => Math.round(random.uniform(low, most)));
     const shift = 16;
-    const rate = Math.round((top * 2 ** (shift - 4)) / Math.max(1, high / 4));
+    const rate = Math.round((top * 2 ** shift) / Math.max(1, high / 4));
     tensors.set(`${name}.multiplier`, integerTensor([channels], values(rate / 2, rate * 2)));
-    tensors.set(`${name}.offset`, integerTensor([channels], values(-high, high)));
+    tensors.set(`${name}.offset`, integerTensor([channels], values(-(2 ** 14), 2 ** 14)));
     tensors.set(`${name}.shift`, integerTensor([channels], new Array(channels).fill(shift)));
     nodes.push({
-      ...{ op: 'requantize', mode: 'fixed', name, inputs: [from], low: 0, high: top, scale: 1, fraction: 4 },
+      ...{ op: 'requantize', mode: 'fixed', name, inputs: [from], low: 0, high: top, scale: 1, lift: 4 },
       ...{ multiplier: `${name}.multiplier`, offset: `${name}.offset`, shift: `${name}.shift`, error: 1 },
     });
     return name;

@@ -50,7 +50,7 @@ const MEMBERS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   permute: { axes: list(whole(0, 7), 2, 8) },
   thresholds: { mode: text, ...requantized, thresholds: text, sign: text, base: text },
   fixed: {
-    ...{ mode: text, ...requantized, fraction: whole(0, 16), multiplier: text, offset: text, shift: text },
+    ...{ mode: text, ...requantized, lift: whole(0, 52), multiplier: text, offset: text, shift: text },
     error: (value) => typeof value === 'number' && value >= 0,
   },
 };

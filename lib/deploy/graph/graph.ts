@@ -166,13 +166,13 @@ export interface ThresholdNode extends RequantizeOf {
 }
 
 /**
- * `out = clip(((a·2^fraction + offset)·multiplier + 2^(shift−1)) >> shift, low, high)`, in 53 bits or more; no half is
- * added for a shift of 0. Within the stated error of what the network computes.
+ * `out = clip((a·multiplier + offset·2^lift + 2^(shift−1)) >> shift, low, high)`, in 53 bits; no half is added for a
+ * shift of 0. Within the stated error of what the network computes (Jacob et al. 2018).
  */
 export interface FixedPointNode extends RequantizeOf {
   readonly mode: 'fixed';
-  /** Bits of `offset` below an accumulator's unit, 0 … 16. */
-  readonly fraction: number;
+  /** Of all offsets, 0 … 52. */
+  readonly lift: number;
   /** Name of `[C]`, int32. */
   readonly multiplier: string;
   /** Name of `[C]`, int32. */

@@ -235,11 +235,11 @@ function threshold(node: ThresholdNode, x: IntegerValue, tensor: (name: string) 
 
 function scaleAndShift(node: FixedPointNode, x: IntegerValue, tensor: (name: string) => IntegerTensor): Int32Array {
   const [multiplier, offset, shift] = [node.multiplier, node.offset, node.shift].map((name) => tensor(name).data);
-  const unit = 2 ** node.fraction;
+  const unit = 2 ** node.lift;
   const out = new Int32Array(x.data.length);
   eachChannel(x, offset.length, (i, row) => {
     const half = shift[row] === 0 ? 0 : 2 ** (shift[row] - 1);
-    const scaled = Math.floor(((x.data[i] * unit + offset[row]) * multiplier[row] + half) / 2 ** shift[row]);
+    const scaled = Math.floor((x.data[i] * multiplier[row] + offset[row] * unit + half) / 2 ** shift[row]);
     out[i] = Math.min(node.high, Math.max(node.low, scaled));
   });
   return out;
