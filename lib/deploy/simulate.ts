@@ -4,16 +4,15 @@ import { QuantConv2d, type QuantLayer, QuantResizeConv2d, quantLayers } from '..
 import type { QuantTensor } from '../quant/quantTensor.js';
 import { asFunction, asOptions } from '../tensor/argument.js';
 import { tensor } from '../tensor/create.js';
-import { BackendError, QuantError } from '../tensor/errors.js';
-import { gatherView } from '../tensor/gather.js';
-import { isContiguous } from '../tensor/shape.js';
-import { hostArray, scope, type TypedArray } from '../tensor/storage.js';
+import { QuantError } from '../tensor/errors.js';
+import { hostArray, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { accumulateConv2d } from './accumulator/conv2d.js';
 import type { Accumulated, AccumulateOptions, IntegerArray } from './accumulator/engine.js';
 import { accumulateLinear } from './accumulator/linear.js';
 import { makeRegister } from './accumulator/register.js';
 import { enterEvaluation } from './evaluationMode.js';
+import { hostValues } from './hostValues.js';
 
 /**
  * A trained quantized model on real P-bit accumulators: while a simulation runs, the dot products of its constrained
@@ -105,8 +104,14 @@ function integerProduct(
   options: AccumulateOptions,
   tally: LayerTally,
 ): Tensor {
-  const inputScale = scope(() => hostValues(noGrad(() => layer.input.scale()))[0]);
-  const scales = hostValues(w.scale);
+  const inputScale = scope(
+    () =>
+      hostValues(
+        'withAccumulators',
+        noGrad(() => layer.input.scale()),
+      )[0],
+  );
+  const scales = hostValues('withAccumulators', w.scale);
   const weightScales = Float64Array.from({ length: w.value.shape[0] }, (_, i) => scales[scales.length === 1 ? 0 : i]);
   const qx = toIntegers(x, () => inputScale, 'x');
   const perChannel = w.value.size / w.value.shape[0];
@@ -153,7 +158,7 @@ const toleranceAt = (q: number) => 1e-3 + Math.abs(q) * 2 ** -23;
 
 /** The integers `value / scale`. @throws QuantError if a value is between two of them */
 function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: string): IntegerArray {
-  const host = hostValues(values);
+  const host = hostValues('withAccumulators', values);
   const data = new Int32Array(host.length);
   for (let i = 0; i < data.length; i++) {
     const steps = host[i] / scaleAt(i);
@@ -167,17 +172,4 @@ function toIntegers(values: Tensor, scaleAt: (index: number) => number, name: st
     }
   }
   return { data, shape: values.shape };
-}
-
-/** The elements in row-major order, without waiting; perhaps a view of the tensor's own memory. */
-function hostValues(x: Tensor): TypedArray {
-  const { device, handle, length, dtype } = x.storage;
-  if (device.host === undefined) {
-    throw new BackendError(
-      'withAccumulators',
-      `the memory of backend ${device.name} cannot be read in place; simulate on wasm or reference`,
-    );
-  }
-  const block = device.host(handle, length, dtype);
-  return isContiguous(x.shape, x.strides) ? block.subarray(x.offset, x.offset + x.size) : gatherView(x, block);
 }

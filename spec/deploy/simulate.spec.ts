@@ -137,7 +137,7 @@ t.test('a backend whose memory cannot be read in place', async (t) => {
     runKnown(8, 'wrap'),
     new BackendError(
       'withAccumulators',
-      'the memory of backend distant cannot be read in place; simulate on wasm or reference',
+      'the memory of backend distant cannot be read in place; use wasm or reference',
     ),
   );
 });

@@ -191,7 +191,10 @@ function checkOutput(output: IntegerGraph['output'], made: ReadonlySet<string>, 
   if (typeof output !== 'object' || output === null || !made.has(output.value)) fail('its output is no value of it');
   const step: Kind = (value) => {
     const { op, values } = (value ?? {}) as Record<string, unknown>;
-    return either('multiply', 'add')(op) && list((number) => Number.isFinite(number), 1, 2 ** 24)(values);
+    return (
+      either('multiply', 'divide', 'add', 'maximum')(op) &&
+      list((number) => Number.isFinite(number), 1, 2 ** 24)(values)
+    );
   };
   if (!list(step, 0, 1000)(output.decode)) fail('its output cannot be decoded: a step is not known');
 }

@@ -48,9 +48,9 @@ export interface GraphOutput {
   readonly decode: readonly DecodeStep[];
 }
 
-/** One float32 operation, elementwise, with one number or one for each channel (axis 1). */
+/** One float32 operation, elementwise, with one number or one for each channel (axis 1); maximum 0 is a ReLU. */
 export interface DecodeStep {
-  readonly op: 'multiply' | 'add';
+  readonly op: 'multiply' | 'divide' | 'add' | 'maximum';
   readonly values: readonly number[];
 }
 
@@ -157,11 +157,14 @@ interface RequantizeOf extends NodeOf<'requantize'> {
  */
 export interface ThresholdNode extends RequantizeOf {
   readonly mode: 'thresholds';
-  /** Name of `[C, T]`, ascending along each row; T is at least 0. One that is never reached is the largest `a` + 1. */
+  /**
+   * Name of `[C, T]`, ascending along each row. One that is always reached is the least `a` there is, one that is never
+   * reached the largest + 1.
+   */
   readonly thresholds: string;
   /** Name of `[C]`: 1 where results rise with `a`, −1 where they fall. */
   readonly sign: string;
-  /** Name of `[C]`: the result below the first threshold. */
+  /** Name of `[C]`: the result below the first threshold, low where results rise and high where they fall. */
   readonly base: string;
 }
 

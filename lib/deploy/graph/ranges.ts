@@ -38,7 +38,8 @@ export function inferRanges(graph: IntegerGraph, shapes: GraphShapes = inferShap
   return ranges;
 }
 
-function rangeOf(
+/** The range of a node's result. */
+export function rangeOf(
   node: GraphNode,
   inputs: readonly ChannelRange[],
   tensors: ReadonlyMap<string, IntegerTensor>,

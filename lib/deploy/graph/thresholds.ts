@@ -15,7 +15,7 @@ export interface Thresholds {
   readonly thresholds: IntegerTensor;
   /** `[C]` */
   readonly sign: IntegerTensor;
-  /** `[C]` */
+  /** `[C]`: the grid's low where results rise, its high where they fall. */
   readonly base: IntegerTensor;
 }
 
@@ -49,22 +49,25 @@ export function findThresholds(
   const first = ask(Float64Array.from(from));
   const last = ask(Float64Array.from(to));
   const sign = Int8Array.from(first, (base, c) => (last[c] < base ? -1 : 1));
-  const reached = (c: number, result: number) => sign[c] * (result - first[c]);
+  const base = Float64Array.from(sign, (up) => (up === 1 ? grid.low : grid.high));
+  const reached = (c: number, result: number) => sign[c] * (result - base[c]);
 
-  // For step k of channel c, `below` does not reach it, `above` does; to + 1 stands for never.
+  // For step k of channel c, `above` reaches it and `below` does not, or is less than any: to + 1 stands for never.
   const below = new Float64Array(steps * channels);
   const above = new Float64Array(steps * channels);
   let open = false;
   for (let i = 0; i < below.length; i++) {
     const [k, c] = [Math.floor(i / channels) + 1, i % channels];
-    const ever = k <= reached(c, last[c]);
-    below[i] = ever ? from[c] : to[c];
-    above[i] = ever ? to[c] : to[c] + 1;
+    const [always, ever] = [first, last].map((results) => k <= reached(c, results[c]));
+    below[i] = always ? from[c] - 1 : ever ? from[c] : to[c];
+    above[i] = always ? from[c] : ever ? to[c] : to[c] + 1;
     open ||= above[i] - below[i] > 1;
   }
   const middle = new Float64Array(below.length);
   while (open) {
-    for (let i = 0; i < middle.length; i++) middle[i] = Math.floor((below[i] + above[i]) / 2);
+    for (let i = 0; i < middle.length; i++) {
+      middle[i] = Math.max(from[i % channels], Math.floor((below[i] + above[i]) / 2));
+    }
     const results = ask(middle);
     open = false;
     for (let i = 0; i < middle.length; i++) {
@@ -79,7 +82,7 @@ export function findThresholds(
   const found = {
     thresholds: integerTensor([channels, steps], thresholds),
     sign: integerTensor([channels], sign),
-    base: integerTensor([channels], first),
+    base: integerTensor([channels], base),
   };
   compare(ask, reach, found);
   return found;
