@@ -4,7 +4,7 @@
  */
 
 /** The rooms, bottom up: each imports from those before it. A new room is one name here. */
-const ROOMS = ['tensor', 'kernels', 'autograd', 'nn', 'quant', 'deploy', 'data', 'train', 'sweep', 'cli'];
+const ROOMS = ['tensor', 'kernels', 'autograd', 'nn', 'quant', 'data', 'deploy', 'train', 'sweep', 'cli'];
 
 /** Rooms that see fewer than all before them. */
 const SEES = { data: ['tensor'] };

@@ -4,3 +4,9 @@
  * 24 bits keep to it, and unsigned ones of 23.
  */
 export const MAX_FLOAT_INTEGER = 2 ** 23;
+
+/** The nearest integer; of two equally near ones the even one. Keeps −0, infinities and NaN. */
+export function roundHalfEven(x: number): number {
+  const isTie = x - Math.floor(x) === 0.5;
+  return isTie ? 2 * Math.round(x / 2) : Math.round(x);
+}

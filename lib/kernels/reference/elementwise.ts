@@ -1,4 +1,5 @@
 import ops from 'ndarray-ops';
+import { roundHalfEven } from '../../tensor/float32.js';
 import type { HostArray } from './arrays.js';
 
 /** Elementwise functions, on `ndarray-ops` where it has them. Computed in float64, rounded once, when stored. */
@@ -22,12 +23,6 @@ function eachPair(f: (a: number, b: number) => number): Binary {
     ops.assign(out, a);
     for (let i = 0; i < out.data.length; i++) out.data[i] = f(out.data[i], second[i]);
   };
-}
-
-/** The nearest integer; of two equally near ones the even one. Keeps −0, infinities and NaN. */
-export function roundHalfEven(x: number): number {
-  const isTie = x - Math.floor(x) === 0.5;
-  return isTie ? 2 * Math.round(x / 2) : Math.round(x);
 }
 
 /**
