@@ -4,6 +4,7 @@ import { VERSION } from '../tensor/version.js';
 import { foreignPlace } from '../train/node/foreignPlace.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
+import { deployCommand } from './commands/deploy.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { infoCommand } from './commands/info.js';
@@ -34,6 +35,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     reportCommand(),
     auditCommand(),
     verifyCommand(),
+    deployCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));
