@@ -15,7 +15,7 @@ import { type IntegerWeights, integerWeights } from '../integerWeights.js';
 import { GraphBuilder } from './builder.js';
 import type { Program } from './program.js';
 import type { Requantization } from './requantize.js';
-import { GraphTrace, type Traced } from './trace.js';
+import { GraphTrace, type Traced, type TraceOptions } from './trace.js';
 import type { Unnamed } from './unnamed.js';
 
 /** How a model becomes integers. */
@@ -50,12 +50,9 @@ export async function lower(model: Module, example: Tensor, options: LowerOption
   const { name = 'network', requantization = 'thresholds', task = null } = asOptions('lower', options);
   asChoice('lower', 'requantization', requantization, ['thresholds', 'fixed']);
   if (example.rank < 2) throw new QuantError('lower', 'the example must be a batch, [N, …]');
-  const integers = new Map<QuantLayer, IntegerWeights>();
-  for (const [path, layer] of quantLayers(model)) integers.set(layer, await integerWeights(path, layer));
-  if (integers.size === 0) throw new QuantError('lower', 'the model has no quantized layer, so no integers');
+  const integers = await modelIntegers(model);
   const builder = new GraphBuilder();
-  const output = traceModel(model, example, requantization, builder, integers);
-  const { source, program, moves } = output;
+  const { source, program, moves } = traceModel(model, example, { mode: requantization, builder, integers });
   if (source === null) throw new QuantError('lower', 'the output does not pass a quantizer');
   let value = source;
   for (const move of moves) value = builder.add(`output.${move.op}`, { ...move, inputs: [value] });
@@ -72,16 +69,26 @@ export async function lower(model: Module, example: Tensor, options: LowerOption
   return graph;
 }
 
+/** The integers of all layers. @throws QuantError if there is none */
+export async function modelIntegers(model: Module): Promise<Map<QuantLayer, IntegerWeights>> {
+  const integers = new Map<QuantLayer, IntegerWeights>();
+  for (const [path, layer] of quantLayers(model)) integers.set(layer, await integerWeights(path, layer));
+  if (integers.size === 0) throw new QuantError('lower', 'the model has no quantized layer, so no integers');
+  return integers;
+}
+
+/** What one forward pass is followed with. */
+export interface Following extends Pick<TraceOptions, 'builder' | 'mode' | 'onValue'> {
+  readonly integers: ReadonlyMap<QuantLayer, IntegerWeights>;
+  /** Sees the output. */
+  readonly onOutput?: (y: Tensor) => void;
+}
+
 /** One forward pass in evaluation mode, off the tape. @returns what is known of the output */
-function traceModel(
-  model: Module,
-  example: Tensor,
-  mode: Requantization,
-  builder: GraphBuilder,
-  integers: ReadonlyMap<QuantLayer, IntegerWeights>,
-): Traced {
+export function traceModel(model: Module, example: Tensor, following: Following): Traced {
+  const { builder, integers, onOutput } = following;
   const working: string[] = [];
-  const trace = new GraphTrace({ builder, mode, example, where: () => working.at(-1) ?? '' });
+  const trace = new GraphTrace({ ...following, example, where: () => working.at(-1) ?? '' });
   const restoreMode = enterEvaluation(model);
   const restoreForward = nameModules(model, working);
   const restoreProducts = watchProducts(trace, builder, integers, working);
@@ -89,7 +96,9 @@ function traceModel(
     return watchRows(trace.see, () =>
       scope(() =>
         noGrad(() => {
-          const traced = trace.of(model.forward(example));
+          const y = model.forward(example);
+          onOutput?.(y);
+          const traced = trace.of(y);
           return traced ?? builder.fail('', 'its output does not depend on its input');
         }),
       ),

@@ -1,4 +1,5 @@
 import type { Row } from '../../autograd/row.js';
+import { mul } from '../../autograd/rows/elementwise.js';
 import { apply, noGrad } from '../../autograd/tape.js';
 import { tensor } from '../../tensor/create.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -35,6 +36,11 @@ export function constant(values: ArrayLike<number>): Constant {
 
 export function step(row: Row<never>, attrs: unknown, ...inputs: readonly Program[]): Step {
   return { kind: 'step', row, attrs, inputs };
+}
+
+/** Integers times their steps. @param steps one, or one for each channel */
+export function scaled(steps: ArrayLike<number>): Step {
+  return step(mul.row as never, {}, SOURCE, constant(steps));
 }
 
 /** Whether channels differ in it. */

@@ -31,7 +31,8 @@ export interface Requantized {
 
 /** A requantization without a name, and what an error of it should say. */
 export interface RequantizeOptions {
-  readonly mode: Requantization;
+  /** `none` leaves the place of the numbers empty: for who only wants to know the values. */
+  readonly mode: Requantization | 'none';
   readonly home: Home;
   readonly name: string;
 }
@@ -40,11 +41,12 @@ export interface RequantizeOptions {
 export function addRequantization(builder: GraphBuilder, what: Requantized, options: RequantizeOptions): string {
   const { source, program, grid } = what;
   const { name, mode } = options;
+  const { low, high, scale } = grid;
+  const common = { op: 'requantize', inputs: [source], low, high, scale } as const;
+  if (mode === 'none') return builder.add(name, { ...common, ...emptyNode(builder, name) });
   const channels = variesByChannel(program) ? (builder.shapes.get(source) as readonly number[])[1] : 1;
   const reach = reachOf(builder.range(source), channels);
   const transfer = transferOf(program, grid, options.home, channels);
-  const { low, high, scale } = grid;
-  const common = { op: 'requantize', inputs: [source], low, high, scale } as const;
   const node: Unnamed<RequantizeNode> =
     mode === 'thresholds'
       ? { ...common, ...thresholdNode(builder, name, findThresholds(transfer, reach, grid)) }
@@ -75,6 +77,14 @@ function transferOf(program: Program, grid: TargetGrid, home: Home, channels: nu
       const host = hostValues('lower', values);
       return Float64Array.from(host, (value) => Math.round(value / grid.scale));
     });
+}
+
+function emptyNode(builder: GraphBuilder, name: string) {
+  return thresholdNode(builder, name, {
+    thresholds: { shape: [1, 0], data: new Int8Array(0) },
+    sign: { shape: [1], data: Int8Array.of(1) },
+    base: { shape: [1], data: new Int8Array(1) },
+  });
 }
 
 function thresholdNode(builder: GraphBuilder, name: string, { thresholds, sign, base }: Thresholds) {

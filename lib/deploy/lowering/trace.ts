@@ -17,7 +17,7 @@ import type { GraphNode } from '../graph/graph.js';
 import { extremesOf } from '../graph/ranges.js';
 import { hostValues } from '../hostValues.js';
 import type { GraphBuilder } from './builder.js';
-import { type Constant, constant, type Program, SOURCE, step } from './program.js';
+import { type Constant, constant, type Program, SOURCE, scaled, step } from './program.js';
 import { addRequantization, type Requantization } from './requantize.js';
 import { rises, shows } from './rows.js';
 import type { Unnamed } from './unnamed.js';
@@ -39,7 +39,9 @@ export interface Traced {
 /** What a trace needs besides the rows it sees. */
 export interface TraceOptions {
   readonly builder: GraphBuilder;
-  readonly mode: Requantization;
+  readonly mode: Requantization | 'none';
+  /** Sees every tensor that holds the integers of a value, times their step: one, or one for each channel. */
+  readonly onValue?: (value: string, x: View, steps: ArrayLike<number>) => void;
   /** What the model is given. */
   readonly example: Tensor;
   /** The innermost module at work, for names and errors. */
@@ -50,14 +52,16 @@ export interface TraceOptions {
 export class GraphTrace {
   readonly #known = new WeakMap<Storage, { readonly view: View; readonly traced: Traced }[]>();
   readonly #builder: GraphBuilder;
-  readonly #mode: Requantization;
+  readonly #mode: TraceOptions['mode'];
+  readonly #onValue: TraceOptions['onValue'];
   readonly #example: Tensor;
   readonly #where: () => string;
   #hidden = 0;
 
-  constructor({ builder, mode, example, where }: TraceOptions) {
+  constructor({ builder, mode, onValue, example, where }: TraceOptions) {
     this.#builder = builder;
     this.#mode = mode;
+    this.#onValue = onValue;
     this.#example = example;
     this.#where = where;
     this.#note(example, { source: null, program: SOURCE, step: null, moves: [] });
@@ -102,7 +106,9 @@ export class GraphTrace {
       this.#fail(`its inputs are ${own}; the quantizer it names has ${low} … ${high} in steps of ${step}`);
     }
     const source = this.#builder.add(this.#where(), node(input.source));
-    this.#note(y, { source, program: scaled(hostValues('lower', steps).slice()), step: null, moves: [] });
+    const perChannel = hostValues('lower', steps).slice();
+    this.#note(y, { source, program: scaled(perChannel), step: null, moves: [] });
+    this.#onValue?.(source, y, perChannel);
   }
 
   #fail(problem: string): never {
@@ -112,6 +118,8 @@ export class GraphTrace {
   #note(view: View, traced: Traced): void {
     const known = this.#known.get(view.storage) ?? [];
     this.#known.set(view.storage, [{ view, traced }, ...known]);
+    const { source, step, moves } = traced;
+    if (source !== null && step !== null && moves.length === 0) this.#onValue?.(source, view, [step]);
   }
 
   #follow(
@@ -160,7 +168,8 @@ export class GraphTrace {
       if (x.program !== SOURCE) this.#fail('the input is computed with before it is quantized');
       source = this.#builder.input({ low: grid.low, high: grid.high, scale }, this.#example.shape);
     } else {
-      const same = x.step === scale && fits(extremesOf(this.#builder.range(x.source)), grid);
+      const { low, high } = extremesOf(this.#builder.range(x.source));
+      const same = x.step === scale && low >= grid.low && high <= grid.high;
       const home = { dtype: view.storage.dtype, device: view.storage.device };
       const what = { source: x.source, program: x.program, grid: { ...grid, scale } };
       source = same ? x.source : addRequantization(this.#builder, what, { mode: this.#mode, home, name });
@@ -288,12 +297,4 @@ export class GraphTrace {
     const where = this.#where();
     return where === '' ? what : `${where}.${what}`;
   }
-}
-
-function scaled(steps: ArrayLike<number>): Program {
-  return step(mul.row as never, {}, SOURCE, constant(steps));
-}
-
-function fits(range: { readonly low: number; readonly high: number }, { low, high }: QuantGrid): boolean {
-  return range.low >= low && range.high <= high;
 }
