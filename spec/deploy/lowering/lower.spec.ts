@@ -97,8 +97,9 @@ async function compare(model: Module, graph: IntegerGraph, x: Tensor) {
   let differing = 0;
   for (const [name, wanted] of seen) {
     // What moves between an accumulator and its quantizer moves behind it in the graph.
-    const moved = [...values.keys()].filter((key) => key === name || key.startsWith(`${name}.`)).at(-1);
-    const value = moved === undefined ? undefined : values.get(moved)?.data;
+    const moved = [...values.keys()].filter((key) => key.startsWith(`${name}.`)).at(-1) ?? name;
+    const own = values.get(name)?.data;
+    const value = own?.length === wanted.length ? own : values.get(moved)?.data;
     if (!value || value.length !== wanted.length) continue;
     compared += wanted.length;
     for (const [i, q] of wanted.entries()) if (value[i] !== q) differing++;
