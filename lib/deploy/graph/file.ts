@@ -50,7 +50,6 @@ export function decodeNetwork(bytes: Uint8Array, name: string): IntegerGraph {
   const held = [...tensors].map(([key, { shape, data }]) => [key, integerTensor(shape, data)] as const);
   const { task = null, notes = [] } = graph;
   const network = { ...graph, task, notes, tensors: new Map(held) };
-  if (typeof network.name !== 'string' || !Array.isArray(notes)) return fail('its name or notes are missing');
   checkGraph(network, name);
   return network;
 }

@@ -1,7 +1,10 @@
 import { windowExtents } from '../../kernels/geometry.js';
 import { DataError, formatShape } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
-import type { GraphNode, IntegerGraph, IntegerTensor } from './graph.js';
+import type { GraphNode, IntegerGraph, IntegerTensor, MaxPoolNode } from './graph.js';
+
+/** Most elements of one value: 2^28, a gigabyte of int32. */
+const MOST_ELEMENTS = 2 ** 28;
 
 /** The shapes of all values, by name. */
 export type GraphShapes = ReadonlyMap<string, readonly number[]>;
@@ -9,14 +12,16 @@ export type GraphShapes = ReadonlyMap<string, readonly number[]>;
 /**
  * The shape of every value for inputs of a shape.
  * @param input `[N, C, H, W]` or `[N, F]`; default: one sample as the graph has it
- * @throws DataError naming the node whose inputs do not fit it
+ * @throws DataError naming the node whose inputs do not fit it, or whose result would have more than 2^28 elements
  */
 export function inferShapes(graph: IntegerGraph, input: readonly number[] = [1, ...graph.input.shape]): GraphShapes {
   const shapes = new Map<string, readonly number[]>();
-  if (input.length !== graph.input.shape.length + 1 || input[1] !== graph.input.shape[0]) {
+  const alike = Array.isArray(input) && input.every((extent) => Number.isInteger(extent) && extent >= 1);
+  if (!alike || input.length !== graph.input.shape.length + 1 || input[1] !== graph.input.shape[0]) {
     const wanted = ['N', ...graph.input.shape];
     throw new DataError('graph', `inputs must be like [${wanted.join(', ')}]; got ${formatShape(input)}`);
   }
+  checkSize(graph.input.name, input);
   shapes.set(graph.input.name, input);
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => shapes.get(name) as readonly number[]);
@@ -25,8 +30,23 @@ export function inferShapes(graph: IntegerGraph, input: readonly number[] = [1, 
   return shapes;
 }
 
-/** The shape of a node's result. @throws DataError if its inputs do not fit it */
+function checkSize(name: string, shape: readonly number[]): void {
+  if (sizeOf(shape) <= MOST_ELEMENTS) return;
+  throw new DataError('graph', `${name} would have shape ${formatShape(shape)}, more than 2^28 elements`);
+}
+
+/** The shape of a node's result. @throws DataError if its inputs do not fit it, or it would be too large */
 export function shapeOf(
+  node: GraphNode,
+  inputs: readonly (readonly number[])[],
+  tensors: ReadonlyMap<string, IntegerTensor>,
+): readonly number[] {
+  const shape = fittingShape(node, inputs, tensors);
+  checkSize(node.name, shape);
+  return shape;
+}
+
+function fittingShape(
   node: GraphNode,
   inputs: readonly (readonly number[])[],
   tensors: ReadonlyMap<string, IntegerTensor>,
@@ -46,7 +66,9 @@ export function shapeOf(
       const [n, c, h, w] = image();
       const weights = (tensors.get(node.weights) as IntegerTensor).shape;
       if (c !== weights[1] * node.groups) fail(`its weights ${formatShape(weights)} want other channels`);
-      return [n, weights[0], ...extents(h * node.resize, w * node.resize, [weights[2], weights[3]])];
+      const resized = [n, c, h * node.resize, w * node.resize];
+      checkSize(`the resized input of ${node.name}`, resized);
+      return [n, weights[0], ...extents(resized[2], resized[3], [weights[2], weights[3]])];
     }
     case 'linear': {
       const weights = (tensors.get(node.weights) as IntegerTensor).shape;
@@ -58,6 +80,7 @@ export function shapeOf(
       return x;
     case 'maxPool': {
       const [n, c, h, w] = image();
+      if ([h, w].some((extent, axis) => missesImage(node, axis, extent))) fail('a window of it would hold no pixel');
       return [n, c, ...extents(h, w, node.kernel)];
     }
     case 'sumPool': {
@@ -95,4 +118,10 @@ export function shapeOf(
       return x;
     }
   }
+}
+
+/** Whether a window might lie in the padding alone: before or behind the image, or with the image between its taps. */
+function missesImage({ kernel, padding, dilation }: MaxPoolNode, axis: number, extent: number): boolean {
+  if (padding[axis] === 0) return false;
+  return padding[axis] > (kernel[axis] - 1) * dilation[axis] || dilation[axis] > extent;
 }

@@ -27,26 +27,37 @@ export interface CheckpointFacts {
   readonly layers: readonly StoredFacts[];
 }
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 export function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @throws Refused unless the bytes are a safetensors file with a configuration and integers */
-export function readFacts(bytes: Uint8Array): CheckpointFacts {
+/** A safetensors file: what its header says, the strings about it, and the numbers behind. */
+export interface TensorBytes {
+  readonly header: Json;
+  readonly metadata: Json;
+  readonly data: DataView;
+}
+
+/** @throws Refused unless the bytes are a safetensors file */
+export function readTensorBytes(bytes: Uint8Array, what: string): TensorBytes {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = bytes.length < 8 ? Number.POSITIVE_INFINITY : 8 + Number(view.getBigUint64(0, true));
-  if (start > bytes.length) throw new Refused('the checkpoint is no safetensors file');
-  const header = parse(new TextDecoder().decode(bytes.subarray(8, start)), 'the header of the checkpoint');
-  const { a2q_config: configText, a2q_integers: stored } = isRecord(header['__metadata__'])
-    ? header['__metadata__']
-    : {};
+  if (start > bytes.length) throw new Refused(`${what} is no safetensors file`);
+  const header = parse(new TextDecoder().decode(bytes.subarray(8, start)), `the header of ${what}`);
+  const metadata = isRecord(header['__metadata__']) ? header['__metadata__'] : {};
+  return { header, metadata, data: new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start) };
+}
+
+/** @throws Refused unless the bytes are a safetensors file with a configuration and integers */
+export function readFacts(bytes: Uint8Array): CheckpointFacts {
+  const { header, metadata, data } = readTensorBytes(bytes, 'the checkpoint');
+  const { a2q_config: configText, a2q_integers: stored } = metadata;
   if (typeof configText !== 'string') throw new Refused('the checkpoint holds no configuration');
   if (typeof stored !== 'string') throw new Refused('the checkpoint holds no integers, so there is nothing to verify');
   const { by, layers } = parse(stored, 'what the checkpoint says of its integers');
   if (!Array.isArray(layers)) throw new Refused('the checkpoint lists no layers');
-  const data = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   return {
     configText,
     config: parse(configText, 'the configuration of the checkpoint'),
@@ -55,7 +66,8 @@ export function readFacts(bytes: Uint8Array): CheckpointFacts {
   };
 }
 
-function parse(text: string, what: string): Json {
+/** @throws Refused unless the text is that of an object */
+export function parse(text: string, what: string): Json {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -75,9 +87,12 @@ function readLayer(facts: unknown, header: Json, data: DataView): StoredFacts {
   const claims = bound === null ? accumulatorBits === null : isBits(accumulatorBits);
   const known = bound === null || bound === 'a2q' || bound === 'a2q+';
   if (typeof layer !== 'string' || !isBits(weightBits) || !isBits(inputBits) || !known || !claims) {
-    throw new Refused(`the checkpoint does not say what layer ${String(layer)} is`);
+    throw new Refused(
+      `the checkpoint does not say what layer ${typeof layer === 'string' ? layer : 'it speaks of'} is`,
+    );
   }
   const { shape, q } = readIntegers(layer, header[`integers/${layer}.weight`], data);
+  if (q.length === 0) throw new Refused(`the integers of ${layer} are missing or damaged`);
   const most = 2 ** (weightBits - 1) - 1;
   const beyond = q.findIndex((value) => Math.abs(value) > most);
   if (beyond >= 0) throw new Refused(`weight ${beyond} of ${layer} is ${q[beyond]}, beyond ${weightBits} bits`);
@@ -91,20 +106,25 @@ function readLayer(facts: unknown, header: Json, data: DataView): StoredFacts {
 
 const WIDTHS: Readonly<Record<string, 1 | 2 | 4>> = { I8: 1, I16: 2, I32: 4 };
 
-function readIntegers(layer: string, entry: unknown, data: DataView): { shape: number[]; q: Int32Array } {
+/** Integers of any width. @throws Refused unless the entry of the header names such in the file */
+export function readIntegers(
+  what: string,
+  entry: unknown,
+  data: DataView,
+): { shape: readonly number[]; q: Int32Array } {
   const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
-  const width = WIDTHS[String(dtype)];
+  const width = typeof dtype === 'string' && Object.hasOwn(WIDTHS, dtype) ? WIDTHS[dtype] : undefined;
   const [begin, end] = Array.isArray(offsets) ? offsets : [];
-  const isShape = Array.isArray(shape) && shape.length > 0 && shape.every((extent) => Number.isInteger(extent));
+  const isShape = Array.isArray(shape) && shape.every((extent) => Number.isInteger(extent) && extent >= 0);
   const count = isShape ? shape.reduce((size, extent) => size * extent, 1) : Number.NaN;
   const inside = Number.isInteger(begin) && begin >= 0 && end <= data.byteLength;
-  if (width === undefined || !(count >= 1) || !inside || end - begin !== count * width) {
-    throw new Refused(`the integers of ${layer} are missing or damaged`);
+  if (width === undefined || !(isShape && shape.length > 0) || !inside || end - begin !== count * width) {
+    throw new Refused(`the integers of ${what} are missing or damaged`);
   }
   const q = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const at = begin + i * width;
     q[i] = width === 1 ? data.getInt8(at) : width === 2 ? data.getInt16(at, true) : data.getInt32(at, true);
   }
-  return { shape: shape as number[], q };
+  return { shape, q };
 }

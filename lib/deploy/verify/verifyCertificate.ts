@@ -1,4 +1,5 @@
 import { type CheckpointFacts, isRecord, Refused, readFacts } from './checkpoint.js';
+import { compare } from './compare.js';
 import { certifiedLayer, type TakenOnTrust } from './layer.js';
 import { sha256 } from './sha256.js';
 
@@ -61,7 +62,7 @@ async function certified(given: Certificate, checkpoint: Uint8Array) {
   const layers = [];
   for (const [i, each] of facts.layers.entries()) layers.push(await certifiedLayer(each, onTrust(trusted[i])));
   const problems = texts(given['problems']);
-  const file = isRecord(given['checkpoint']) ? String(given['checkpoint']['file']) : null;
+  const file = isRecord(given['checkpoint']) ? word(given['checkpoint']['file']) : null;
   return {
     format: FORMAT,
     version: FORMAT_VERSION,
@@ -79,7 +80,7 @@ function onTrust(layer: unknown): TakenOnTrust {
   const { inputChecked, inputSeen, problems } = isRecord(layer) ? layer : {};
   const { low, high, samples } = isRecord(inputSeen) ? inputSeen : {};
   return {
-    inputChecked: String(inputChecked),
+    inputChecked: word(inputChecked),
     inputSeen: isRecord(inputSeen) ? { low: Number(low), high: Number(high), samples: Number(samples) } : null,
     problems: texts(problems),
   };
@@ -87,11 +88,16 @@ function onTrust(layer: unknown): TakenOnTrust {
 
 function auditor(value: unknown) {
   const { version, backend, simd } = isRecord(value) ? value : {};
-  return { version: String(version), backend: String(backend), simd: simd === null ? null : String(simd) };
+  return { version: word(version), backend: word(backend), simd: simd === null ? null : word(simd) };
+}
+
+/** A value as a string, even an object that claims to know how. */
+function word(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
+  return Array.isArray(value) ? value.map(word) : [];
 }
 
 async function configOf({ config, configText }: CheckpointFacts) {
@@ -118,32 +124,6 @@ function summary(layers: readonly CertifiedLayer[], problems: readonly string[])
     sparsity: zeros / total,
     problems,
   };
-}
-
-/** Tells every place where two JSON values differ. */
-function compare(path: string, given: unknown, expected: unknown, into: string[]): void {
-  if (isRecord(given) && isRecord(expected)) {
-    for (const key of new Set([...Object.keys(given), ...Object.keys(expected)])) {
-      compare(path === '' ? key : `${path}.${key}`, own(given, key), own(expected, key), into);
-    }
-  } else if (Array.isArray(given) && Array.isArray(expected) && given.length === expected.length) {
-    for (const [i, value] of given.entries()) compare(`${path}[${i}]`, value, expected[i], into);
-  } else if (given !== expected && !Object.is(given, expected)) {
-    into.push(`${path} is ${brief(given)}; the files give ${brief(expected)}`);
-  }
-}
-
-/** A member of a record, not what every object inherits: files may use any name. */
-function own(record: Readonly<Record<string, unknown>>, key: string): unknown {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
-function brief(value: unknown): string {
-  if (value === undefined) return 'absent';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (isRecord(value)) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
 function textHash(text: string): Promise<string> {
