@@ -7,7 +7,7 @@ import { sha256 } from './sha256.js';
 
 /** What every certificate of a network states. */
 export const NETWORK_STATEMENT =
-  'With the integers of the file of this hash and any input of input.low … input.high, every partial sum of a channel, ' +
+  'With the integers of the file of this hash and any input of this shape and range, every partial sum of a channel, ' +
   'in every order, lies within its channelMin … channelMax, which accumulatorBits hold where proved is true. Biases ' +
   'are in the thresholds or offsets behind the accumulator; registers states what every other register holds.';
 
