@@ -5,7 +5,7 @@ import { sha256 } from './sha256.js';
 /** Least and largest integer. */
 export type Span = readonly [low: bigint, high: bigint];
 
-/** What a node makes of what its inputs can be: the spans of its value, one if all are alike, and what was certified. */
+/** What a node makes of what its inputs can be: spans of its value, one if all are alike, and what was certified. */
 export interface Outcome {
   readonly spans: readonly Span[];
   readonly holds?: string;
