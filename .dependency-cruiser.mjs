@@ -37,6 +37,12 @@ export default {
       from: { path: '^lib/deploy/verify/' },
       to: { pathNot: '^lib/deploy/verify/' },
     },
+    {
+      name: 'a2q.js/runtime reaches nothing that trains',
+      severity: 'error',
+      from: { path: '^lib/runtime[.]ts$' },
+      to: { path: '^lib/(autograd|nn|quant|train|sweep|cli)/', reachable: true },
+    },
     { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'imported files exist',

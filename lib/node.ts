@@ -2,6 +2,7 @@
 
 // Data folders.
 export { decodeImage } from './data/decode.js';
+export type { Guess } from './data/guesses.js';
 export { encodePng } from './data/node/encodePng.js';
 export * from './data/node/index.js';
 
@@ -43,7 +44,7 @@ export { type BuildModel, openModel } from './train/node/openModel.js';
 export { openTrained, type Trained } from './train/node/openTrained.js';
 export * from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
-export { classify, type Guess, upscale } from './train/predict.js';
+export { classify, upscale } from './train/predict.js';
 export { makeOptimizer, makeSchedule, type Recipe, recipeFor } from './train/recipes.js';
 export { type NamedSetting, resolveSettings, SETTINGS } from './train/settings.js';
 export { type ComputedBy, installIntegers, type StoredIntegers, type StoredLayer } from './train/storedIntegers.js';

@@ -16,11 +16,15 @@ export function fitImage(
   normalisation: Normalisation,
 ): Float32Array {
   const [channels, height, width] = inputShape;
-  const suited = withChannels(image, channels);
-  const resized = resizeShorterSide(suited, Math.max(height, width), 'bilinear');
   const out = new Float32Array(channels * height * width);
-  writePlanes(centreCrop(resized, width, height), byteTables(normalisation), out);
+  writePlanes(fitPixels(image, inputShape), byteTables(normalisation), out);
   return out;
+}
+
+/** The same, before it is normalised. @param inputShape [channels, height, width] */
+export function fitPixels(image: Pixels, [channels, height, width]: readonly [number, number, number]): Pixels {
+  const resized = resizeShorterSide(withChannels(image, channels), Math.max(height, width), 'bilinear');
+  return centreCrop(resized, width, height);
 }
 
 /** Resizes the shorter side; the longer one keeps the aspect ratio, rounded down as in torchvision. */

@@ -1,5 +1,6 @@
 import { noGrad } from '../autograd/tape.js';
 import { fitImage, withChannels } from '../data/fitImage.js';
+import { type Guess, rankClasses } from '../data/guesses.js';
 import { DATASETS } from '../data/node/datasets.js';
 import { byteTables, identityNormalisation, readPlanes, writePlanes } from '../data/normalise.js';
 import { asImage, type Pixels } from '../data/pixels.js';
@@ -14,15 +15,6 @@ import { checkedConfig, type RunConfig } from './config.js';
 /** Most pixels of an image to be up-scaled at once, our limit: ESPCN takes 3 kB of memory for each. */
 export const MOST_PIXELS = 2 ** 19;
 
-/** A class and its probability. */
-export interface Guess {
-  /** Its name; its number where a run is so old that it knows no names. */
-  readonly name: string;
-  readonly label: number;
-  /** 0 … 1. */
-  readonly probability: number;
-}
-
 /**
  * All classes, the likeliest first. The image is resized by its shorter side and cropped at the centre.
  *
@@ -36,10 +28,7 @@ export async function classify(model: Module, config: RunConfig, image: Pixels):
   if (shape.kind !== 'labels') throw new DataError('classify', 'this network makes images; it knows no classes');
   const { normalisation } = DATASETS[dataset.name];
   const logits = await forward(model, fitImage(image, shape.inputShape, normalisation), shape.inputShape);
-  const guesses = probabilities(logits).map((probability, label) => {
-    return { name: classNames?.[label] ?? String(label), label, probability };
-  });
-  return guesses.sort((a, b) => b.probability - a.probability);
+  return rankClasses(logits, classNames);
 }
 
 /**
@@ -74,13 +63,4 @@ async function forward(
   const values = await output.data();
   dispose(output);
   return values;
-}
-
-/** Softmax of one row of logits: probabilities that add up to 1. */
-export function probabilities(logits: ArrayLike<number>): number[] {
-  const values = Array.from(logits);
-  const largest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  const powers = values.map((value) => Math.exp(value - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
 }

@@ -4,12 +4,13 @@ import { reshape, slice } from '../../lib/autograd/ops.js';
 import { upsampleNearest } from '../../lib/autograd/resample.js';
 import { fitImage, withChannels } from '../../lib/data/fitImage.js';
 import { GLYPH_CLASSES } from '../../lib/data/glyphs.js';
+import { probabilities } from '../../lib/data/guesses.js';
 import { identityNormalisation } from '../../lib/data/normalise.js';
 import { pixels } from '../../lib/data/pixels.js';
 import { Module } from '../../lib/nn/module.js';
 import { DataError } from '../../lib/tensor/errors.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
-import { classify, MOST_PIXELS, probabilities, upscale } from '../../lib/train/predict.js';
+import { classify, MOST_PIXELS, upscale } from '../../lib/train/predict.js';
 import { tinyRun } from './runs.js';
 
 t.test('an image is made to fit: channels, size, middle', async (t) => {

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
+import type { Guess } from '../../data/guesses.js';
 import { encodePng } from '../../data/node/encodePng.js';
 import { readImage } from '../../data/node/images.js';
 import type { Pixels } from '../../data/pixels.js';
 import { DataError } from '../../tensor/errors.js';
 import { makeWritableFolder, writeAtomic } from '../../train/node/files.js';
-import { classify, type Guess, upscale } from '../../train/predict.js';
+import { classify, upscale } from '../../train/predict.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { Output, percent } from '../output.js';
 import { checkImages, type PictureFiles, pictureFiles } from '../pictureFiles.js';

@@ -1,12 +1,12 @@
 import type { Batchable } from '../../data/batchSource.js';
 import type { Batch, ImageBatch, LabelBatch } from '../../data/dataset.js';
+import { probabilities } from '../../data/guesses.js';
 import { psnr } from '../../data/metrics.js';
 import { identityNormalisation, readPlanes } from '../../data/normalise.js';
 import type { Pixels } from '../../data/pixels.js';
 import { resize } from '../../data/resize.js';
 import type { Module } from '../../nn/module.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../train/evaluate.js';
-import { probabilities } from '../../train/predict.js';
 import { taskOf } from '../../train/task.js';
 
 /** What a network makes of its test images. */

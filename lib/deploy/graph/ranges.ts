@@ -1,3 +1,4 @@
+import { asInstance } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
 import type { FixedPointNode, GraphNode, IntegerGraph, IntegerTensor, ProductNode } from './graph.js';
@@ -30,6 +31,7 @@ export function extremesOf({ low, high }: ChannelRange): Extremes {
  * @throws DataError if a value can leave int32, or a fixed-point product the 53 bits in which it is exact
  */
 export function inferRanges(graph: IntegerGraph, shapes: GraphShapes = inferShapes(graph)): GraphRanges {
+  asInstance('inferRanges', 'shapes', shapes, Map);
   const ranges = new Map<string, ChannelRange>();
   ranges.set(graph.input.name, uniform(graph.input));
   for (const node of graph.nodes) {

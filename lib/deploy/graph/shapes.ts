@@ -1,6 +1,7 @@
 import { windowExtents } from '../../kernels/geometry.js';
 import { DataError, formatShape } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
+import { asGraph } from './argument.js';
 import type { GraphNode, IntegerGraph, IntegerTensor, MaxPoolNode } from './graph.js';
 
 /** Most elements of one value: 2^28, a gigabyte of int32. */
@@ -11,14 +12,16 @@ export type GraphShapes = ReadonlyMap<string, readonly number[]>;
 
 /**
  * The shape of every value for inputs of a shape.
- * @param input `[N, C, H, W]` or `[N, F]`; default: one sample as the graph has it
+ * @param batch `[N, C, H, W]` or `[N, F]`; default: one sample as the graph has it
  * @throws DataError naming the node whose inputs do not fit it, or whose result would have more than 2^28 elements
  */
-export function inferShapes(graph: IntegerGraph, input: readonly number[] = [1, ...graph.input.shape]): GraphShapes {
+export function inferShapes(graph: IntegerGraph, batch?: readonly number[]): GraphShapes {
+  const { shape: sample } = asGraph('inferShapes', graph).input;
+  const input = batch ?? [1, ...sample];
   const shapes = new Map<string, readonly number[]>();
   const alike = Array.isArray(input) && input.every((extent) => Number.isInteger(extent) && extent >= 1);
-  if (!alike || input.length !== graph.input.shape.length + 1 || input[1] !== graph.input.shape[0]) {
-    const wanted = ['N', ...graph.input.shape];
+  if (!alike || input.length !== sample.length + 1 || input[1] !== sample[0]) {
+    const wanted = ['N', ...sample];
     throw new DataError('graph', `inputs must be like [${wanted.join(', ')}]; got ${formatShape(input)}`);
   }
   checkSize(graph.input.name, input);

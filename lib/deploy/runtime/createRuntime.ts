@@ -1,4 +1,4 @@
-import { asChoice, asInstance, asList, asOptions } from '../../tensor/argument.js';
+import { asChoice, asInstance, asOptions } from '../../tensor/argument.js';
 import { BackendError, DataError, formatShape } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
 import { asGraph } from '../graph/argument.js';
@@ -59,9 +59,6 @@ export async function createRuntime(graph: IntegerGraph, options: RuntimeOptions
 function checkInput(graph: IntegerGraph, x: IntegerValue): IntegerValue {
   const { shape, data } = asOptions('run', x, 'the input');
   asInstance('run', 'the data of the input', data, Int32Array);
-  if (!asList('run', 'the shape of the input', shape).every((extent) => Number.isInteger(extent) && extent > 0)) {
-    throw new DataError('run', `the shape of the input is ${formatShape(shape)}; extents are positive integers`);
-  }
   inferShapes(graph, shape);
   if (sizeOf(shape) !== data.length) {
     throw new DataError(
