@@ -2,17 +2,23 @@ import type { InputBounds } from '../../quant/accumulator.js';
 import { asInstance, asOptions } from '../../tensor/argument.js';
 import { QuantError, ShapeError } from '../../tensor/errors.js';
 import { checkShape } from '../../tensor/shape.js';
-import { accumulateRow, type Tally } from './lanes.js';
-import { makeRegister, type Overflow } from './register.js';
+import type { SumHistogram } from './histogram.js';
+import { LaneAccumulators } from './lanes.js';
+import type { Overflow } from './register.js';
+import { makeScheme, type Summation } from './summation.js';
 import { compileRows, LANES } from './weights.js';
 
 /** How to accumulate. */
 export interface AccumulateOptions {
-  /** P, 1 to 32. */
+  /** P, 1 to 32; with tiles that of the outer register. */
   readonly accumulatorBits: number;
   readonly overflow: Overflow;
+  /** How the products of an output meet. Default `sequential`. */
+  readonly summation?: Summation;
   /** The order of an output's K products: a permutation of `0 … K − 1`, by default row-major over its weights. */
   readonly order?: ArrayLike<number>;
+  /** Counts every partial sum; much slower. Default none. */
+  readonly histogram?: SumHistogram | null;
 }
 
 /** Integers and their shape, row-major. */
@@ -29,7 +35,10 @@ export interface Accumulated {
   readonly overflows: number;
   /** Outputs with at least one such partial sum. */
   readonly outputsAffected: number;
-  /** Partial sums checked one by one: a nonzero weight makes one per output, whatever its input. */
+  /**
+   * Partial sums: a nonzero weight makes one per output, whatever its input, and so does each tile, pair or sum of
+   * pairs that is added to another. Those of outputs that no input met could make overflow are known without a look.
+   */
   readonly sums: number;
 }
 
@@ -56,25 +65,26 @@ export function accumulate(
   y: Float64Array,
 ): Pick<Accumulated, 'overflows' | 'outputsAffected' | 'sums'> {
   const { length, groups, vectors } = work;
-  const register = makeRegister(asOptions('accumulate', options).accumulatorBits, options.overflow);
+  const { accumulatorBits, overflow, summation = 'sequential', histogram = null } = asOptions('accumulate', options);
+  const scheme = makeScheme(summation, length, accumulatorBits, overflow);
   const order = checkedOrder(length, options.order);
-  const rows = compileRows(work.weights, length, order, work.inputs, register);
-  const rowsPerGroup = rows.paths.length / groups;
+  const plan = compileRows(work.weights, length, order, work.inputs, scheme, histogram !== null);
+  const rowsPerGroup = plan.paths.length / groups;
   const panel = new Int32Array(length * LANES);
-  const lanes = new Float64Array(LANES);
-  const tally: Tally = { overflows: 0, outputsAffected: 0 };
+  const lanes = new LaneAccumulators(plan, scheme, histogram);
   for (let group = 0; group < groups; group++) {
     for (let vector = 0; vector < vectors; vector += LANES) {
       const used = Math.min(LANES, vectors - vector);
       if (used < LANES) panel.fill(0);
       for (let lane = 0; lane < used; lane++) work.gather(group, vector + lane, panel, lane);
       for (let row = group * rowsPerGroup; row < (group + 1) * rowsPerGroup; row++) {
-        accumulateRow(rows, row, panel, register, tally, lanes);
-        for (let lane = 0; lane < used; lane++) y[work.outputIndex(row, vector + lane)] = lanes[lane];
+        lanes.sumRow(row, panel, used);
+        for (let lane = 0; lane < used; lane++) y[work.outputIndex(row, vector + lane)] = lanes.slots[lane];
       }
     }
   }
-  return { ...tally, sums: rows.values.length * vectors };
+  const { overflows, outputsAffected } = lanes;
+  return { overflows, outputsAffected, sums: plan.sums * vectors };
 }
 
 /** The smallest and largest of the inputs and 0. */

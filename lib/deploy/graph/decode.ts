@@ -46,7 +46,8 @@ export function asTask(op: string, { task }: IntegerGraph): GraphTask {
   return task;
 }
 
-const STEPS: Readonly<Record<DecodeStep['op'] | 'divide' | 'maximum', (x: number, value: number) => number>> = {
+/** One operation on two float32 numbers, in doubles: rounded as it is stored, it is float32's own. */
+const STEPS: Readonly<Record<DecodeStep['op'], (x: number, value: number) => number>> = {
   multiply: (x, value) => x * value,
   divide: (x, value) => x / value,
   add: (x, value) => x + value,
@@ -64,6 +65,9 @@ export function decodeOutput(graph: IntegerGraph, value: IntegerValue): Float32A
   asInstance('decodeOutput', 'the data of the value', data, Int32Array);
   const [, channels, ...rest] = asList('decodeOutput', 'the shape of the value', shape);
   const area = sizeOf(rest);
+  if (sizeOf(shape) !== data.length) {
+    throw new DataError('decodeOutput', `shape ${formatShape(shape)} has ${sizeOf(shape)} values; got ${data.length}`);
+  }
   const out = Float32Array.from(data);
   for (const { op, values } of output.decode) {
     if (values.length !== 1 && values.length !== channels) {
@@ -71,7 +75,7 @@ export function decodeOutput(graph: IntegerGraph, value: IntegerValue): Float32A
     }
     const step = STEPS[op];
     for (let i = 0; i < out.length; i++) {
-      out[i] = step(out[i], values[values.length === 1 ? 0 : Math.floor(i / area) % channels]);
+      out[i] = step(out[i], Math.fround(values[values.length === 1 ? 0 : Math.floor(i / area) % channels]));
     }
   }
   return out;
