@@ -27,7 +27,7 @@ export class LaneAccumulators {
     this.slots = new Float64Array(most * LANES);
   }
 
-  /** Sums one row in every lane; `slots [LANES]` then has the outputs. @param used lanes that are looked at one by one */
+  /** Sums one row in every lane; `slots [LANES]` then has the outputs. @param used lanes that hold an input */
   sumRow(row: number, panel: Int32Array, used: number): void {
     const { plan, slots } = this;
     const { rowTiles, tileStarts } = plan;
@@ -44,7 +44,8 @@ export class LaneAccumulators {
       if (path === 'narrow') this.#sumNarrow(tileStarts[tile], tileStarts[tile + 1], panel, at);
       else this.#sumWide(tileStarts[tile], tileStarts[tile + 1], panel, at, used);
     }
-    if (end - first > 1) this.#merge(plan.merges[row], used);
+    if (path === 'narrow' && this.scheme.outer.bits <= 30) this.#mergeNarrow(plan.merges[row]);
+    else this.#merge(plan.merges[row], used);
     for (let lane = 0; lane < LANES; lane++) this.outputsAffected += (this.#affected >> lane) & 1;
   }
 
@@ -71,7 +72,7 @@ export class LaneAccumulators {
   }
 
   /**
-   * Registers of at most 30 bits, kept as `t = sum + 2^(P−1)`: t fits if no bit from P upward is set; four lanes a test.
+   * Registers of at most 30 bits, kept as `t = sum + 2^(P−1)`: t fits if no bit from P up is set; four lanes a test.
    */
   #sumNarrow(start: number, end: number, panel: Int32Array, slot: number): void {
     const { offsets, values } = this.plan;
@@ -133,6 +134,27 @@ export class LaneAccumulators {
         sum = this.#hold(inner, sum + values[entry] * panel[offsets[entry] + lane], lane);
       }
       this.slots[slot + lane] = sum;
+    }
+  }
+
+  /** As `merge`, of sums that are int32 before and after: no lane is looked at alone unless one of four overflows. */
+  #mergeNarrow(pairs: Int32Array): void {
+    const { slots } = this;
+    const { outer } = this.scheme;
+    const half = 1 << (outer.bits - 1);
+    const outside = ~((1 << outer.bits) - 1);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const to = pairs[i] * LANES;
+      const from = pairs[i + 1] * LANES;
+      const s0 = (slots[to] + slots[from]) | 0;
+      const s1 = (slots[to + 1] + slots[from + 1]) | 0;
+      const s2 = (slots[to + 2] + slots[from + 2]) | 0;
+      const s3 = (slots[to + 3] + slots[from + 3]) | 0;
+      const fits = (((s0 + half) | (s1 + half) | (s2 + half) | (s3 + half)) & outside) === 0;
+      slots[to] = fits ? s0 : this.#hold(outer, s0, 0);
+      slots[to + 1] = fits ? s1 : this.#hold(outer, s1, 1);
+      slots[to + 2] = fits ? s2 : this.#hold(outer, s2, 2);
+      slots[to + 3] = fits ? s3 : this.#hold(outer, s3, 3);
     }
   }
 

@@ -9,7 +9,7 @@ import { makeRegister, type Overflow, type Register } from './register.js';
  */
 export type Summation = 'sequential' | 'pairwise' | Tiled;
 
-/** Multi-stage accumulation: terms in tiles, each in an inner register, the tiles' sums one after the other in an outer. */
+/** Multi-stage accumulation: tiles of terms, each in an inner register; their sums one after the other in an outer. */
 export interface Tiled {
   /** T, terms of a tile. */
   readonly tile: number;
