@@ -101,9 +101,5 @@ t.test('every recipe of CONTRIBUTING.md, applied to a copy that is compiled and 
   await run(process.execPath, ['dist/lib/cli/main.js', ...words('export --run run --format csv --out out.csv')], {
     cwd: copy,
   });
-  t.match(
-    await readFile(join(copy, 'out.csv'), 'utf8'),
-    /^fc,0,[\d.e-]+(,-?1|,0){64}\nfc,1,/,
-    'integers of the format',
-  );
+  t.match(await readFile(join(copy, 'out.csv'), 'utf8'), /^fc,0(,-?1|,0){64}\nfc,1,/, 'integers of the format');
 });

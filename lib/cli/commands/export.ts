@@ -1,19 +1,23 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { Command } from 'commander';
-import { type ExportFormat, FORMATS } from '../../deploy/exchange/format.js';
-import { type IntegerLayer, integerLayers } from '../../deploy/exchange/integerLayers.js';
-import { DataError } from '../../tensor/errors.js';
-import { writeAtomic } from '../../train/node/files.js';
+import { Command, Option } from 'commander';
+import { type ExportFormat, type FileContent, FORMATS, type FormatOptions } from '../../deploy/exchange/format.js';
+import { decodeNetwork } from '../../deploy/graph/file.js';
+import { type IntegerGraph, isProduct } from '../../deploy/graph/graph.js';
+import { A2QError, DataError } from '../../tensor/errors.js';
+import { lowerTrained } from '../../train/lowerTrained.js';
+import { fileExists, writeAtomic } from '../../train/node/files.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { Output } from '../output.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
 import { UsageError } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags {
+  readonly model?: string;
   readonly format: string;
   readonly out: string;
+  readonly opName: FormatOptions['opName'];
   readonly json?: boolean;
 }
 
@@ -21,10 +25,16 @@ interface Flags extends SubjectFlags, BackendFlags {
 export async function exportCommand(called: boolean): Promise<Command> {
   const names = called ? await builtIn() : [];
   const formats = await Promise.all(names.map(async (name) => `${name}: ${(await formatNamed(name, names)).about}`));
-  const command = new Command('export').description('write the integers of a trained network for other programs');
+  const command = new Command('export').description('write a trained network, as integers, for other programs');
   return addBackendOptions(addSubjectOptions(command))
+    .option('--model <file>', 'a network that a2q deploy made, in place of a run')
     .requiredOption('--format <name>', `${names.join(', ')}, or a module of your own (./format.mjs)`)
     .requiredOption('--out <file>', 'where to write')
+    .addOption(
+      new Option('--op-name <name>', "what qonnx calls its quantizer: QONNX 1's name is IntQuant, all tools read Quant")
+        .choices(['Quant', 'IntQuant'])
+        .default('Quant'),
+    )
     .option('--json', 'machine-readable output')
     .addHelpText('after', `\nFormats:\n${formats.map((line) => `  ${line}`).join('\n')}`)
     .action((flags: Flags) => exportRun(flags, names));
@@ -33,28 +43,55 @@ export async function exportCommand(called: boolean): Promise<Command> {
 async function exportRun(flags: Flags, names: readonly string[]): Promise<void> {
   const out = new Output(flags.json ?? false);
   const format = await formatNamed(flags.format, names);
-  const path = await subjectPath(flags);
-  await useBackend(flags);
-  const { model } = await loadSubject(path);
-  const layers = await integerLayers(model);
-  model.dispose();
   const name = basename(flags.out, extname(flags.out));
-  await writeAtomic(flags.out, encode(format, layers, name));
-  const weights = layers.reduce((sum, layer) => sum + layer.weights.length, 0);
-  out.say(`${flags.out}: ${weights} integer weights of ${layers.length} layers`);
-  out.result({ file: flags.out, format: flags.format, layers: layers.length, weights });
+  const graph = await openGraph(flags, name);
+  const files = [...encode(format, graph, { name, opName: flags.opName })].map(([extension, content]) => {
+    return [extension === '' ? flags.out : withExtension(flags.out, extension), content] as const;
+  });
+  for (const [file, content] of files) await writeAtomic(file, content);
+  const layers = graph.nodes.filter(isProduct);
+  const weights = layers.reduce((sum, node) => sum + (graph.tensors.get(node.weights)?.data.length ?? 0), 0);
+  const written = files.map(([file]) => file);
+  out.say(`${written.join(', ')}: ${weights} integer weights of ${layers.length} layers`);
+  for (const note of graph.notes) out.say(`note: ${note}`);
+  out.result({ files: written, format: flags.format, layers: layers.length, weights, notes: graph.notes });
 }
 
-/** What a format makes of the layers. @throws DataError if it fails, as one of a user's may, or makes no file */
-function encode(format: ExportFormat, layers: readonly IntegerLayer[], name: string): Uint8Array | string {
-  let file: unknown;
-  try {
-    file = format.encode(layers, name);
-  } catch (cause) {
-    throw new DataError('export', `the format cannot encode these layers: ${String(cause)}`, { cause });
+/** The network that is meant: a file of integers, or a run that is lowered here. */
+async function openGraph(flags: Flags, name: string): Promise<IntegerGraph> {
+  const { model: file, run, checkpoint } = flags;
+  if (file !== undefined) {
+    if (run !== undefined || checkpoint !== undefined) throw new UsageError('--model stands in place of a run');
+    if (!(await fileExists(file))) throw new UsageError(`--model: there is no file ${file}`);
+    return decodeNetwork(await readFile(file), file);
   }
-  if (typeof file === 'string' || file instanceof Uint8Array) return file;
-  throw new DataError('export', 'encode must return a string or a Uint8Array');
+  if (run === undefined && checkpoint === undefined) {
+    throw new UsageError('name --run FOLDER, --checkpoint FILE or --model FILE');
+  }
+  const path = await subjectPath(flags);
+  await useBackend(flags);
+  const trained = await loadSubject(path);
+  const graph = await lowerTrained(trained.model, trained.checkpoint.config, { name });
+  trained.model.dispose();
+  return graph;
+}
+
+const withExtension = (path: string, extension: string) =>
+  `${path.slice(0, path.length - extname(path).length)}${extension}`;
+
+/** What a format makes of a network. @throws DataError if it fails, as one of a user's may, or makes no files */
+function encode(format: ExportFormat, graph: IntegerGraph, options: FormatOptions): ReadonlyMap<string, FileContent> {
+  let made: unknown;
+  try {
+    made = format.encode(graph, options);
+  } catch (cause) {
+    if (cause instanceof A2QError) throw cause;
+    throw new DataError('export', `the format cannot encode this network: ${String(cause)}`, { cause });
+  }
+  const files = made instanceof Map ? made : new Map<unknown, unknown>([['', made]]);
+  const isContent = (value: unknown) => typeof value === 'string' || value instanceof Uint8Array;
+  if (files.size > 0 && [...files].every(([key, value]) => typeof key === 'string' && isContent(value))) return files;
+  throw new DataError('export', 'encode must return a string or a Uint8Array, or a Map of them by extension');
 }
 
 async function builtIn(): Promise<string[]> {

@@ -1,11 +1,24 @@
-import type { IntegerLayer } from './integerLayers.js';
+import type { IntegerGraph } from '../graph/graph.js';
 
-/** A file format that integer layers can be written in: one file of `formats/`, or of a user's own, exports one. */
+/** A file format that networks can be written in: one file of `formats/`, or of a user's own, exports one. */
 export interface ExportFormat {
   /** One line for `--help`. */
   readonly about: string;
-  /** The whole file. @param name of the network, for formats that want one */
-  encode(layers: readonly IntegerLayer[], name: string): Uint8Array | string;
+  /**
+   * The whole file, or several by their extensions (`.h`, `.c`), which take the place of the one that is asked for.
+   * @throws DataError if the format cannot say this network
+   */
+  encode(graph: IntegerGraph, options: FormatOptions): FileContent | ReadonlyMap<string, FileContent>;
+}
+
+export type FileContent = Uint8Array | string;
+
+/** What the command line says beside the format. */
+export interface FormatOptions {
+  /** Of the network, from the name of the file: for formats that want one. */
+  readonly name: string;
+  /** What QONNX's operator of quantization is called: the old name, which more programs read, or the new one. */
+  readonly opName: 'Quant' | 'IntQuant';
 }
 
 /** Every file in here is a format, called after the file. */

@@ -1,6 +1,5 @@
 import t from 'tap';
 import '../../../lib/kernels/registry.js';
-import json from '../../../lib/deploy/exchange/formats/json.js';
 import { integerLayers } from '../../../lib/deploy/exchange/integerLayers.js';
 import { Linear } from '../../../lib/nn/layers/linear.js';
 import { Sequential } from '../../../lib/nn/layers/sequential.js';
@@ -44,13 +43,6 @@ t.test('convolutions tell their geometry and the accumulator they were made for'
   t.match(first, { name: '1', shape: [6, 2, 3, 3], accumulatorBits: 12, bias: null });
   t.same(first.geometry, { stride: [2, 2], padding: one, dilation: one, groups: 2, resize: 1 });
   t.same(second.geometry, { stride: one, padding: one, dilation: one, groups: 1, resize: 2 });
-});
-
-t.test('JSON holds all of it', async (t) => {
-  const layer = new QuantLinear(2, 1, { weight: affineLearned({ bits: 4 }), input: input(), random });
-  const layers = await integerLayers(layer);
-  const file = JSON.parse(String(json.encode(layers, 'net')));
-  t.match(file, { format: 'a2q-integers', version: 1, name: 'net', layers: [{ weights: [...layers[0].weights] }] });
 });
 
 t.test('a model without integers is refused', async (t) => {

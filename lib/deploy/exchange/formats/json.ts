@@ -2,10 +2,10 @@ import type { ExportFormat } from '../format.js';
 
 /** Everything by name, for programs in any language. */
 const json: ExportFormat = {
-  about: 'integers, scales, geometry and accumulator width of each layer, by name',
-  encode: (layers, name) => {
-    const plain = layers.map((layer) => ({ ...layer, weights: [...layer.weights] }));
-    return `${JSON.stringify({ format: 'a2q-integers', version: 1, name, layers: plain })}\n`;
+  about: 'the integer graph as it is: nodes, weights, thresholds, scales, by name',
+  encode: ({ tensors, ...graph }, { name }) => {
+    const plain = Object.fromEntries([...tensors].map(([key, { shape, data }]) => [key, { shape, data: [...data] }]));
+    return `${JSON.stringify({ format: 'a2q-integers', version: 2, ...graph, name, tensors: plain })}\n`;
   },
 };
 

@@ -23,11 +23,11 @@ export interface OnnxGraph {
   readonly datatypes: ReadonlyMap<string, string>;
 }
 
-/** A named value; an extent is a number, or a name where it varies. */
+/** A named value; an extent is a number, or a name where it varies; the shape is null if it is not said. */
 export interface OnnxValue {
   readonly name: string;
   readonly type: ElementType;
-  readonly shape: readonly (number | string)[];
+  readonly shape: readonly (number | string)[] | null;
 }
 
 export interface OnnxNode {
@@ -76,8 +76,13 @@ export const ARRAYS = {
 
 export type ElementType = keyof typeof ARRAYS;
 
-/** A tensor of numbers. */
-export function onnxTensor(type: ElementType, shape: readonly number[], values: ArrayLike<number>): OnnxTensor {
+/** A tensor of numbers; integers of 64 bits may also be given as such. */
+export function onnxTensor(
+  type: ElementType,
+  shape: readonly number[],
+  values: ArrayLike<number> | BigInt64Array<ArrayBuffer>,
+): OnnxTensor {
+  if (values instanceof BigInt64Array) return { type, shape, data: values };
   if (type === 'int64') return { type, shape, data: BigInt64Array.from(values, BigInt) };
   if (type === 'uint64') return { type, shape, data: BigUint64Array.from(values, BigInt) };
   return { type, shape, data: ARRAYS[type].from(values) };

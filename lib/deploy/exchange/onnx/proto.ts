@@ -83,15 +83,23 @@ function attributeProto(name: string, { type, value }: OnnxAttribute): Attribute
 }
 
 function valueProto({ name, type, shape }: OnnxValue): ValueInfoProto {
-  const dim = shape.map((extent) =>
-    create(TensorShapeProto_DimensionSchema, {
-      value:
-        typeof extent === 'number' ? { case: 'dimValue', value: BigInt(extent) } : { case: 'dimParam', value: extent },
-    }),
-  );
-  const tensor = { elemType: TYPE_CODES[type], shape: create(TensorShapeProtoSchema, { dim }) };
-  const value = { case: 'tensorType', value: create(TypeProto_TensorSchema, tensor) } as const;
-  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value }) });
+  const elemType = TYPE_CODES[type];
+  const tensor = create(TypeProto_TensorSchema, shape === null ? { elemType } : { elemType, shape: shapeProto(shape) });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensor } }),
+  });
+}
+
+function shapeProto(shape: readonly (number | string)[]) {
+  const dim = shape.map((extent) => {
+    const isNumber = typeof extent === 'number';
+    const value = isNumber
+      ? { case: 'dimValue' as const, value: BigInt(extent) }
+      : { case: 'dimParam' as const, value: extent };
+    return create(TensorShapeProto_DimensionSchema, { value });
+  });
+  return create(TensorShapeProtoSchema, { dim });
 }
 
 /**
@@ -203,8 +211,8 @@ function readValue({ name, type }: ValueInfoProto, fail: Fail): OnnxValue {
   if (type?.value.case !== 'tensorType') return fail(`has a value ${name.slice(0, 80)} that is no tensor`);
   const { elemType, shape } = type.value.value;
   const held = elementType(elemType) ?? fail(`has a value ${name.slice(0, 80)} of type ${elemType}, which is not read`);
-  const extents = (shape?.dim ?? []).map(({ value }, axis) => {
+  const extents = shape?.dim.map(({ value }, axis) => {
     return value.case === 'dimValue' ? Number(value.value) : (value.value ?? `axis ${axis}`);
   });
-  return { name, type: held, shape: extents };
+  return { name, type: held, shape: extents ?? null };
 }
