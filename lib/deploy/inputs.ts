@@ -129,7 +129,7 @@ function runOnce<Told>(
   for (const [i, layer] of layers.entries()) {
     layer.product = (self, x, w) => {
       trace.hide(() => calls.push({ layer, origin: trace.of(x), told: keep(look(layer, x, w.value)) }));
-      const multiply = () => before[i]?.(self, x, w) ?? self.multiply(x, w.value);
+      const multiply = () => before[i]?.(self, x, w) ?? self.multiplyQuantized(x, w);
       return multipliesPlainly(self) ? trace.hide(multiply) : multiply();
     };
   }

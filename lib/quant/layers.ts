@@ -1,7 +1,9 @@
 import { conv2d } from '../autograd/convolution.js';
 import { type ConvOptions, evenGeometry, type Pair } from '../autograd/geometry.js';
 import { add, clip, div, matmul, mul, reshape, roundHalfEven, transpose } from '../autograd/ops.js';
-import { resizeConv2d } from '../autograd/resample.js';
+import { fakeQuantize } from '../autograd/quantize.js';
+import { pixelShuffle, resizeConv2d, subPixelKernel } from '../autograd/resample.js';
+import type { QuantGrid } from '../kernels/fast.js';
 import type { ConvGeometry } from '../kernels/geometry.js';
 import type { Join } from '../nn/layers/chain.js';
 import { resizeWeightShape, weightShape } from '../nn/layers/conv.js';
@@ -9,6 +11,7 @@ import { type LayerRole, WeightedModule } from '../nn/layers/weighted.js';
 import { asModule, Module } from '../nn/module.js';
 import type { Parameter } from '../nn/parameter.js';
 import { asCapable, asChoice, asFunction, asInstance, asOptions } from '../tensor/argument.js';
+import { full } from '../tensor/create.js';
 import { QuantError, ShapeError } from '../tensor/errors.js';
 import type { Random } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -107,13 +110,36 @@ export abstract class QuantLayer extends WeightedModule {
   /** The float product of dequantized values; shapes as the layer's. */
   abstract multiply(x: Tensor, w: Tensor): Tensor;
 
+  /** As {@link multiply}, of integers; those of `w` are at most `most` in magnitude. Override both or neither. */
+  multiplyIntegers(x: Tensor, w: Tensor, _most: number): Tensor {
+    return this.multiply(x, w);
+  }
+
+  /**
+   * The product of values on their grids. In training that of the floats. In evaluation the inputs are taken to be on
+   * the grid they should be on, and `s_x·s_w·Σ q_x·q_w` is rounded where the product is, the sum being exact in float32
+   * below 2^24 (`‖q_w‖₁·max|q_x|`): what is evaluated is what integers will compute.
+   */
+  multiplyQuantized(x: Tensor, w: QuantTensor): Tensor {
+    if (this.training || this.input.calibrating || !multipliesPlainly(this)) return this.multiply(x, w.value);
+    const { low, high } = this.input.range;
+    const s = reshape(this.input.scale(), []);
+    const qx = onUnitGrid(div(x, s), { low, high });
+    const most = 2 ** (w.bits - 1);
+    const qw = onUnitGrid(div(w.value, w.scale), { low: -most, high: most - 1 });
+    // Sums that were scaled on the way, as tiles' are, are a little off their integers.
+    const sums = roundHalfEven(this.multiplyIntegers(qx, qw, most));
+    const steps = mul(reshape(w.scale, [w.scale.size]), reshape(s, [1]));
+    return mul(sums, reshape(steps, [1, steps.size, ...sums.shape.slice(2).map(() => 1)]));
+  }
+
   override forward(input: Tensor): Tensor {
     const x = this.inputQuant ? this.inputQuant.forward(input) : input;
     const w = this.quantizeWeights ? this.quantWeight() : null;
     let y: Tensor;
     if (w === null) y = this.multiply(x, this.weight);
     else if (this.product) y = this.product(this, x, w);
-    else y = this.multiply(x, w.value);
+    else y = this.multiplyQuantized(x, w);
     if (this.bias) {
       const perChannel = [1, this.bias.size, ...y.shape.slice(2).map(() => 1)];
       y = add(y, reshape(w ? this.#quantBias(w, this.bias) : this.bias, perChannel));
@@ -128,6 +154,11 @@ export abstract class QuantLayer extends WeightedModule {
     const step = mul(reshape(w.scale, [this.weight.shape[0]]), reshape(this.input.scale(), [1]));
     return mul(clip(roundHalfEven(div(bias, step)), -MAX_INT32_BIAS, MAX_INT32_BIAS), step);
   }
+}
+
+/** Rounded to integers, which backends then know to be such: their products can be exact. */
+function onUnitGrid(x: Tensor, grid: QuantGrid): Tensor {
+  return fakeQuantize(x, full([], 1, { dtype: x.dtype, device: x.device }), grid);
 }
 
 function checkQuantizers(op: string, { weight, input }: QuantLayerOptions): void {
@@ -190,6 +221,13 @@ export class QuantResizeConv2d extends QuantLayer {
 
   override multiply(x: Tensor, w: Tensor): Tensor {
     return resizeConv2d(x, w, null, this.factor);
+  }
+
+  override multiplyIntegers(x: Tensor, w: Tensor, most: number): Tensor {
+    const { kernel, padding } = subPixelKernel(w, this.factor);
+    const sum = most * w.shape[2] * w.shape[3];
+    const geometry = { stride: [1, 1], padding, dilation: [1, 1], groups: 1 } as const;
+    return pixelShuffle(conv2d(x, onUnitGrid(kernel, { low: -sum, high: sum }), null, geometry), this.factor);
   }
 }
 

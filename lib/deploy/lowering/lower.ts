@@ -146,7 +146,7 @@ function watchProducts(
       const path = working.at(-1) ?? '';
       const { product } = before.find((each) => each.layer === layer) as (typeof before)[number];
       if (!multipliesPlainly(layer) || product !== null) builder.fail(path, 'its product is its author’s own');
-      const y = trace.hide(() => layer.multiply(x, w.value));
+      const y = trace.hide(() => layer.multiplyQuantized(x, w));
       const steps = trace.hide(() => mul(reshape(w.scale, [w.scale.size]), reshape(layer.input.scale(), [1])));
       trace.product(layer, x, y, (input) => productNode(builder, path, layer, q, input), steps);
       return y;

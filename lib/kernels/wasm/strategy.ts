@@ -130,10 +130,15 @@ function pairStrategy(
   if (geometry.groups !== 1 || Math.min(pass.channels, pass.rows) < FEWEST_CHANNELS) return null;
   if (suitsWinograd('f4', pass, geometry)) {
     if (fitsWinogradPairs(x, w, terms)) return { kind: 'winogradPairs', algorithm: `${WINOGRAD.f4}${ON_PAIRS}` };
-    // In floats, with four times fewer products.
-    if (choice === 'f4') return null;
+    // In floats, with four times fewer products, unless integers themselves are multiplied: their sums must be exact.
+    if (choice === 'f4' && !(isUnit(x) && isUnit(w))) return null;
   }
   return fitsPairs(x, w, terms) ? { kind: 'slidingPairs' } : null;
+}
+
+/** Whether values on this grid are integers themselves. */
+function isUnit({ scales }: Grid): boolean {
+  return scales.every((scale) => scale === 1);
 }
 
 /** Which depthwise 3 × 3 kernel of planes suits images `x [N, C, H, W]` and `w`, or null. */
