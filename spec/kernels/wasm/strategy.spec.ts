@@ -122,13 +122,17 @@ const PLAIN: ConvGeometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1],
 
 t.test('the choice by shapes', (t) => {
   const w = [64, 64, 3, 3];
-  const grid = (most: number) => ({ scales: Float32Array.of(1), most });
+  let step = 0.5;
+  const grid = (most: number) => ({ scales: Float32Array.of(step), most });
   const forward = (choice: 'off' | 'f2' | 'f4', x: Shape, of: Shape, grids: [number, number] | null) =>
     forwardStrategy(choice, x, of, [x[0], of[0], x[2], x[3]], PLAIN, grids && [grid(grids[0]), grid(grids[1])]).kind;
   const image = [1, 64, 8, 8];
   t.equal(forward('off', image, w, [15, 7]), 'winogradPairs');
   t.equal(forward('off', image, w, [15, 57]), 'slidingPairs', 'filters beyond int16');
   t.equal(forward('f4', image, w, [15, 57]), 'winograd', 'fewer products in floats');
+  step = 1;
+  t.equal(forward('f4', image, w, [15, 57]), 'slidingPairs', 'of integers themselves, exactly');
+  step = 0.5;
   t.equal(forward('f2', image, w, [15, 57]), 'slidingPairs');
   t.equal(forward('off', image, w, [32767, 32767]), 'sliding', 'sums beyond int32');
   t.equal(forward('f4', [1, 64, 1, 1], w, null), 'sliding', 'tiles that stick out by far');
