@@ -1,30 +1,17 @@
 /**
- * Compiles lib/kernels/wasm/assembly into one TypeScript module that holds the binaries, compressed, as base64 (plain
- * SIMD, and what relaxed SIMD has instead), the signatures of all kernels, the fields of their plans and the kernels of
- * elementwise ops, so that browsers and bundlers need not fetch anything. Skips when neither the sources, this script
- * nor the compiler have changed; prints errors only.
+ * Compiles AssemblyScript into TypeScript modules that hold the binaries, compressed, as base64 (plain SIMD, and what
+ * relaxed SIMD has instead), and the signatures of all kernels, so that browsers and bundlers need not fetch anything:
+ * lib/kernels/wasm/assembly, with the fields of its plans and the kernels of elementwise ops, and
+ * lib/deploy/runtime/wasm/assembly. Skips what has not changed, nor these scripts or the compiler; prints errors only.
  */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { deflateRawSync } from 'node:zlib';
-import asc from 'assemblyscript/asc';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { binaryLines, compileKernels, fingerprint, generate, kernelLines, sourcesOf } from './wasm.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const root = join(import.meta.dirname, '..');
+const scripts = ['build-wasm.mjs', 'wasm.mjs'].map((name) => join(import.meta.dirname, name));
 const sources = join(root, 'lib/kernels/wasm/assembly');
-const target = join(root, 'lib/kernels/wasm/binaries.generated.ts');
-
-const FLAGS = '-O3 --noAssert --runtime stub --importMemory --sharedMemory --initialMemory 1 --maximumMemory 65536';
-const BUILDS = { plain: 'simd,threads', relaxed: 'simd,threads,relaxed-simd' };
-
-function fingerprint() {
-  const hash = createHash('sha256')
-    .update(asc.version)
-    .update(readFileSync(fileURLToPath(import.meta.url)));
-  for (const file of readdirSync(sources).sort()) hash.update(file).update(readFileSync(join(sources, file)));
-  return hash.digest('hex');
-}
+const runtime = join(root, 'lib/deploy/runtime/wasm');
 
 /**
  * Sources with the taps of 3 × 3 windows written out: the compiler keeps variables in registers, arrays it does not. A
@@ -39,38 +26,21 @@ function unrolled(source) {
     .replaceAll(/^.*\$c.*$/gm, (line) => copies(line, '$c').join('\n'));
 }
 
-async function compile(features) {
-  const outputs = {};
-  const messages = [];
-  const files = Object.fromEntries(
-    readdirSync(sources).map((file) => [file, readFileSync(join(sources, file), 'utf8')]),
+/**
+ * Sources with copies for vectors held at once: what stands between a line `// each $V of 2 4 8` and `// end` is there
+ * once for each count, and a line of it that names `$i` once for each vector.
+ */
+function widened(source) {
+  const lines = (text, count) =>
+    text.replaceAll(/^.*\$i.*$/gm, (line) =>
+      Array.from({ length: count }, (_, i) => line.replaceAll('$i16', 16 * i).replaceAll('$i', i)).join('\n'),
+    );
+  return source.replaceAll(/^\/\/ each \$V of ([\d ]+)\n([\s\S]*?)^\/\/ end$/gm, (_, counts, block) =>
+    counts
+      .split(' ')
+      .map((count) => lines(block.replaceAll('$V', count), Number(count)))
+      .join('\n'),
   );
-  files['elementwise.generated.ts'] = elementwiseKernels(elementwiseOps());
-  const { error } = await asc.main(
-    [
-      'index.ts',
-      '-o',
-      'kernels.wasm',
-      '--bindings',
-      'raw',
-      '--use',
-      'abort=',
-      '--disableWarning',
-      '--enable',
-      features,
-    ].concat(FLAGS.split(' ')),
-    {
-      readFile: (name) => (name in files ? unrolled(files[name]) : null),
-      listFiles: () => [],
-      writeFile: (name, contents) => {
-        outputs[name] = contents;
-      },
-      stdout: { write: () => true },
-      stderr: { write: (text) => messages.push(text) },
-    },
-  );
-  if (error) throw new Error(`${messages.join('')}${error.message}`);
-  return { binary: Buffer.from(outputs['kernels.wasm']), types: outputs['kernels.d.ts'] };
 }
 
 /** Names of the elementwise functions of one and of two vectors, and of the kernels made of them. */
@@ -130,77 +100,45 @@ function layouts() {
   return { all, floats };
 }
 
-/** The fewest equal bytes worth copying. */
-const SEED = 12;
+const mapped = (files, change) => Object.fromEntries(Object.entries(files).map(([name, text]) => [name, change(text)]));
 
-/**
- * How to make one binary from another, from which it differs little.
- * @returns triples (start and length of what is copied from `base`, length of what follows from `literals`)
- */
-function difference(base, wanted) {
-  const key = (bytes, at) => bytes.toString('latin1', at, at + SEED);
-  const places = new Map();
-  for (let at = base.length - SEED; at >= 0; at--) places.set(key(base, at), at);
-  const steps = [0, 0, 0];
-  const literals = [];
-  for (let at = 0; at < wanted.length; ) {
-    const from = places.get(key(wanted, at));
-    let length = 0;
-    if (from !== undefined) while (at + length < wanted.length && base[from + length] === wanted[at + length]) length++;
-    if (length >= SEED) steps.push(from, length, 0);
-    else {
-      literals.push(wanted[at]);
-      steps[steps.length - 1]++;
-    }
-    at += Math.max(1, length >= SEED ? length : 1);
-  }
-  return { steps, literals: Buffer.from(literals) };
+async function trainerLines() {
+  const { unary, binary } = elementwiseOps();
+  const elementwise = elementwiseKernels({ unary, binary });
+  const compiled = await compileKernels({
+    ...mapped(sourcesOf(sources), unrolled),
+    'elementwise.generated.ts': elementwise,
+  });
+  const { all, floats } = layouts();
+  const table = (ops) => `{ ${ops.map(([op, kernel]) => `${op}: '${kernel}'`).join(', ')} } as const`;
+  return [
+    "import type { BinaryOp, UnaryOp } from '../backend.js';",
+    "import type { PackedBinaries } from './unpack.js';",
+    ...kernelLines(compiled.types),
+    '/** Fields of the plans kernels read, a word each. */',
+    `export const layouts = ${JSON.stringify(all)} as const;`,
+    `export const floats: Readonly<Record<keyof typeof layouts, readonly string[]>> = ${JSON.stringify(floats)};`,
+    '/** The kernel of each elementwise op: none of the contract is missing, and none is more. */',
+    `export const unaryKernels = ${table(unary)} satisfies Record<UnaryOp, keyof Kernels>;`,
+    `export const binaryKernels = ${table(binary)} satisfies Record<BinaryOp, keyof Kernels>;`,
+    ...binaryLines(compiled),
+  ];
 }
 
-const header = `/** Generated by scripts/build-wasm.mjs; ${fingerprint()} */`;
-let current = '';
+async function runtimeLines() {
+  const compiled = await compileKernels(mapped(sourcesOf(join(runtime, 'assembly')), widened));
+  return [
+    "import type { PackedBinaries } from '../../../kernels/wasm/unpack.js';",
+    ...kernelLines(compiled.types),
+    ...binaryLines(compiled),
+  ];
+}
+
 try {
-  current = readFileSync(target, 'utf8');
-} catch {
-  // first build
-}
-if (!current.startsWith(header)) {
-  try {
-    const plain = await compile(BUILDS.plain);
-    const relaxed = await compile(BUILDS.relaxed);
-    const { steps, literals } = difference(plain.binary, relaxed.binary);
-    const packed = deflateRawSync(Buffer.concat([plain.binary, literals]), { level: 9 }).toString('base64');
-    const signatures = [
-      ...plain.types.matchAll(/export function (\w+)\((begin: number, end: number, scratch: number.*?)\): void;/g),
-    ];
-    const { all, floats } = layouts();
-    const { unary, binary } = elementwiseOps();
-    const table = (ops) => `{ ${ops.map(([op, kernel]) => `${op}: '${kernel}'`).join(', ')} } as const`;
-    const lines = [
-      header,
-      "import type { BinaryOp, UnaryOp } from '../backend.js';",
-      '/** The kernels with the names and order of their arguments. */',
-      'export interface Kernels {',
-      ...signatures.map(([, name, parameters]) => `  ${name}(${parameters}): void;`),
-      '}',
-      '/** Fields of the plans kernels read, a word each. */',
-      `export const layouts = ${JSON.stringify(all)} as const;`,
-      `export const floats: Readonly<Record<keyof typeof layouts, readonly string[]>> = ${JSON.stringify(floats)};`,
-      '/** The kernel of each elementwise op: none of the contract is missing, and none is more. */',
-      `export const unaryKernels = ${table(unary)} satisfies Record<UnaryOp, keyof Kernels>;`,
-      `export const binaryKernels = ${table(binary)} satisfies Record<BinaryOp, keyof Kernels>;`,
-      '/** Bytes of the plain binary; those that only the relaxed one has come after it in `packed`. */',
-      `export const plainBytes = ${plain.binary.length};`,
-      `export const literalBytes = ${literals.length};`,
-      '/** Steps to the relaxed binary: start and length of a copy from the plain one, bytes of its own after that. */',
-      `export const relaxedSteps: readonly number[] = ${JSON.stringify(steps)};`,
-      '/** Both, raw deflate, base64. */',
-      `export const packed =\n  '${packed}';`,
-    ];
-    writeFileSync(`${target}.${process.pid}`, `${lines.join('\n')}\n`);
-    renameSync(`${target}.${process.pid}`, target);
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-  }
+  const print = (folder) => fingerprint(folder, scripts);
+  await generate(join(root, 'lib/kernels/wasm/binaries.generated.ts'), print(sources), trainerLines);
+  await generate(join(runtime, 'kernels.generated.ts'), print(join(runtime, 'assembly')), runtimeLines);
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
 }

@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { Backend } from '../lib/kernels/backend.js';
 import { startBackend } from '../lib/kernels/registry.js';
-import { hasRelaxedSimd } from '../lib/kernels/wasm/binaries.js';
 import { loadWasmBackend } from '../lib/kernels/wasm/index.js';
+import { hasRelaxedSimd } from '../lib/kernels/wasm/unpack.js';
 import { noGoldenFiles, passesGoldenFiles } from './goldenFiles.js';
 
 /** Every path that promises exactness; F(4×4) does not. */

@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import type { Backend } from '../../kernels/backend.js';
 import { BACKEND_NAMES, describeBackend, GPU_BACKEND_NAMES, startBackend } from '../../kernels/registry.js';
-import { hasRelaxedSimd, hasSharedMemory } from '../../kernels/wasm/binaries.js';
+import { hasRelaxedSimd, hasSharedMemory } from '../../kernels/wasm/unpack.js';
 import { A2QError } from '../../tensor/errors.js';
 import { VERSION } from '../../tensor/version.js';
 import { defaultThreads, gpuDescription, useBackend, wasmDescription } from '../backend.js';

@@ -7,11 +7,16 @@ import type { IntegerGraph } from '../graph/graph.js';
 import { inferShapes } from '../graph/shapes.js';
 import { type IntegerValue, runReference } from './reference.js';
 import type { Runtime } from './runtime.js';
+import { createWasmRuntime } from './wasm/index.js';
 
 /** How a network is to run. */
 export interface RuntimeOptions {
   /** Nothing else runs in place of the one asked for. Default `reference`. */
   readonly engine?: EngineName;
+  /** Threads that share the work of the engine `wasm`, the calling one included. Default 1. */
+  readonly threads?: number;
+  /** Instructions of the engine `wasm`; by default relaxed ones where the platform has them. */
+  readonly simd?: 'plain' | 'relaxed';
 }
 
 type Start = (graph: IntegerGraph, options: RuntimeOptions) => Promise<Runtime>;
@@ -23,6 +28,7 @@ const ENGINES = {
     run: (x) => runReference(graph, x),
     dispose: () => undefined,
   }),
+  wasm: createWasmRuntime,
 } satisfies Record<string, Start>;
 
 /** What can run a network. */
@@ -43,7 +49,10 @@ export async function createRuntime(graph: IntegerGraph, options: RuntimeOptions
   const runtime = await start(graph, options);
   let disposed = false;
   return {
-    ...{ name: runtime.name, graph, plan: runtime.plan },
+    ...{ name: runtime.name, graph },
+    get plan() {
+      return runtime.plan;
+    },
     run(x) {
       if (disposed) throw new BackendError(runtime.name, 'this runtime has been disposed');
       return runtime.run(checkInput(graph, x));

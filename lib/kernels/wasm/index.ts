@@ -4,7 +4,7 @@ import { type Device, type DType, hostArray, type TypedArray } from '../../tenso
 import type { Backend } from '../backend.js';
 import { accumulatorKernels } from './accumulator.js';
 import type { Block } from './allocator.js';
-import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, kernelBinary, notCompiled } from './binaries.js';
+import { kernelBinary } from './binaries.js';
 import { WINOGRAD_CHOICES, type WinogradChoice } from './choices.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fastPaths } from './fast.js';
@@ -12,6 +12,7 @@ import { Machine } from './machine.js';
 import { poolingKernels } from './pooling.js';
 import { productKernels } from './product.js';
 import { reductionKernels } from './reduction.js';
+import { demandRelaxedSimd, hasRelaxedSimd, hasSharedMemory, notCompiled } from './unpack.js';
 
 export interface WasmOptions {
   /**

@@ -5,12 +5,13 @@ import { contiguousView, type View } from '../../tensor/view.js';
 import type { Ran } from '../trace.js';
 import { ALIGNMENT, Allocator, type Block } from './allocator.js';
 import { floats, type Kernels, layouts } from './binaries.generated.js';
-import { compiledKernels, hasSharedMemory, kernelBinary } from './binaries.js';
+import { kernelBinary } from './binaries.js';
 import { Grids } from './grids.js';
 import { whyNoHelpers } from './helper.js';
 import { type Operand, operandWords } from './operand.js';
 import type { AnyKernel } from './team.js';
 import { Threads } from './threads.js';
+import { compiledKernels, hasSharedMemory } from './unpack.js';
 
 const PAGE = 65536;
 /** Words passed to kernels live here, below the first block. */

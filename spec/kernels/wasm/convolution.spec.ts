@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { ConvGeometry } from '../../../lib/kernels/geometry.js';
-import { hasRelaxedSimd } from '../../../lib/kernels/wasm/binaries.js';
 import { loadWasmBackend, type WasmBackend, type WasmOptions } from '../../../lib/kernels/wasm/index.js';
+import { hasRelaxedSimd } from '../../../lib/kernels/wasm/unpack.js';
 import { Random } from '../../../lib/tensor/random.js';
 import { Storage, scope } from '../../../lib/tensor/storage.js';
 import { contiguousView, type View } from '../../../lib/tensor/view.js';

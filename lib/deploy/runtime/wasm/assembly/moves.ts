@@ -1,0 +1,68 @@
+/**
+ * Integers to other places and widths. `dims` are six extents, then six strides of the source and six of the result, in
+ * bytes; units count the first two extents.
+ */
+@inline
+function move<S, D>(begin: i32, end: i32, from: usize, to: usize, dims: usize): void {
+  const e1 = load<i32>(dims, 4);
+  const e2 = load<i32>(dims, 8);
+  const e3 = load<i32>(dims, 12);
+  const e4 = load<i32>(dims, 16);
+  const e5 = load<i32>(dims, 20);
+  const s5 = load<usize>(dims, 44);
+  const d5 = load<usize>(dims, 68);
+  const isCopy = sizeof<S>() == sizeof<D>() && s5 == sizeof<S>() && d5 == sizeof<D>();
+  for (let unit = begin; unit < end; unit++) {
+    const i0 = <usize>(unit / e1);
+    const i1 = <usize>(unit % e1);
+    const s1 = from + i0 * load<usize>(dims, 24) + i1 * load<usize>(dims, 28);
+    const d1 = to + i0 * load<usize>(dims, 48) + i1 * load<usize>(dims, 52);
+    for (let i2 = 0; i2 < e2; i2++) {
+      for (let i3 = 0; i3 < e3; i3++) {
+        for (let i4 = 0; i4 < e4; i4++) {
+          let s = s1 + <usize>i2 * load<usize>(dims, 32) + <usize>i3 * load<usize>(dims, 36) + <usize>i4 * load<usize>(dims, 40);
+          let d = d1 + <usize>i2 * load<usize>(dims, 56) + <usize>i3 * load<usize>(dims, 60) + <usize>i4 * load<usize>(dims, 64);
+          if (isCopy) memory.copy(d, s, <usize>e5 * sizeof<S>());
+          else {
+            for (let i = 0; i < e5; i++) {
+              store<D>(d, <D>load<S>(s));
+              s += s5;
+              d += d5;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+export function moveBytes(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<i8, i8>(begin, end, from, to, dims);
+}
+
+export function moveWords(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<i32, i32>(begin, end, from, to, dims);
+}
+
+/** int32 to bytes. */
+export function narrow(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<i32, i8>(begin, end, from, to, dims);
+}
+
+/** Bytes to int32. */
+export function widen(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<i8, i32>(begin, end, from, to, dims);
+}
+
+export function widenUnsigned(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<u8, i32>(begin, end, from, to, dims);
+}
+
+/** Bytes to int16. */
+export function spread(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<i8, i16>(begin, end, from, to, dims);
+}
+
+export function spreadUnsigned(begin: i32, end: i32, scratch: usize, from: usize, to: usize, dims: usize): void {
+  move<u8, i16>(begin, end, from, to, dims);
+}
