@@ -1,6 +1,6 @@
 import type { ConvNode, MaxPoolNode, SumPoolNode } from '../../graph/graph.js';
 
-/** One tap of a window over planes of a grid: which phase of the image it reads, and how far from the result's pixel. */
+/** One tap of a window: which phase of the image it reads, and how far from the result's pixel. */
 export interface Tap {
   readonly phase: number;
   readonly down: number;

@@ -17,11 +17,15 @@ function move<S, D>(begin: i32, end: i32, from: usize, to: usize, dims: usize): 
     const i1 = <usize>(unit % e1);
     const s1 = from + i0 * load<usize>(dims, 24) + i1 * load<usize>(dims, 28);
     const d1 = to + i0 * load<usize>(dims, 48) + i1 * load<usize>(dims, 52);
-    for (let i2 = 0; i2 < e2; i2++) {
-      for (let i3 = 0; i3 < e3; i3++) {
-        for (let i4 = 0; i4 < e4; i4++) {
-          let s = s1 + <usize>i2 * load<usize>(dims, 32) + <usize>i3 * load<usize>(dims, 36) + <usize>i4 * load<usize>(dims, 40);
-          let d = d1 + <usize>i2 * load<usize>(dims, 56) + <usize>i3 * load<usize>(dims, 60) + <usize>i4 * load<usize>(dims, 64);
+    for (let i2: usize = 0; i2 < <usize>e2; i2++) {
+      const s2 = s1 + i2 * load<usize>(dims, 32);
+      const d2 = d1 + i2 * load<usize>(dims, 56);
+      for (let i3: usize = 0; i3 < <usize>e3; i3++) {
+        const s3 = s2 + i3 * load<usize>(dims, 36);
+        const d3 = d2 + i3 * load<usize>(dims, 60);
+        for (let i4: usize = 0; i4 < <usize>e4; i4++) {
+          let s = s3 + i4 * load<usize>(dims, 40);
+          let d = d3 + i4 * load<usize>(dims, 64);
           if (isCopy) memory.copy(d, s, <usize>e5 * sizeof<S>());
           else {
             for (let i = 0; i < e5; i++) {

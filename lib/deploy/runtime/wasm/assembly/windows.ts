@@ -1,8 +1,7 @@
 /**
  * Sums over the taps of a window, one channel at a time, weights that are zero left out: depthwise and grouped
  * convolutions, sums over windows. A channel's table: the number of taps; for each the offset of its input and its
- * weight. A unit is a block of 32 pixels. Sums in int16 are right where the channel's range fits 16 bits: additions wrap,
- * and so do products.
+ * weight. A unit is a block of 32 pixels. Sums in int16 are right where the channel's range fits 16 bits, as all wraps.
  */
 import { finish16, finish32, resultBytes } from './finish';
 
