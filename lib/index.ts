@@ -29,6 +29,12 @@ export * from './deploy/accumulator/linear.js';
 export type { Overflow } from './deploy/accumulator/register.js';
 export * from './deploy/audit.js';
 export * from './deploy/exchange/integerLayers.js';
+export { decodeNetwork, encodeNetwork } from './deploy/graph/file.js';
+export type * from './deploy/graph/graph.js';
+export { findThresholds, type Thresholds, type Transfer } from './deploy/graph/thresholds.js';
+export { type LowerOptions, lower } from './deploy/lowering/lower.js';
+export { type ObservedModel, observeIntegers } from './deploy/lowering/observe.js';
+export type { Requantization } from './deploy/lowering/requantize.js';
 export * from './deploy/simulate.js';
 // The machine: the backends, which one runs, and what ran.
 export type { Backend, RequiredKernels } from './kernels/backend.js';

@@ -27,6 +27,7 @@ export {
   settingsSchema,
 } from './train/config.js';
 export type { LogLine } from './train/log.js';
+export { lowerTrained } from './train/lowerTrained.js';
 export { buildModel, type ModelConfig, shapeOf } from './train/models.js';
 export {
   classNamesOf,

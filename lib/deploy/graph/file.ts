@@ -1,5 +1,6 @@
 import { DataError } from '../../tensor/errors.js';
 import { decodeSafetensors, encodeSafetensors } from '../../tensor/safetensors.js';
+import { asGraph } from './argument.js';
 import { checkGraph } from './check.js';
 import { type IntegerGraph, integerTensor } from './graph.js';
 
@@ -13,7 +14,7 @@ export const NETWORK_VERSION = 1;
  * @throws DataError if the graph is none
  */
 export function encodeNetwork(graph: IntegerGraph): Uint8Array {
-  checkGraph(graph, graph.name);
+  checkGraph(asGraph('encodeNetwork', graph), graph.name);
   const { tensors, ...rest } = graph;
   const stored = [...tensors].map(([name, { shape, data }]) => {
     return [name, { shape, data: Int32Array.from(data), smallest: true }] as const;

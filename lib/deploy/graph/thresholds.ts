@@ -1,4 +1,4 @@
-import { asFunction, asOptions } from '../../tensor/argument.js';
+import { asFunction, asInstance, asOptions } from '../../tensor/argument.js';
 import { QuantError } from '../../tensor/errors.js';
 import { type IntegerTensor, integerTensor } from './graph.js';
 import type { ChannelRange } from './ranges.js';
@@ -38,9 +38,16 @@ export function findThresholds(
   grid: { readonly low: number; readonly high: number },
 ): Thresholds {
   asFunction('findThresholds', 'transfer', transfer);
-  asOptions('findThresholds', reach, 'the reach');
-  const { low: from, high: to } = reach;
+  const { low: from, high: to } = asOptions('findThresholds', reach, 'the reach');
+  asInstance('findThresholds', 'the low ends', from, Float64Array);
+  asInstance('findThresholds', 'the high ends', to, Float64Array);
   const channels = from.length;
+  if (channels === 0 || to.length !== channels || from.some((low, c) => !(low <= to[c] && to[c] < 2 ** 31 - 1))) {
+    throw new QuantError(
+      'findThresholds',
+      'each channel needs a low end that is not above its high end, below 2^31 − 1',
+    );
+  }
   const steps = asOptions('findThresholds', grid, 'the grid').high - grid.low;
   if (!Number.isInteger(steps) || steps < 1 || steps > MOST_STEPS) {
     throw new QuantError('findThresholds', `${steps} steps are not 1 … ${MOST_STEPS}: use fixed-point requantization`);
