@@ -15,7 +15,7 @@ const FORMATS = {
 };
 
 /** Formats of the house that make one file of bytes. */
-const FILES = ['integer-onnx'];
+const FILES = ['integer-onnx', 'qonnx', 'qcdq', 'qdq'];
 
 interface JsonFile {
   readonly format: string;

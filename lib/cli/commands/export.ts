@@ -18,6 +18,7 @@ interface Flags extends SubjectFlags, BackendFlags {
   readonly format: string;
   readonly out: string;
   readonly opName: FormatOptions['opName'];
+  readonly fused?: boolean;
   readonly json?: boolean;
 }
 
@@ -35,6 +36,7 @@ export async function exportCommand(called: boolean): Promise<Command> {
         .choices(['Quant', 'IntQuant'])
         .default('Quant'),
     )
+    .option('--fused', 'qcdq, qdq: round biases so that runtimes fuse layers; activations may be a step off')
     .option('--json', 'machine-readable output')
     .addHelpText('after', `\nFormats:\n${formats.map((line) => `  ${line}`).join('\n')}`)
     .action((flags: Flags) => exportRun(flags, names));
@@ -45,7 +47,8 @@ async function exportRun(flags: Flags, names: readonly string[]): Promise<void> 
   const format = await formatNamed(flags.format, names);
   const name = basename(flags.out, extname(flags.out));
   const graph = await openGraph(flags, name);
-  const files = [...encode(format, graph, { name, opName: flags.opName })].map(([extension, content]) => {
+  const options = { name, opName: flags.opName, fused: flags.fused ?? false };
+  const files = [...encode(format, graph, options)].map(([extension, content]) => {
     return [extension === '' ? flags.out : withExtension(flags.out, extension), content] as const;
   });
   for (const [file, content] of files) await writeAtomic(file, content);

@@ -6,7 +6,7 @@ import { runReference } from '../../../lib/deploy/runtime/reference.js';
 import { randomGraph, randomInput } from '../randomGraph.js';
 import { inFloat32, realInput, runOnnx, type Watched } from './onnx/run.js';
 
-const OPTIONS = { name: 'net', opName: 'Quant' } as const;
+const OPTIONS = { name: 'net', opName: 'Quant', fused: false } as const;
 
 t.test('ONNX Runtime gets exactly our accumulators, activations and outputs', async (t) => {
   for (const [seed, options] of [

@@ -10,13 +10,11 @@ import type {
 import { type ChannelRange, extremesOf } from '../../graph/ranges.js';
 import { staircaseOf } from '../staircase.js';
 import { asByte, byteType, quantized } from './bytes.js';
+import { countReached } from './countReached.js';
 import { type Context, channelShape, type Dialect, resize, type Value, windowAttributes } from './encode.js';
 import type { ElementType } from './model.js';
 import { TYPE_CODES } from './tensors.js';
 import { byDivision, transposed } from './weights.js';
-
-/** Thresholds compared at once: what a comparison holds is so many times its input. */
-const AT_ONCE = 16;
 
 /**
  * Integers only, between a QuantizeLinear and the last Cast: ConvInteger and MatMulInteger, thresholds as comparisons
@@ -74,30 +72,8 @@ export function integerDialect(context: Context): Dialect {
   };
 
   const count = (node: ThresholdNode, x: Value): Value => {
-    const { rows, steps, low, sign, thresholds } = staircaseOf(node, graph, ranges);
-    const rank = rankOf(node.inputs[0]);
-    const constant = (name: string, values: ArrayLike<number>) =>
-      builder.tensor(`${node.name}/${name}`, 'int32', channelShape(values.length, rank), values);
-    let a = convert(x, 'int32').name;
-    if (sign.includes(-1)) a = builder.node(`${node.name}/signed`, 'Mul', [a, constant('sign', sign)]);
-    const axes = builder.tensor(`${node.name}/axes`, 'int64', [1], [2]);
-    const column = builder.node(`${node.name}/column`, 'Unsqueeze', [a, axes]);
-    let total: string | null = null;
-    for (let from = 0; from < steps; from += AT_ONCE) {
-      const part = Math.min(AT_ONCE, steps - from);
-      const cuts = Int32Array.from({ length: rows * part }, (_, i) => {
-        return thresholds[Math.floor(i / part) * steps + from + (i % part)];
-      });
-      const shape = [rows, part, ...new Array<number>(rank - 2).fill(1)];
-      const cut = builder.tensor(`${node.name}/thresholds`, 'int32', shape, cuts);
-      const reached = builder.node(`${node.name}/reached`, 'GreaterOrEqual', [column, cut]);
-      const ones = builder.node(`${node.name}/ones`, 'Cast', [reached], { to: TYPE_CODES.int32 });
-      const sum = builder.node(`${node.name}/count`, 'ReduceSum', [ones, axes], { keepdims: 0 });
-      total = total === null ? sum : builder.node(`${node.name}/total`, 'Add', [total, sum]);
-    }
-    let out = total as string;
-    if (low !== 0) out = builder.node(`${node.name}/based`, 'Add', [out, constant('low', [low])]);
-    return narrowed(node, out);
+    const stairs = staircaseOf(node, graph, ranges);
+    return narrowed(node, countReached(context, node, convert(x, 'int32'), stairs));
   };
 
   const scale = (node: FixedPointNode, x: Value): Value => {

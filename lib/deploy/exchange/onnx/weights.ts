@@ -3,8 +3,14 @@ import { staircaseOf } from '../staircase.js';
 import type { Context } from './encode.js';
 
 /** `[O, K]` as `[K, O]`. */
-export function transposed({ shape: [rows, columns], data }: IntegerTensor): IntegerTensor {
-  const out = data.slice();
+export function transposed<T extends Int8Array | Int16Array | Int32Array>({
+  shape: [rows, columns],
+  data,
+}: {
+  readonly shape: readonly number[];
+  readonly data: T;
+}): { readonly shape: readonly number[]; readonly data: T } {
+  const out = data.slice() as T;
   for (let i = 0; i < data.length; i++) out[i] = data[(i % rows) * columns + Math.floor(i / rows)];
   return { shape: [columns, rows], data: out };
 }
