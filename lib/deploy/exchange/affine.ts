@@ -74,7 +74,7 @@ function rowsOf({ rows, steps, low, high, thresholds, reach }: Staircase): reado
   }));
 }
 
-/** The intercepts that a slope allows: above all of the first and below all of the second; an empty room is negative. */
+/** The intercepts that a slope allows: from the first number to the second, which is less where none is. */
 function room({ low, from, to, cuts }: Row, slope: number): readonly [number, number] {
   let least = Number.NEGATIVE_INFINITY;
   let most = Number.POSITIVE_INFINITY;

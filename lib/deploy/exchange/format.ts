@@ -19,7 +19,7 @@ export interface FormatOptions {
   readonly name: string;
   /** What QONNX's operator of quantization is called: the old name, which more programs read, or the new one. */
   readonly opName: 'Quant' | 'IntQuant';
-  /** QCDQ and QDQ: speed before exactness, each bias in whole steps of its accumulator, so that runtimes fuse layers. */
+  /** QCDQ and QDQ: speed before exactness, biases in whole steps of the accumulator, so that runtimes fuse layers. */
   readonly fused: boolean;
 }
 

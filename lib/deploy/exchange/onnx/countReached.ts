@@ -7,7 +7,7 @@ import { TYPE_CODES } from './tensors.js';
 const AT_ONCE = 16;
 
 /**
- * A requantization by comparisons that are counted: exact, in int32 or float32 as its input is, in ONNX's own operators.
+ * A requantization by comparisons that are counted: exact, in int32 or float32 as its input is.
  * @returns the name of the results
  */
 export function countReached(

@@ -17,8 +17,8 @@ export interface QdqOptions {
 }
 
 /**
- * Floats between QuantizeLinear and DequantizeLinear, with a Clip where a grid is narrower than its type. Values between
- * layers have scale 1: they are the integers.
+ * Floats between QuantizeLinear and DequantizeLinear, with a Clip where a grid is narrower than its type. Values
+ * between layers have scale 1: they are the integers.
  */
 export const qdqDialect =
   ({ halfBytes, fused }: QdqOptions) =>
