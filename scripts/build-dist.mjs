@@ -4,7 +4,8 @@
  * - `dist/lib/kernels/wasm/kernelWorker.js`, self-contained;
  * - `dist/cli`, the command with the packages that only it needs, on the modules of `dist/lib`: whatever a model of a
  *   user imports from the package is what the command runs;
- * - `dist/cli/THIRD-PARTY-NOTICES`, the licences of those packages.
+ * - `dist/lib/deploy/exchange/onnx/protobuf.js`, with the protobuf library and ONNX's messages in it;
+ * - `dist/cli/THIRD-PARTY-NOTICES`, the licences of the packages in these.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -32,7 +33,7 @@ const shared = {
 };
 
 rmSync(cli, { recursive: true, force: true });
-const { metafile } = await build({
+const command = await build({
   entryPoints: [join(lib, 'cli/main.js')],
   outdir: cli,
   bundle: true,
@@ -50,9 +51,25 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-/** Folders of the packages that a bundle holds. */
-function packagesOf({ inputs }) {
-  const folders = Object.keys(inputs).map((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
+const protobuf = 'deploy/exchange/onnx/protobuf';
+const messages = await build({
+  entryPoints: [join(root, 'lib', `${protobuf}.ts`)],
+  outfile: join(lib, `${protobuf}.js`),
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  mainFields: ['module'],
+  target: 'es2022',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  metafile: true,
+  logLevel: 'warning',
+});
+
+/** Folders of the packages that bundles hold. */
+function packagesOf(bundles) {
+  const files = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const folders = files.map((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
   return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
@@ -63,8 +80,8 @@ function notice(folder) {
   return `${name} ${version} (${license})${text}`;
 }
 
-const packages = packagesOf(metafile).filter((folder) => existsSync(join(folder, 'package.json')));
+const packages = packagesOf([command, messages]).filter((folder) => existsSync(join(folder, 'package.json')));
 writeFileSync(
   join(cli, 'THIRD-PARTY-NOTICES'),
-  `The command contains these packages.\n\n${packages.map(notice).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`,
+  `The package contains these others.\n\n${packages.map(notice).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`,
 );
