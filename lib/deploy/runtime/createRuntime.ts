@@ -34,7 +34,8 @@ const ENGINES = {
 /** What can run a network. */
 export type EngineName = keyof typeof ENGINES;
 
-const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[];
+/** The engines by name. */
+export const ENGINE_NAMES: readonly EngineName[] = Object.keys(ENGINES) as EngineName[];
 
 /**
  * Makes a network ready to run. What it is given is checked here, so that engines need not: the network once, inputs at

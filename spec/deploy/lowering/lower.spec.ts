@@ -31,32 +31,10 @@ import { StatsWeightQuantizer } from '../../../lib/quant/weightQuantizer.js';
 import { uniform } from '../../../lib/tensor/create.js';
 import { QuantError } from '../../../lib/tensor/errors.js';
 import { Random } from '../../../lib/tensor/random.js';
-import { scope } from '../../../lib/tensor/storage.js';
 import type { Tensor } from '../../../lib/tensor/tensor.js';
+import { settle } from '../settle.js';
 
 const random = new Random(5);
-
-/** Learned-like state: thresholds of quantizers from one batch, batch norms with slopes of either sign and of zero. */
-function settle(model: Module, shape: readonly number[]): void {
-  for (const [, module] of model.namedModules()) {
-    if (!(module instanceof BatchNorm2d)) continue;
-    const draw = (low: number, high: number) =>
-      Float32Array.from({ length: module.channels }, () => random.uniform(low, high));
-    const slopes = draw(0.5, 1.5).map((value, c) => (c % 5 === 1 ? -value : c % 7 === 3 ? 0 : value));
-    module.weight.write(slopes);
-    module.bias.write(draw(-0.5, 0.8));
-    module.runningMean.write(draw(-0.1, 0.1));
-    module.runningVar.write(draw(0.1, 1));
-  }
-  const quantizers = [...activationQuantizers(model)].map(([, quantizer]) => quantizer);
-  for (const quantizer of quantizers) quantizer.calibrating = true;
-  model.eval();
-  scope(() => noGrad(() => void model.forward(uniform(shape, random, -1, 1))));
-  for (const quantizer of quantizers) {
-    quantizer.calibrating = false;
-    quantizer.finishStats();
-  }
-}
 
 /** The integers every quantizer gives, by the name of its module and call, and the output. */
 async function integersOfModel(
@@ -129,7 +107,7 @@ const MODELS: Record<string, { model: () => Module; shape: readonly number[] }> 
 for (const [name, { model: make, shape }] of Object.entries(MODELS)) {
   t.test(`${name} in integers is the fake-quantized model, at every layer`, async (t) => {
     const model = make();
-    settle(model, shape);
+    settle(model, shape, random);
     const graph = await lower(model, uniform(shape, random, -1, 1), { name });
     const x = uniform(shape, random, -1, 1);
     const { compared, differing, apart } = await compare(model, decodeNetwork(encodeNetwork(graph), name), x);
@@ -230,7 +208,7 @@ for (const [name, { features, inner, body }] of Object.entries(BODIES)) {
   t.test(`a model of one's own: ${name}`, async (t) => {
     const model = new Own(features, body, inner);
     const shape = [2, 3, 8, 8];
-    settle(model, shape);
+    settle(model, shape, random);
     const graph = await lower(model, uniform(shape, random, -1, 1));
     for (const round of [0, 1]) {
       const { compared, differing, apart } = await compare(model, graph, uniform(shape, random, -1, 1));
