@@ -9,7 +9,13 @@ const MOST_PACKAGES = 30;
 /** What the tarball holds: the built library, and nothing that only developers need. */
 export function checkPacked(tarball) {
   const files = execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
-  const wanted = ['dist/lib/index.js', 'dist/lib/index.d.ts', 'dist/lib/node.js', 'dist/lib/runtime.js', 'dist/cli/main.js'];
+  const wanted = [
+    'dist/lib/index.js',
+    'dist/lib/index.d.ts',
+    'dist/lib/node.js',
+    'dist/lib/runtime.js',
+    'dist/cli/main.js',
+  ];
   const missing = wanted.filter((file) => !files.includes(`package/${file}`));
   const needless = files.filter((file) => /\/(spec|bench|examples)\/|\.map$|(?<!\.d)\.ts$|\.tsbuildinfo$/.test(file));
   const passed = missing.length === 0 && needless.length === 0;
