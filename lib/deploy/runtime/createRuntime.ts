@@ -11,7 +11,7 @@ import { createWasmRuntime } from './wasm/index.js';
 
 /** How a network is to run. */
 export interface RuntimeOptions {
-  /** Nothing else runs in place of the one asked for. Default `reference`. */
+  /** Nothing else runs in place of the one asked for. Default `wasm`. */
   readonly engine?: EngineName;
   /** Threads that share the work of the engine `wasm`, the calling one included. Default 1. */
   readonly threads?: number;
@@ -43,7 +43,7 @@ export const ENGINE_NAMES: readonly EngineName[] = Object.keys(ENGINES) as Engin
  * @throws DataError if the graph is none, BackendError if the engine cannot run here
  */
 export async function createRuntime(graph: IntegerGraph, options: RuntimeOptions = {}): Promise<Runtime> {
-  const { engine = 'reference' } = asOptions('createRuntime', options);
+  const { engine = 'wasm' } = asOptions('createRuntime', options);
   asChoice('createRuntime', 'engine', engine, ENGINE_NAMES);
   checkGraph(asGraph('createRuntime', graph), 'the network');
   const start: Start = ENGINES[engine];
