@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { checkInstalled, checkPacked } from './contents.mjs';
+import { writeNetwork } from './network.mjs';
 import { checkNode } from './nodes.mjs';
 import { checkPages } from './pages.mjs';
 import { checkSizes } from './sizes.mjs';
@@ -40,6 +41,7 @@ try {
   for (const each of await checkSizes(folder)) report('size', each);
   for (const each of await checkManifest(root, tarball)) report('manifest', each);
   for (const each of await checkTypes(root, folder)) report('types', each);
+  await writeNetwork(root, folder);
   for (const version of versions) report('node', await checkNode(folder, version));
   for (const each of await checkPages(folder)) report('page', each);
 } finally {

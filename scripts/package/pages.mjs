@@ -1,26 +1,39 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { build as bundleByEsbuild } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { build as bundleByVite } from 'vite';
 import { LEARN } from './learn.mjs';
+import { RUN_NETWORK } from './network.mjs';
 
 const EXECUTABLE = process.env.A2Q_CHROMIUM ?? '/usr/bin/chromium';
 
-/** Trains a layer in a page that asks for four threads, and tells how many there were, and what was said of it. */
+/**
+ * Trains a layer in a page that asks for four threads, and tells how many there were, and what was said of it. Then runs
+ * a network of integers on one thread and on two, where there are threads.
+ */
 const PAGE = `
   import { Adam, Linear, loadWasmBackend, mean, Random, setBackend, uniform } from 'a2q.js';
+  import { createRuntime, loadNetwork } from 'a2q.js/runtime';
 
   const warnings = [];
   console.warn = (text) => warnings.push(text);
   ${LEARN}
+  ${RUN_NETWORK}
   const backend = await loadWasmBackend({ threads: 4 });
   const losses = await learn(backend);
   const { threads, whyFewerThreads: why } = backend.describe();
-  const found = { threads, why, warnings, learns: losses.at(-1) < losses[0] };
+  const network = await (await fetch('./net.a2q.safetensors')).arrayBuffer();
+  const answer = await (await fetch('./answer.json')).json();
+  const exact = [await runsExactly(network, answer, { threads: 1 })];
+  exact.push(await runsExactly(network, answer, { threads: 2 }).catch(({ message }) => message));
+  const found = { threads, why, warnings, learns: losses.at(-1) < losses[0], exact };
   document.documentElement.dataset.found = JSON.stringify(found);`;
+
+/** What it fetches. */
+const NETWORK = ['net.a2q.safetensors', 'answer.json'];
 
 /** How the page is built; each returns the folder to serve. */
 const BUNDLERS = {
@@ -72,7 +85,10 @@ export async function checkPages(folder) {
   const html = '<!doctype html><title>a2q.js</title><script type="module" src="./page.js"></script>';
   await writeFile(join(folder, 'page/index.html'), html);
   const folders = {};
-  for (const [name, bundle] of Object.entries(BUNDLERS)) folders[name] = await bundle(folder);
+  for (const [name, bundle] of Object.entries(BUNDLERS)) {
+    folders[name] = await bundle(folder);
+    for (const file of NETWORK) await copyFile(join(folder, file), join(folders[name], file));
+  }
   const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--headless=new', '--no-sandbox'] });
   try {
     const findings = [];
@@ -95,7 +111,9 @@ async function checkPage(browser, folder, { bundler, isolated, policy, threads, 
     const found = JSON.parse(await element.getAttribute('data-found'));
     const told = why === undefined ? found.why === null && found.warnings.length === 0 : why.test(found.why);
     const warned = why === undefined || found.warnings.some((text) => why.test(text));
-    const passed = found.threads === threads && told && warned && found.learns && errors.length === 0;
+    const [alone, together] = found.exact;
+    const exact = alone === true && (threads > 1 ? together === true : /threads? cannot run here/.test(together));
+    const passed = found.threads === threads && told && warned && found.learns && exact && errors.length === 0;
     return { bundler, isolated, policy, ...found, errors, passed };
   } catch ({ message }) {
     return { bundler, isolated, policy, error: message, errors, passed: false };
@@ -105,7 +123,12 @@ async function checkPage(browser, folder, { bundler, isolated, policy, threads, 
   }
 }
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.safetensors': 'application/octet-stream',
+};
 
 /** Serves a folder on this machine. */
 async function serve(folder, headers) {

@@ -4,6 +4,10 @@ import { build } from 'esbuild';
 /** Programs, and the bytes they may take. */
 const PROGRAMS = {
   l1Budget: { limitBytes: 5_000, source: `export { l1Budget } from 'a2q.js';` },
+  'all of a2q.js/runtime, with its WebAssembly': {
+    limitBytes: 60_000,
+    source: `export * from 'a2q.js/runtime';`,
+  },
   'a linear layer, forward and backward': {
     limitBytes: 60_000,
     source: `

@@ -17,6 +17,12 @@ const SOURCES = {
       weight: a2qPlus({ bits: 4, accumulatorBits: 12 }), input: uintActivation({ bits: 4 }), random,
     });
     export const limit: number = l1Budget('a2q', 12, { bits: 4, signed: false });`,
+  'runtime.ts': `
+    import { classify, createRuntime, loadNetwork, type Picture, type Runtime } from 'a2q.js/runtime';
+    export async function classes(bytes: ArrayBuffer, picture: Picture): Promise<string[]> {
+      const runtime: Runtime = await createRuntime(loadNetwork(bytes), { engine: 'wasm', threads: 2 });
+      return (await classify(runtime, picture)).map(({ name }) => name);
+    }`,
   'node.ts': `
     import { loadWasmBackend } from 'a2q.js';
     import { openBatches, trainRun } from 'a2q.js/node';
@@ -31,8 +37,8 @@ const RESOLUTIONS = [
 
 /** Where a program may run, as its compiler knows it: in a page, or in Node alone. */
 const PLACES = {
-  page: { lib: 'es2022,dom', ambient: [], files: ['root.ts'] },
-  node: { lib: 'es2022', ambient: ['--types', 'node'], files: ['root.ts', 'node.ts'] },
+  page: { lib: 'es2022,dom', ambient: [], files: ['root.ts', 'runtime.ts'] },
+  node: { lib: 'es2022', ambient: ['--types', 'node'], files: ['root.ts', 'runtime.ts', 'node.ts'] },
 };
 
 /** `tsc --strict` of a consumer, which checks the declarations of the package and of what it depends on. */

@@ -1,6 +1,7 @@
 import { asInstance } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { sizeOf } from '../../tensor/shape.js';
+import { asGraph } from './argument.js';
 import type { FixedPointNode, GraphNode, IntegerGraph, IntegerTensor, ProductNode } from './graph.js';
 import { type GraphShapes, inferShapes } from './shapes.js';
 
@@ -30,8 +31,9 @@ export function extremesOf({ low, high }: ChannelRange): Extremes {
  * are `c·α + d·β … d·α + c·β` for inputs `c … d`; since 0 is among these, that also bounds every partial sum.
  * @throws DataError if a value can leave int32, or a fixed-point product the 53 bits in which it is exact
  */
-export function inferRanges(graph: IntegerGraph, shapes: GraphShapes = inferShapes(graph)): GraphRanges {
-  asInstance('inferRanges', 'shapes', shapes, Map);
+export function inferRanges(graph: IntegerGraph, given?: GraphShapes): GraphRanges {
+  asGraph('inferRanges', graph);
+  const shapes = given === undefined ? inferShapes(graph) : asInstance('inferRanges', 'the shapes', given, Map);
   const ranges = new Map<string, ChannelRange>();
   ranges.set(graph.input.name, uniform(graph.input));
   for (const node of graph.nodes) {

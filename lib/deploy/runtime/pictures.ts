@@ -1,7 +1,7 @@
 import { fitPixels, withChannels } from '../../data/fitImage.js';
 import { type Guess, rankClasses } from '../../data/guesses.js';
 import { readPlanes } from '../../data/normalise.js';
-import { type Pixels, pixels } from '../../data/pixels.js';
+import { asImage, type Pixels, pixels } from '../../data/pixels.js';
 import { asCapable, asOptions, kindOf } from '../../tensor/argument.js';
 import { ArgumentError, DataError, formatShape } from '../../tensor/errors.js';
 import { asGraph } from '../graph/argument.js';
@@ -22,7 +22,8 @@ export interface Picture {
  * @param image with the channels of the network @returns `[1, C, H, W]`
  * @throws DataError if the network does not say what pixels mean to it, or wants other channels
  */
-export function pictureInput(graph: IntegerGraph, { width, height, channels, data }: Pixels): IntegerValue {
+export function pictureInput(graph: IntegerGraph, image: Pixels): IntegerValue {
+  const { width, height, channels, data } = asImage('pictureInput', image);
   const tables = pixelTables(graph);
   if (tables.length !== channels) {
     throw new DataError('picture', `the network wants ${tables.length} channels; the picture has ${channels}`);
