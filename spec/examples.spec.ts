@@ -13,6 +13,11 @@ const run = promisify(execFile);
 
 /** What each lesson must have said, besides ending with exit code 0. */
 const KEY_LINES: Readonly<Record<string, RegExp[]>> = {
+  '08-leave-the-trainer': [
+    /✓ every sum of its 2 hidden layers fits 12 bits/,
+    /✓ \d{5,} integers, and not one differs/,
+    /✓ wasm, \w+ SIMD, 2 threads: the model’s own logits/,
+  ],
   '07-train-a2q-plus': [
     /✓ A2Q\+ is the same on 9 bits: nothing overflowed/,
     /✓ QAT overflows and loses at least 20 points/,

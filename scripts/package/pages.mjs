@@ -11,8 +11,8 @@ import { RUN_NETWORK } from './network.mjs';
 const EXECUTABLE = process.env.A2Q_CHROMIUM ?? '/usr/bin/chromium';
 
 /**
- * Trains a layer in a page that asks for four threads, and tells how many there were, and what was said of it. Then runs
- * a network of integers on one thread and on two, where there are threads.
+ * Trains a layer in a page that asks for four threads, and tells how many there were, and what was said of it. Then
+ * runs a network of integers on one thread and on two, where there are threads.
  */
 const PAGE = `
   import { Adam, Linear, loadWasmBackend, mean, Random, setBackend, uniform } from 'a2q.js';

@@ -9,6 +9,9 @@ import { type IntegerValue, runReference } from './reference.js';
 import type { Runtime } from './runtime.js';
 import { createWasmRuntime } from './wasm/index.js';
 
+/** What can run a network. */
+export type EngineName = 'wasm' | 'reference';
+
 /** How a network is to run. */
 export interface RuntimeOptions {
   /** Nothing else runs in place of the one asked for. Default `wasm`. */
@@ -21,7 +24,7 @@ export interface RuntimeOptions {
 
 type Start = (graph: IntegerGraph, options: RuntimeOptions) => Promise<Runtime>;
 
-const ENGINES = {
+const ENGINES: Readonly<Record<EngineName, Start>> = {
   reference: async (graph) => ({
     ...{ name: 'reference', graph },
     plan: graph.nodes.map(({ name }) => ({ node: name, kernel: 'reference', threads: 1 })),
@@ -29,10 +32,7 @@ const ENGINES = {
     dispose: () => undefined,
   }),
   wasm: createWasmRuntime,
-} satisfies Record<string, Start>;
-
-/** What can run a network. */
-export type EngineName = keyof typeof ENGINES;
+};
 
 /** The engines by name. */
 export const ENGINE_NAMES: readonly EngineName[] = Object.keys(ENGINES) as EngineName[];
@@ -46,8 +46,7 @@ export async function createRuntime(graph: IntegerGraph, options: RuntimeOptions
   const { engine = 'wasm' } = asOptions('createRuntime', options);
   asChoice('createRuntime', 'engine', engine, ENGINE_NAMES);
   checkGraph(asGraph('createRuntime', graph), 'the network');
-  const start: Start = ENGINES[engine];
-  const runtime = await start(graph, options);
+  const runtime = await ENGINES[engine](graph, options);
   let disposed = false;
   return {
     ...{ name: runtime.name, graph },
