@@ -2,7 +2,7 @@ import type { ChannelRange } from '../../graph/ranges.js';
 import { extremesOf } from '../../graph/ranges.js';
 import type { Engine, Job, KernelName } from './engine.js';
 import type { Finish } from './finish.js';
-import type { Place } from './places.js';
+import type { Grid, Place } from './places.js';
 import type { TapWeights } from './taps.js';
 import { dealt, unitsOfGroup } from './units.js';
 
@@ -91,19 +91,53 @@ export function convolutionJobs(
   const result = [finish.kind, finish.records, finish.step, grid.mask, out.address];
   const plane = grid.lanes * (out.width === 'int32' ? 4 : 1);
   if (method === 'pairs' || method === 'quads') return [productJob(engine, method, cost, problem, result, plane, out)];
-  const tables = method === 'additions' ? additionTables(problem) : tapTables(problem);
-  const block = method === 'additions' ? grid.block : 32;
-  const unsigned = x.width === 'uint8' ? 'u' : '';
-  const kernel = method === 'additions' ? `additions${block / 16}` : `${method.replace('ws', 'wSums')}${unsigned}`;
+  if (method === 'additions') return [additionJob(engine, cost, problem, result, plane, out)];
   return [
     {
-      kernel: kernel as KernelName,
-      units: grid.lanes / block,
-      cost: (cost + weights.outputs * 2) * (block / 16),
-      scratch: block * 4,
-      arguments: [x.address, engine.keep(tables), weights.outputs, ...result, plane],
+      kernel: `${method.replace('ws', 'wSums')}${x.width === 'uint8' ? 'u' : ''}` as KernelName,
+      units: grid.lanes / TAP_BLOCK,
+      cost: (cost + weights.outputs * 2) * (TAP_BLOCK / 16),
+      scratch: TAP_BLOCK * 4,
+      arguments: [x.address, engine.keep(tapTables(problem)), weights.outputs, ...result, plane],
     },
   ];
+}
+
+/** Pixels that windows sum at once. */
+const TAP_BLOCK = 32;
+
+/** What the pixels of a block read: from the first pixel's first tap on, so many pixels of each plane. */
+function reach({ weights: { window } }: Problem, { block, rowStep }: Grid): { first: number; span: number } {
+  const within = window.taps.map(({ down, across }) => down * rowStep + across);
+  const first = Math.min(...within);
+  return { first, span: Math.ceil((block + Math.max(...within) - first) / 16) * 16 };
+}
+
+function additionJob(
+  engine: Engine,
+  cost: number,
+  problem: Problem,
+  result: readonly number[],
+  plane: number,
+  { grid }: Place,
+): Job {
+  const { x, weights } = problem;
+  const { lanes, block } = grid;
+  const { first, span } = reach(problem, grid);
+  const planes = weights.window.phases.length * weights.perGroup * weights.groups;
+  // Shifts in planes become shifts in what is gathered of them.
+  const gathered = (shift: number) => {
+    const at = shift - first;
+    return Math.floor(at / lanes) * span + (at % lanes);
+  };
+  const tables = engine.keep(additionTables(problem, gathered));
+  return {
+    kernel: `additions${block / 16}` as KernelName,
+    units: lanes / block,
+    cost: (cost + weights.outputs * 2) * (block / 16),
+    scratch: block * 2 + planes * span,
+    arguments: [x.address + first, lanes, planes, span, tables, weights.outputs, ...result, plane],
+  };
 }
 
 /** Calls `visit` for each output with its weights and the place in memory of each. */
@@ -121,7 +155,7 @@ function eachOutput(
   }
 }
 
-function additionTables(problem: Problem): Int32Array {
+function additionTables(problem: Problem, gathered: (shift: number) => number): Int32Array {
   const words: number[] = [];
   eachOutput(problem, (weights, shifts) => {
     const groups = dealt(weights, problem.x.low, problem.x.high);
@@ -130,8 +164,8 @@ function additionTables(problem: Problem): Int32Array {
     words.push(all.length);
     for (const { plus, minus } of all) {
       words.push(plus.length * 4, (plus.length + minus.length) * 4);
-      for (const k of plus) words.push(shifts[k]);
-      for (const k of minus) words.push(shifts[k]);
+      for (const k of plus) words.push(gathered(shifts[k]));
+      for (const k of minus) words.push(gathered(shifts[k]));
     }
   });
   return Int32Array.from(words);
@@ -167,8 +201,7 @@ function productJob(
   const { lanes, block, rowStep } = out.grid;
   const channels = window.phases.length * perGroup;
   const within = window.taps.map(({ down, across }) => down * rowStep + across);
-  const first = Math.min(...within);
-  const span = Math.ceil((block + Math.max(...within) - first) / 16) * 16;
+  const { first, span } = reach({ x, weights: given, shifts }, out.grid);
   // Words of a window: some planes at a shift that one of them reads with a weight.
   const places = new Map<number, number>();
   const length = perGroup * shifts.length;

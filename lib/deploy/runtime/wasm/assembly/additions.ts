@@ -7,6 +7,15 @@
  */
 import { finish16, resultBytes } from './finish';
 
+/** `span` bytes of each plane, one after the other: so that what a block reads lies together, in few lines and pages. */
+export function gather(x: usize, plane: usize, planes: i32, span: usize, to: usize): void {
+  for (; planes > 0; planes--) {
+    for (let at: usize = 0; at < span; at += 16) v128.store(to + at, v128.load(x + at));
+    x += plane;
+    to += span;
+  }
+}
+
 @inline
 function widenFirst(a: v128, to: usize): void {
   v128.store(to, i16x8.extend_low_i8x16_s(a));
@@ -46,10 +55,10 @@ export function sumUnits$V(from: usize, table: usize, to: usize): usize {
   return table;
 }
 
-/** All channels of blocks of $V · 16 pixels; a unit is a block. */
+/** All channels of blocks of $V · 16 pixels; a unit is a block, for which `span` bytes of each plane are gathered. */
 export function additions$V(
   begin: i32, end: i32, scratch: usize,
-  x: usize, tables: usize, outputs: i32,
+  x: usize, from: usize, planes: i32, span: usize, tables: usize, outputs: i32,
   kind: i32, records: usize, step: usize, mask: usize, out: usize, plane: usize,
 ): void {
   for (let block = <usize>begin; block < <usize>end; block++) {
@@ -57,8 +66,10 @@ export function additions$V(
     let table = tables;
     let record = records;
     let to = out + resultBytes(kind, at);
+    const gathered = scratch + $V * 32;
+    gather(x + at, from, planes, span, gathered);
     for (let o = 0; o < outputs; o++) {
-      table = sumUnits$V(x + at, table, scratch);
+      table = sumUnits$V(gathered, table, scratch);
       finish16(kind, scratch, $V * 16, record, mask + at, to);
       record += step;
       to += plane;
