@@ -2,7 +2,7 @@ import type { ChannelRange } from '../../graph/ranges.js';
 import { extremesOf } from '../../graph/ranges.js';
 import type { Engine, Job, KernelName } from './engine.js';
 import type { Finish } from './finish.js';
-import type { Grid, Place } from './places.js';
+import { bytesOf, type Grid, type Place } from './places.js';
 import type { TapWeights } from './taps.js';
 import { dealt, unitsOfGroup } from './units.js';
 
@@ -31,14 +31,6 @@ const COSTS: Readonly<Record<Method, number>> = {
   windows16: 0.8,
   windows32: 2.4,
 };
-
-/** Planes of one group's channels, with shifts in bytes: `taps` of each channel, and their weights. */
-interface Problem {
-  readonly x: Place;
-  readonly weights: TapWeights;
-  /** Bytes from a pixel of the result to what a tap reads, in channel 0 of a group. */
-  readonly shifts: readonly number[];
-}
 
 /** The cheapest method that is exact here; null if there is none. */
 export function methodFor(
@@ -73,168 +65,161 @@ export function methodFor(
   return ranked.find(({ method }) => only === undefined || method === only) ?? null;
 }
 
-/** The jobs of a convolution by a method. `x` holds all phases of the image, `[phase][channel]`. */
-export function convolutionJobs(
-  engine: Engine,
-  { method, cost }: { readonly method: Method; readonly cost: number },
-  x: Place,
-  weights: TapWeights,
-  finish: Finish,
-  out: Place,
-): readonly Job[] {
-  const { grid } = out;
-  const channels = weights.perGroup * weights.groups;
-  const shifts = weights.window.taps.map(
-    ({ phase, down, across }) => phase * channels * grid.lanes + down * grid.rowStep + across,
-  );
-  const problem = { x, weights, shifts };
-  const result = [finish.kind, finish.records, finish.step, grid.mask, out.address];
-  const plane = grid.lanes * (out.width === 'int32' ? 4 : 1);
-  if (method === 'pairs' || method === 'quads') return [productJob(engine, method, cost, problem, result, plane, out)];
-  if (method === 'additions') return [additionJob(engine, cost, problem, result, plane, out)];
-  return [
-    {
-      kernel: `${method.replace('ws', 'wSums')}${x.width === 'uint8' ? 'u' : ''}` as KernelName,
-      units: grid.lanes / TAP_BLOCK,
-      cost: (cost + weights.outputs * 2) * (TAP_BLOCK / 16),
-      scratch: TAP_BLOCK * 4,
-      arguments: [x.address, engine.keep(tapTables(problem)), weights.outputs, ...result, plane],
-    },
-  ];
+/** What the kernel of a convolution needs besides its weights. */
+interface Ends {
+  readonly x: Place;
+  readonly finish: Finish;
+  readonly out: Place;
+  /** Nanoseconds of sixteen pixels. */
+  readonly cost: number;
 }
 
-/** Pixels that windows sum at once. */
+/** The job of a convolution by a method. `x` holds all phases of the image, `[phase][channel]`. */
+export function convolutionJob(engine: Engine, method: Method, weights: TapWeights, ends: Ends): Job {
+  const cost = ends.cost + weights.outputs * 2;
+  if (method === 'pairs' || method === 'quads') return productJob(engine, method, weights, { ...ends, cost });
+  if (method === 'additions') return additionJob(engine, weights, { ...ends, cost });
+  const { x, out } = ends;
+  const { lanes } = out.grid;
+  const tables = tapTables(weights, out.grid, (plane, within) => plane * lanes + within);
+  return {
+    kernel: `${method.replace('ws', 'wSums')}${x.width === 'uint8' ? 'u' : ''}` as KernelName,
+    units: lanes / TAP_BLOCK,
+    cost: cost * (TAP_BLOCK / 16),
+    scratch: TAP_BLOCK * 4,
+    arguments: [x.address, engine.keep(tables), weights.outputs, ...resultArguments(ends)],
+  };
+}
+
+/** Pixels that taps are summed for at once. */
 const TAP_BLOCK = 32;
 
+/** The last arguments of all kernels of sums. */
+export function resultArguments({ finish, out }: Pick<Ends, 'finish' | 'out'>): readonly number[] {
+  const plane = out.grid.lanes * bytesOf(out.width);
+  return [finish.kind, finish.records, finish.step, out.grid.mask, out.address, plane];
+}
+
+/** Where a weight's input lies: a plane, and pixels from that of the result. */
+type Locate = (plane: number, within: number) => number;
+
 /** What the pixels of a block read: from the first pixel's first tap on, so many pixels of each plane. */
-function reach({ weights: { window } }: Problem, { block, rowStep }: Grid): { first: number; span: number } {
+export function reach({ window }: TapWeights, { block, rowStep }: Grid): { first: number; span: number } {
   const within = window.taps.map(({ down, across }) => down * rowStep + across);
   const first = Math.min(...within);
   return { first, span: Math.ceil((block + Math.max(...within) - first) / 16) * 16 };
 }
 
-function additionJob(
-  engine: Engine,
-  cost: number,
-  problem: Problem,
-  result: readonly number[],
-  plane: number,
-  { grid }: Place,
-): Job {
-  const { x, weights } = problem;
-  const { lanes, block } = grid;
-  const { first, span } = reach(problem, grid);
+function additionJob(engine: Engine, weights: TapWeights, ends: Ends): Job {
+  const { x, out, cost } = ends;
+  const { lanes, block } = out.grid;
+  const { first, span } = reach(weights, out.grid);
   const planes = weights.window.phases.length * weights.perGroup * weights.groups;
-  // Shifts in planes become shifts in what is gathered of them.
-  const gathered = (shift: number) => {
-    const at = shift - first;
-    return Math.floor(at / lanes) * span + (at % lanes);
-  };
-  const tables = engine.keep(additionTables(problem, gathered));
+  const tables = additionTables(weights, x, out.grid, (plane, within) => plane * span + within - first);
   return {
     kernel: `additions${block / 16}` as KernelName,
     units: lanes / block,
-    cost: (cost + weights.outputs * 2) * (block / 16),
+    cost: cost * (block / 16),
     scratch: block * 2 + planes * span,
-    arguments: [x.address + first, lanes, planes, span, tables, weights.outputs, ...result, plane],
+    arguments: [
+      ...[x.address + first, lanes, planes, span],
+      ...[engine.keep(tables), weights.outputs, ...resultArguments(ends)],
+    ],
   };
 }
 
-/** Calls `visit` for each output with its weights and the place in memory of each. */
+/** Calls `visit` for each output with its weights and where the input of each lies. */
 function eachOutput(
-  { weights: given, x, shifts }: Problem,
-  visit: (weights: Int32Array, shifts: number[]) => void,
+  { outputs, perGroup, groups, weights, window }: TapWeights,
+  { rowStep }: Grid,
+  place: Locate,
+  visit: (weights: Int32Array, places: readonly number[]) => void,
 ): void {
-  const { outputs, perGroup, groups, weights, window } = given;
   const length = perGroup * window.taps.length;
   for (let o = 0; o < outputs; o++) {
     const first = Math.floor(o / (outputs / groups)) * perGroup;
     const places: number[] = [];
-    for (let c = 0; c < perGroup; c++) for (const shift of shifts) places.push((first + c) * x.grid.lanes + shift);
+    for (let c = first; c < first + perGroup; c++) {
+      for (const { phase, down, across } of window.taps) {
+        places.push(place(phase * perGroup * groups + c, down * rowStep + across));
+      }
+    }
     visit(weights.subarray(o * length, (o + 1) * length), places);
   }
 }
 
-function additionTables(problem: Problem, gathered: (shift: number) => number): Int32Array {
+/** The tables of assembly/additions.ts. */
+function additionTables(weights: TapWeights, { low, high }: Place, grid: Grid, place: Locate): Int32Array {
   const words: number[] = [];
-  eachOutput(problem, (weights, shifts) => {
-    const groups = dealt(weights, problem.x.low, problem.x.high);
+  eachOutput(weights, grid, place, (row, places) => {
+    const groups = dealt(row, low, high);
     // No weights at all: one empty group, so that the sums become zeros.
     const all = groups.length > 0 ? groups : [{ plus: [], minus: [] }];
     words.push(all.length);
     for (const { plus, minus } of all) {
       words.push(plus.length * 4, (plus.length + minus.length) * 4);
-      for (const k of plus) words.push(gathered(shifts[k]));
-      for (const k of minus) words.push(gathered(shifts[k]));
+      for (const k of plus) words.push(places[k]);
+      for (const k of minus) words.push(places[k]);
     }
   });
   return Int32Array.from(words);
 }
 
-function tapTables(problem: Problem): Int32Array {
+/** The tables of assembly/windows.ts. */
+function tapTables(weights: TapWeights, grid: Grid, place: Locate): Int32Array {
   const words: number[] = [];
-  eachOutput(problem, (weights, shifts) => {
+  eachOutput(weights, grid, place, (row, places) => {
     const at = words.push(0) - 1;
-    for (const [k, weight] of weights.entries()) {
+    for (const [k, weight] of row.entries()) {
       if (weight === 0) continue;
-      words.push(shifts[k], weight);
+      words.push(places[k], weight);
       words[at]++;
     }
   });
   return Int32Array.from(words);
 }
 
-/** Output channels that a kernel sums at once. */
+/** Output channels that assembly/products.ts sums at once. */
 const ROWS = 6;
 
-function productJob(
-  engine: Engine,
-  method: 'pairs' | 'quads',
-  cost: number,
-  { x, weights: given, shifts }: Problem,
-  result: readonly number[],
-  plane: number,
-  out: Place,
-): Job {
+function productJob(engine: Engine, method: 'pairs' | 'quads', given: TapWeights, ends: Ends): Job {
+  const { x, out, cost } = ends;
   const held = method === 'quads' ? 4 : 2;
   const { outputs, perGroup, weights, window } = given;
   const { lanes, block, rowStep } = out.grid;
   const channels = window.phases.length * perGroup;
-  const within = window.taps.map(({ down, across }) => down * rowStep + across);
-  const { first, span } = reach({ x, weights: given, shifts }, out.grid);
+  const { first, span } = reach(given, out.grid);
   // Words of a window: some planes at a shift that one of them reads with a weight.
-  const places = new Map<number, number>();
-  const length = perGroup * shifts.length;
+  const words = new Map<number, number>();
+  const length = perGroup * window.taps.length;
   const reads = Array.from({ length }, (_, k) => {
-    const tap = k % shifts.length;
-    const channel = window.taps[tap].phase * perGroup + Math.floor(k / shifts.length);
-    return { offset: (Math.floor(channel / held) * span + within[tap] - first) * 4, lane: channel % held };
+    const { phase, down, across } = window.taps[k % window.taps.length];
+    const plane = phase * perGroup + Math.floor(k / window.taps.length);
+    const within = down * rowStep + across - first;
+    return { offset: (Math.floor(plane / held) * span + within) * 4, lane: plane % held };
   });
-  for (let o = 0; o < outputs; o++) {
-    for (let k = 0; k < length; k++) {
-      const { offset } = reads[k];
-      if (weights[o * length + k] !== 0 && !places.has(offset)) places.set(offset, places.size);
+  for (const [k, { offset }] of reads.entries()) {
+    for (let o = 0; o < outputs && !words.has(offset); o++) {
+      if (weights[o * length + k] !== 0) words.set(offset, words.size);
     }
   }
-  const words = places.size;
-  const packed = new (held === 4 ? Int8Array : Int16Array)(Math.ceil(outputs / ROWS) * words * ROWS * held);
-  for (let o = 0; o < outputs; o++) {
-    for (let k = 0; k < length; k++) {
-      const word = places.get(reads[k].offset);
-      if (word === undefined || weights[o * length + k] === 0) continue;
-      packed[((Math.floor(o / ROWS) * words + word) * ROWS + (o % ROWS)) * held + reads[k].lane] =
-        weights[o * length + k];
+  const packed = new (held === 4 ? Int8Array : Int16Array)(Math.ceil(outputs / ROWS) * words.size * ROWS * held);
+  for (const [k, { offset, lane }] of reads.entries()) {
+    const word = words.get(offset);
+    for (let o = 0; word !== undefined && o < outputs; o++) {
+      const at = (Math.floor(o / ROWS) * words.size + word) * ROWS + (o % ROWS);
+      if (weights[o * length + k] !== 0) packed[at * held + lane] = weights[o * length + k];
     }
   }
-  const offsets = engine.keep(Int32Array.from(places.keys()));
+  const offsets = engine.keep(Int32Array.from(words.keys()));
   return {
     kernel: method === 'quads' ? 'productsOfQuads' : 'productsOfPairs',
     units: lanes / block,
-    cost: (cost + outputs * 2) * (block / 16),
+    cost: cost * (block / 16),
     scratch: Math.ceil(channels / held) * span * 4 + ROWS * block * 4,
     arguments: [
       ...[x.address + first, lanes, channels, x.width === 'uint8' ? 1 : 0, span, block],
-      ...[offsets, words, engine.keep(packed), outputs, ...result, plane],
+      ...[offsets, words.size, engine.keep(packed), outputs, ...resultArguments(ends)],
     ],
   };
 }

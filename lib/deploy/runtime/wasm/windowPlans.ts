@@ -1,5 +1,5 @@
 import type { ConvNode, GraphNode, IntegerTensor, MaxPoolNode, SumPoolNode } from '../../graph/graph.js';
-import { bitsOf, convolutionJobs, METHOD_NAMES, methodFor } from './convolution.js';
+import { bitsOf, convolutionJob, METHOD_NAMES, methodFor } from './convolution.js';
 import type { Job } from './engine.js';
 import { finishOf, RAW } from './finish.js';
 import { moveJob, movingKernel } from './moves.js';
@@ -137,9 +137,10 @@ export function planSums(planning: Planning, windowed: Windowed & { readonly wei
   const name = finish === null || next === null ? node.name : next.name;
   const out = planning.newPlace(name, finish === null ? 'int32' : undefined);
   const to = folded === 1 ? out : foldedPlace(planning, windowed, weights.outputs, out);
-  const jobs = [...convolutionJobs(engine, chosen, x, weights, finish ?? RAW, to)];
+  const { method, cost } = chosen;
+  const jobs = [convolutionJob(engine, method, weights, { x, finish: finish ?? RAW, out: to, cost })];
   if (to !== out) jobs.push(...unfoldJobs(planning, to, out, folded));
-  planning.add(node, METHOD_NAMES[chosen.method], jobs);
+  planning.add(node, METHOD_NAMES[method], jobs);
   if (finish !== null && next !== null) planning.say(next, `${finish.name} in ${node.name}`, jobs);
 }
 
