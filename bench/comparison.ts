@@ -36,6 +36,10 @@ export interface Comparison extends Setting {
   readonly adapter?: string;
   readonly software?: boolean;
   readonly gflops?: number;
+  /** Of integer networks: what runs, and 10⁹ multiplications of dense arithmetic a second, median and best. */
+  readonly kernels?: string;
+  readonly gmacPerSecond?: number;
+  readonly gmacPerSecondBest?: number;
   readonly theirsGflops?: number;
 }
 

@@ -4,6 +4,7 @@ import { CONV_CASES, MATMUL_CASES, runCases } from './cases.js';
 import { type Comparison, comparisonTable } from './comparison.js';
 import { gpuMain } from './gpu/main.js';
 import { guaranteeMain } from './guarantee.js';
+import { inferMain } from './infer/main.js';
 import { type Name, type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { type OurEngine, type OurOptions, ourEngine } from './ours.js';
 import { sunk } from './timing.js';
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'gpu') return gpuMain(rest);
   if (first === 'guarantee') return guaranteeMain(rest);
+  if (first === 'infer') return inferMain(rest);
   const options = await parseOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(`${USAGE}\n`);

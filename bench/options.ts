@@ -19,7 +19,8 @@ export const USAGE = `usage: npm run bench -- NAME… [options]
   --rounds N        timed runs of each engine, in place of each comparison's own fixed count
   --torch FILE      step: times written by bench/torch/steps.py, to compare with
 gpu.js backends have a benchmark of their own: npm run bench -- gpu --help
-Whether accumulators can overflow is attacked by npm run bench -- guarantee`;
+Whether accumulators can overflow is attacked by npm run bench -- guarantee
+Deployed networks of integers: npm run bench -- infer --help`;
 
 /** Bad usage: exit code 2. */
 export class UsageError extends Error {}

@@ -1,8 +1,9 @@
 import type { ChannelRange } from '../../graph/ranges.js';
 import { extremesOf } from '../../graph/ranges.js';
 import type { Engine, Job, KernelName } from './engine.js';
-import type { Finish } from './finish.js';
-import { bytesOf, type Grid, type Place } from './places.js';
+import type { Grid, Place } from './places.js';
+import { productJob } from './products.js';
+import { type Ends, reach, resultArguments } from './sums.js';
 import type { TapWeights } from './taps.js';
 import { dealt, unitsOfGroup } from './units.js';
 
@@ -52,7 +53,8 @@ export function methodFor(
   }
   if (largest >= 2 ** 15) return null;
   const { outputs, perGroup, groups, window } = weights;
-  const words = (channels: number) => outputs * Math.ceil(perGroup / channels) * window.taps.length;
+  const read = outputs * window.taps.length - unreadTaps(weights);
+  const words = (channels: number) => read * Math.ceil(perGroup / channels);
   const { each, both } = unitsOfGroup(x.low, x.high);
   const costs: Partial<Record<Method, number>> = { windows32: taps };
   if (is16) costs.windows16 = taps;
@@ -65,13 +67,17 @@ export function methodFor(
   return ranked.find(({ method }) => only === undefined || method === only) ?? null;
 }
 
-/** What the kernel of a convolution needs besides its weights. */
-interface Ends {
-  readonly x: Place;
-  readonly finish: Finish;
-  readonly out: Place;
-  /** Nanoseconds of sixteen pixels. */
-  readonly cost: number;
+/** Taps of outputs that are zero in all channels, as many are where an image is resized. */
+function unreadTaps({ outputs, perGroup, window, weights }: TapWeights): number {
+  const taps = window.taps.length;
+  let unread = 0;
+  for (let o = 0; o < outputs; o++) {
+    const row = weights.subarray(o * perGroup * taps, (o + 1) * perGroup * taps);
+    const read = new Set<number>();
+    for (const [k, weight] of row.entries()) if (weight !== 0) read.add(k % taps);
+    unread += taps - read.size;
+  }
+  return unread;
 }
 
 /** The job of a convolution by a method. `x` holds all phases of the image, `[phase][channel]`. */
@@ -94,21 +100,8 @@ export function convolutionJob(engine: Engine, method: Method, weights: TapWeigh
 /** Pixels that taps are summed for at once. */
 const TAP_BLOCK = 32;
 
-/** The last arguments of all kernels of sums. */
-export function resultArguments({ finish, out }: Pick<Ends, 'finish' | 'out'>): readonly number[] {
-  const plane = out.grid.lanes * bytesOf(out.width);
-  return [finish.kind, finish.records, finish.step, out.grid.mask, out.address, plane];
-}
-
 /** Where a weight's input lies: a plane, and pixels from that of the result. */
 type Locate = (plane: number, within: number) => number;
-
-/** What the pixels of a block read: from the first pixel's first tap on, so many pixels of each plane. */
-export function reach({ window }: TapWeights, { block, rowStep }: Grid): { first: number; span: number } {
-  const within = window.taps.map(({ down, across }) => down * rowStep + across);
-  const first = Math.min(...within);
-  return { first, span: Math.ceil((block + Math.max(...within) - first) / 16) * 16 };
-}
 
 function additionJob(engine: Engine, weights: TapWeights, ends: Ends): Job {
   const { x, out, cost } = ends;
@@ -177,49 +170,4 @@ function tapTables(weights: TapWeights, grid: Grid, place: Locate): Int32Array {
     }
   });
   return Int32Array.from(words);
-}
-
-/** Output channels that assembly/products.ts sums at once. */
-const ROWS = 6;
-
-function productJob(engine: Engine, method: 'pairs' | 'quads', given: TapWeights, ends: Ends): Job {
-  const { x, out, cost } = ends;
-  const held = method === 'quads' ? 4 : 2;
-  const { outputs, perGroup, weights, window } = given;
-  const { lanes, block, rowStep } = out.grid;
-  const channels = window.phases.length * perGroup;
-  const { first, span } = reach(given, out.grid);
-  // Words of a window: some planes at a shift that one of them reads with a weight.
-  const words = new Map<number, number>();
-  const length = perGroup * window.taps.length;
-  const reads = Array.from({ length }, (_, k) => {
-    const { phase, down, across } = window.taps[k % window.taps.length];
-    const plane = phase * perGroup + Math.floor(k / window.taps.length);
-    const within = down * rowStep + across - first;
-    return { offset: (Math.floor(plane / held) * span + within) * 4, lane: plane % held };
-  });
-  for (const [k, { offset }] of reads.entries()) {
-    for (let o = 0; o < outputs && !words.has(offset); o++) {
-      if (weights[o * length + k] !== 0) words.set(offset, words.size);
-    }
-  }
-  const packed = new (held === 4 ? Int8Array : Int16Array)(Math.ceil(outputs / ROWS) * words.size * ROWS * held);
-  for (const [k, { offset, lane }] of reads.entries()) {
-    const word = words.get(offset);
-    for (let o = 0; word !== undefined && o < outputs; o++) {
-      const at = (Math.floor(o / ROWS) * words.size + word) * ROWS + (o % ROWS);
-      if (weights[o * length + k] !== 0) packed[at * held + lane] = weights[o * length + k];
-    }
-  }
-  const offsets = engine.keep(Int32Array.from(words.keys()));
-  return {
-    kernel: method === 'quads' ? 'productsOfQuads' : 'productsOfPairs',
-    units: lanes / block,
-    cost: cost * (block / 16),
-    scratch: Math.ceil(channels / held) * span * 4 + ROWS * block * 4,
-    arguments: [
-      ...[x.address + first, lanes, channels, x.width === 'uint8' ? 1 : 0, span, block],
-      ...[offsets, words.size, engine.keep(packed), outputs, ...resultArguments(ends)],
-    ],
-  };
 }

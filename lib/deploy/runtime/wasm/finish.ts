@@ -1,10 +1,10 @@
 import type { IntegerTensor, RequantizeNode } from '../../graph/graph.js';
 import type { ChannelRange } from '../../graph/ranges.js';
 import type { Engine } from './engine.js';
-import { type Line, lineOf, type Steps, stepsOf } from './steps.js';
+import { lineOf, type Steps, stepsOf, wideLineOf } from './steps.js';
 
 /** Kinds of assembly/finish.ts. */
-const KINDS = { raw: 0, line: 1, compare: 2, search: 3 } as const;
+const KINDS = { raw: 0, line: 1, compare: 2, search: 3, 'wide line': 4 } as const;
 
 /** What follows an accumulator, as kernels are told. */
 export interface Finish {
@@ -43,10 +43,19 @@ export function finishOf(
     if (steps === null) return null;
     all.push(steps);
   }
-  const lines = linesOf(all, bits === 16 ? 2 ** 15 - 1 : 2 ** 31 - 1);
+  const lines = forAll(all, (steps) => lineOf(steps, bits === 16 ? 2 ** 15 - 1 : 2 ** 31 - 1));
   if (lines !== null) {
     const records = lines.map(({ factor, constant, shift, low, high }) => [factor, constant, shift, low, high]);
     return { ...kept(engine, records, copies), kind: KINDS.line, name: 'line' };
+  }
+  const wide = bits === 32 ? forAll(all, wideLineOf) : null;
+  if (wide !== null) {
+    const records = wide.map(({ factor, constant, low, high }) => [
+      ...new Int32Array(Float64Array.of(factor, constant).buffer),
+      low,
+      high,
+    ]);
+    return { ...kept(engine, records, copies), kind: KINDS['wide line'], name: 'wide line' };
   }
   const offsets: number[] = [];
   const values: number[] = [];
@@ -68,14 +77,15 @@ export function finishOf(
   };
 }
 
-function linesOf(all: readonly Steps[], mostFactor: number): readonly Line[] | null {
-  const lines: Line[] = [];
+/** What is found for all channels; null if it is not for one. */
+function forAll<T>(all: readonly Steps[], find: (steps: Steps) => T | null): readonly T[] | null {
+  const found: T[] = [];
   for (const steps of all) {
-    const line = lineOf(steps, mostFactor);
-    if (line === null) return null;
-    lines.push(line);
+    const each = find(steps);
+    if (each === null) return null;
+    found.push(each);
   }
-  return lines;
+  return found;
 }
 
 function kept(

@@ -1,4 +1,4 @@
-import { hasRelaxedSimd } from '../../../kernels/wasm/unpack.js';
+import { demandRelaxedSimd, hasRelaxedSimd } from '../../../kernels/wasm/unpack.js';
 import { asOptions } from '../../../tensor/argument.js';
 import { BackendError } from '../../../tensor/errors.js';
 import type { IntegerGraph } from '../../graph/graph.js';
@@ -11,7 +11,10 @@ import type { HostStep, PlanOptions } from './planning.js';
 export interface WasmRuntimeOptions extends PlanOptions {
   /** Threads that share the work, this one included. Default 1. */
   readonly threads?: number;
-  /** Instructions of the kernels; by default relaxed ones where the engine has them. Results do not depend on it. */
+  /**
+   * Instructions of the kernels; by default relaxed ones where the platform has them. Node 20 has them behind
+   * an experimental flag of the whole process, which `relaxed` sets. Results do not depend on it.
+   */
   readonly simd?: 'plain' | 'relaxed';
 }
 
@@ -30,7 +33,7 @@ export async function createWasmRuntime(graph: IntegerGraph, options: WasmRuntim
   if (simd !== undefined && simd !== 'plain' && simd !== 'relaxed') {
     throw new BackendError('wasm', `simd must be plain or relaxed; got ${simd}`);
   }
-  if (simd === 'relaxed' && !hasRelaxedSimd()) throw new BackendError('wasm', 'there is no relaxed SIMD here');
+  if (simd === 'relaxed' && !demandRelaxedSimd()) throw new BackendError('wasm', 'there is no relaxed SIMD here');
   const engine = new Engine(simd ?? (hasRelaxedSimd() ? 'relaxed' : 'plain'), threads);
   await engine.ready();
   return new WasmRuntime(graph, engine, threads, method === undefined ? {} : { method });

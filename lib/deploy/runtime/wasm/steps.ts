@@ -150,3 +150,31 @@ function widestSlope(thresholds: readonly number[]): number {
   }
   return (low + high) / 2;
 }
+
+/** `clip(⌊a·factor + constant⌋, low, high)`, each operation rounded to float64. */
+export type WideLine = Omit<Line, 'shift'>;
+
+/** As `lineOf`, for sums too large for it. Rounding is monotone, so that thresholds t and t − 1 tell all. */
+export function wideLineOf({ base, sign, thresholds }: Steps): WideLine | null {
+  const count = thresholds.length;
+  if (count === 0) return { factor: 0, constant: base, low: base, high: base };
+  const ends = sign > 0 ? { low: base, high: base + count } : { low: base - count, high: base };
+  for (const slope of [slopeBetween(thresholds), widestSlope(thresholds)]) {
+    let least = Number.NEGATIVE_INFINITY;
+    let most = Number.POSITIVE_INFINITY;
+    for (const [i, threshold] of thresholds.entries()) {
+      least = Math.max(least, i + 1 - slope * threshold);
+      most = Math.min(most, i + 1 - slope * (threshold - 1));
+    }
+    const constant = (least + most) / 2;
+    // Falling: base − ⌊v⌋ = ⌊base + 1 − v⌋ where v is no integer.
+    const line = { ...ends, factor: sign * slope, constant: sign > 0 ? base + constant : base + 1 - constant };
+    const at = (a: number) => Math.min(line.high, Math.max(line.low, Math.floor(a * line.factor + line.constant)));
+    const isRight = thresholds.every((threshold, i) => {
+      const before = (at(threshold - 1) - base) * sign;
+      return before <= i && (at(threshold) - base) * sign >= i + 1;
+    });
+    if (isRight) return line;
+  }
+  return null;
+}

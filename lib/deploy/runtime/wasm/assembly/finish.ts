@@ -5,13 +5,15 @@
  * - raw: the sums themselves, as int32;
  * - affine: `clip((a·factor + constant) >> shift, low, high)`; the host has tried it on every threshold;
  * - compare: `constant + factor · #{a ≥ threshold}`, all thresholds one after the other;
- * - search: the same, by bisection.
+ * - search: the same, by bisection;
+ * - wide: `clip(⌊a·factor + constant⌋, low, high)` in float64, of which the record has two, then low and high.
  *
  * Where the mask is zero (around images), so are results, except raw ones.
  */
 export const RAW = 0;
 export const AFFINE = 1;
 export const COMPARE = 2;
+export const WIDE = 4;
 
 /** Clips, and packs the low bytes of two vectors of int16. */
 @inline
@@ -71,6 +73,32 @@ function affine32(acc: usize, lanes: i32, record: usize, mask: usize, out: usize
     const a = line32(acc, factor, constant, shift);
     const b = line32(acc + 32, factor, constant, shift);
     v128.store(out + i, v128.and(packed(a, b, low, high), v128.load(mask + i)));
+    acc += 64;
+  }
+}
+
+/** ⌊a·factor + constant⌋ of four int32. */
+@inline
+function wideLine(a: v128, factor: v128, constant: v128): v128 {
+  const low = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_s(a), factor), constant);
+  const high = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_s(i32x4.shuffle(a, a, 2, 3, 2, 3)), factor), constant);
+  const x = i32x4.trunc_sat_f64x2_s_zero(f64x2.floor(low));
+  const y = i32x4.trunc_sat_f64x2_s_zero(f64x2.floor(high));
+  return i64x2.shuffle(x, y, 0, 2);
+}
+
+function wide32(acc: usize, lanes: i32, record: usize, mask: usize, out: usize): void {
+  const factor = v128.load64_splat(record);
+  const constant = v128.load64_splat(record, 8);
+  const low = v128.load16_splat(record, 16);
+  const high = v128.load16_splat(record, 20);
+  for (let i = 0; i < lanes; i += 16) {
+    const p = wideLine(v128.load(acc), factor, constant);
+    const q = wideLine(v128.load(acc, 16), factor, constant);
+    const r = wideLine(v128.load(acc, 32), factor, constant);
+    const s = wideLine(v128.load(acc, 48), factor, constant);
+    const bytes = packed(i16x8.narrow_i32x4_s(p, q), i16x8.narrow_i32x4_s(r, s), low, high);
+    v128.store(out + i, v128.and(bytes, v128.load(mask + i)));
     acc += 64;
   }
 }
@@ -138,6 +166,7 @@ export function finish16(kind: i32, acc: usize, lanes: i32, record: usize, mask:
 export function finish32(kind: i32, acc: usize, lanes: i32, record: usize, mask: usize, out: usize): void {
   if (kind == AFFINE) affine32(acc, lanes, record, mask, out);
   else if (kind == RAW) memory.copy(out, acc, <usize>lanes << 2);
+  else if (kind == WIDE) wide32(acc, lanes, record, mask, out);
   else search<i32>(acc, lanes, record, mask, out);
 }
 

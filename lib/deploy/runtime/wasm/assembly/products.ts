@@ -1,7 +1,8 @@
 /**
  * Dense convolution. The pixels a block needs are packed into words that hold several channels of a pixel, two as int16
- * or four as int8; a word times a word of weights is one exact instruction. Weights: for each six output channels, for
- * each word of a window, six words. A unit is a block of pixels.
+ * or four as int8; a word times a word of weights is one exact instruction. Six output channels are a group: its table
+ * has the number of words that some of them reads, the six channels (those that are missing −1), and the offsets of the
+ * words; its weights are six for each word. A unit is a block of pixels.
  */
 import { finish32, resultBytes } from './finish';
 
@@ -149,8 +150,8 @@ export function microQuads(words: i32, weights: usize, x: usize, offsets: usize,
 @inline
 function products<T>(
   begin: i32, end: i32, scratch: usize,
-  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, offsets: usize, words: i32,
-  weights: usize, outputs: i32,
+  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, tables: usize, weights: usize,
+  groups: i32,
   kind: i32, records: usize, step: usize, mask: usize, out: usize, plane: usize,
 ): void {
   const held = sizeof<T>() == 1 ? (channels + 3) >> 2 : (channels + 1) >> 1;
@@ -161,19 +162,22 @@ function products<T>(
     if (sizeof<T>() == 1) packQuads(x + at, from, channels, span, scratch);
     else packPairs(x + at, from, channels, isUnsigned, span, scratch);
     let w = weights;
-    let record = records;
-    let to = out + resultBytes(kind, at);
-    for (let o = 0; o < outputs; o += ROWS) {
+    let table = tables;
+    for (let group = groups; group > 0; group--) {
+      const words = load<i32>(table);
+      const outputs = table + 4;
+      const offsets = outputs + 4 * ROWS;
       for (let i: usize = 0; i < row; i += 32) {
         if (sizeof<T>() == 1) microQuads(words, w, scratch + i, offsets, sums + i, row);
         else microPairs(words, w, scratch + i, offsets, sums + i, row);
       }
       w += <usize>(words * ROWS) * 4;
-      const last = min(outputs - o, ROWS);
-      for (let r = 0; r < last; r++) {
-        finish32(kind, sums + <usize>r * row, block, record, mask + at, to);
-        record += step;
-        to += plane;
+      table = offsets + (<usize>words << 2);
+      for (let r = 0; r < ROWS; r++) {
+        const o = load<i32>(outputs + (<usize>r << 2));
+        if (o < 0) break;
+        const to = out + resultBytes(kind, at) + <usize>o * plane;
+        finish32(kind, sums + <usize>r * row, block, records + <usize>o * step, mask + at, to);
       }
     }
   }
@@ -182,24 +186,24 @@ function products<T>(
 /** @param x where the first word of the first block reads; `span` pixels of it on are packed, whole sixteens */
 export function productsOfPairs(
   begin: i32, end: i32, scratch: usize,
-  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, offsets: usize, words: i32,
-  weights: usize, outputs: i32,
+  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, tables: usize, weights: usize,
+  groups: i32,
   kind: i32, records: usize, step: usize, mask: usize, out: usize, plane: usize,
 ): void {
   products<i16>(
-    begin, end, scratch, x, from, channels, isUnsigned, span, block, offsets, words, weights, outputs,
+    begin, end, scratch, x, from, channels, isUnsigned, span, block, tables, weights, groups,
     kind, records, step, mask, out, plane,
   );
 }
 
 export function productsOfQuads(
   begin: i32, end: i32, scratch: usize,
-  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, offsets: usize, words: i32,
-  weights: usize, outputs: i32,
+  x: usize, from: usize, channels: i32, isUnsigned: i32, span: i32, block: i32, tables: usize, weights: usize,
+  groups: i32,
   kind: i32, records: usize, step: usize, mask: usize, out: usize, plane: usize,
 ): void {
   products<i8>(
-    begin, end, scratch, x, from, channels, isUnsigned, span, block, offsets, words, weights, outputs,
+    begin, end, scratch, x, from, channels, isUnsigned, span, block, tables, weights, groups,
     kind, records, step, mask, out, plane,
   );
 }
