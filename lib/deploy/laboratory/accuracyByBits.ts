@@ -4,19 +4,12 @@ import { DataError } from '../../tensor/errors.js';
 import { SumHistogram } from '../accumulator/histogram.js';
 import { makeRegister, type Overflow, settle } from '../accumulator/register.js';
 import type { Summation } from '../accumulator/summation.js';
+import type { ScoredBatch } from '../evaluateNetwork.js';
 import { asGraph } from '../graph/argument.js';
 import type { IntegerGraph, IntegerTensor, ProductNode } from '../graph/graph.js';
 import { computeNode, exactProduct, type IntegerValue } from '../runtime/reference.js';
 import { type WatchedLayer, watchedLayers } from './layers.js';
 import { simulatedProduct } from './simulatedProduct.js';
-
-/** Inputs and how well the network answers them. */
-export interface ScoredBatch {
-  /** Integers of the input's grid, `[N, …]`. */
-  readonly x: IntegerValue;
-  /** The sum of the metric over the N samples, of the integers of the network's output. */
-  readonly score: (output: IntegerValue) => number;
-}
 
 export interface AccuracyByBitsOptions {
   /** The widths P to try; every one of 2 … 32. */
