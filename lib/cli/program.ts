@@ -7,6 +7,7 @@ import { boundsCommand } from './commands/bounds.js';
 import { deployCommand } from './commands/deploy.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
+import { inferCommand } from './commands/infer.js';
 import { infoCommand } from './commands/info.js';
 import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
@@ -36,6 +37,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     auditCommand(),
     verifyCommand(),
     deployCommand(),
+    inferCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));

@@ -1,11 +1,10 @@
 import { extname } from 'node:path';
 import { readBytes } from '../../data/node/files.js';
 import { readImage } from '../../data/node/images.js';
-import type { Pixels } from '../../data/pixels.js';
 import { quantizeInput } from '../../deploy/graph/decode.js';
 import type { IntegerGraph } from '../../deploy/graph/graph.js';
 import type { IntegerValue } from '../../deploy/runtime/reference.js';
-import { networkInput } from '../../deploy/runtime/pictures.js';
+import { fittedInput } from '../../deploy/runtime/pictures.js';
 import { DataError, formatShape } from '../../tensor/errors.js';
 
 /** Numbers from a file. */
@@ -34,7 +33,7 @@ export function holdsArray(path: string): boolean {
  */
 export async function readInput(graph: IntegerGraph, path: string): Promise<IntegerValue> {
   const read = READERS[extname(path).toLowerCase()];
-  if (read === undefined) return networkInput(graph, await readImage('infer', path));
+  if (read === undefined) return fittedInput(graph, await readImage('infer', path));
   const { shape, data, type } = await read(await readBytes('infer', path), path);
   const samples = shape.length === graph.input.shape.length ? [1, ...shape] : shape;
   if (type.startsWith('float')) return quantizeInput(graph, Float32Array.from(data, Number), samples);
@@ -44,5 +43,3 @@ export async function readInput(graph: IntegerGraph, path: string): Promise<Inte
   }
   return { shape: samples, data: integers };
 }
-
-export type { Pixels };

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { largest } from '../../tensor/extremes.js';
-import { type Layout, MARGIN } from './theme.js';
+import { type Layout, MARGIN, MUTED } from './theme.js';
 
 /** Points in order of x, joined by a line. */
 export interface Curve {
@@ -22,6 +22,8 @@ export interface CurvesOptions {
   /** The largest y that there can be, above which no axis goes; default none. */
   readonly most?: number;
   readonly height?: number;
+  /** Upright lines across all panels, each with its name at the top. */
+  readonly rules?: readonly { readonly x: number; readonly name: string }[];
 }
 
 /** So many points and fewer are drawn as such, and not only joined. */
@@ -57,6 +59,7 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
       width: Math.floor((width - MARGIN - 18 * (across - 1)) / across),
       height,
       layer: [
+        ...ruleLayers(options.rules ?? [], x, y.scale.domain),
         { mark: { type: 'line' as const, strokeWidth: 1.75 }, encoding: { x, y, color, detail } },
         ...(longest > FEW
           ? []
@@ -72,6 +75,25 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
     if (panels.length === 1) return { data, ...spec };
     return { data, facet: { field: 'panel', type: 'ordinal', sort: panels }, columns: across, spacing: 18, spec };
   };
+}
+
+/** Upright lines and their names, those nearest to each other at different heights. */
+function ruleLayers(rules: NonNullable<CurvesOptions['rules']>, x: object, [low, high]: readonly number[]) {
+  if (rules.length === 0) return [];
+  const ordered = [...rules].sort((a, b) => a.x - b.x);
+  const values = ordered.map((rule, i) => ({ ...rule, y: high - (i % 3) * 0.06 * (high - low) }));
+  return [
+    {
+      data: { values },
+      mark: { type: 'rule' as const, strokeDash: [3, 3], color: MUTED },
+      encoding: { x },
+    },
+    {
+      data: { values },
+      mark: { type: 'text' as const, align: 'left' as const, dx: 4, fontSize: 11, color: MUTED },
+      encoding: { x, y: { field: 'y', type: 'quantitative' as const }, text: { field: 'name' } },
+    },
+  ];
 }
 
 /** Least distance of two names, pixels. */

@@ -6,6 +6,8 @@ export const INK = 'var(--ink)';
 export const MUTED = 'var(--muted)';
 export const GRID = 'var(--grid)';
 export const PAPER = 'var(--paper)';
+export const BAND = 'var(--band)';
+export const BAD = 'var(--bad)';
 
 const COLOURS: Readonly<Partial<Record<Method, string>>> = {
   qat: 'var(--qat)',

@@ -37,6 +37,17 @@ export function pictureInput(graph: IntegerGraph, image: Pixels): IntegerValue {
 }
 
 /**
+ * Any image as a network's input: with its channels, and for one that tells classes resized by the shorter side and
+ * cropped at the centre.
+ * @throws DataError if the network does not say what pixels mean to it
+ */
+export function fittedInput(graph: IntegerGraph, image: Pixels): IntegerValue {
+  const [channels, height, width] = graph.input.shape;
+  const fits = asTask('picture', graph).kind === 'labels';
+  return pictureInput(graph, fits ? fitPixels(image, [channels, height, width]) : withChannels(image, channels));
+}
+
+/**
  * All classes, the likeliest first: integers from the bytes to the last sum, whose worth decides. The picture is
  * resized by its shorter side and cropped at the centre.
  * @throws DataError if the network tells no classes
@@ -46,8 +57,7 @@ export async function classify(runtime: Runtime, picture: Picture): Promise<Gues
   const image = pictureOf('classify', picture);
   const task = asTask('classify', graph);
   if (task.kind !== 'labels') throw new DataError('classify', 'this network makes pictures; it knows no classes');
-  const [channels, height, width] = graph.input.shape;
-  const value = await runtime.run(pictureInput(graph, fitPixels(image, [channels, height, width])));
+  const value = await runtime.run(fittedInput(graph, image));
   return rankClasses(decodeOutput(graph, value), task.classes);
 }
 
@@ -63,7 +73,7 @@ export async function upscale(
   const image = pictureOf('upscale', picture);
   const task = asTask('upscale', graph);
   if (task.kind !== 'images') throw new DataError('upscale', 'this network tells classes; it makes no pictures');
-  const value = await runtime.run(pictureInput(graph, withChannels(image, graph.input.shape[0])));
+  const value = await runtime.run(fittedInput(graph, image));
   const [, channels, height, width] = value.shape;
   if (value.shape.length !== 4 || channels !== task.pixels.mean.length) {
     throw new DataError(
