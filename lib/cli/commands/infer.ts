@@ -48,7 +48,7 @@ export function inferCommand(): Command {
   addDataOptions(command)
     .option('--batch-size <n>', 'test images at a time', integer(1), 16)
     .option('--limit-batches <n>', 'stop after n batches, evenly of all classes (default: all)', integer(1))
-    .addOption(new Option('--runtime <engine>', `what runs it (default: ${ENGINE_NAMES[0]})`).choices(ENGINE_NAMES))
+    .addOption(new Option('--runtime <engine>', 'what runs it (default: wasm)').choices(ENGINE_NAMES))
     .option('--threads <count>', 'threads of the wasm runtime (default: the processor’s, at most 8)', integer(1, 64))
     .option('--top <n>', 'show the n likeliest classes', integer(1), 3)
     .option('--out <path>', 'where up-scaled pictures go: a .png file for one image, a folder for several')
@@ -63,7 +63,7 @@ export function inferCommand(): Command {
 async function infer(flags: Flags): Promise<void> {
   const out = new Output(flags.json ?? false);
   const { input = [], dataset } = flags;
-  if ((input.length > 0) === (dataset !== undefined)) throw new UsageError('name either --input FILE or --dataset NAME');
+  if (input.length > 0 === (dataset !== undefined)) throw new UsageError('name either --input FILE or --dataset NAME');
   checkMode(flags);
   const graph = await openNetwork(flags.model);
   const registers = await registersFor(graph, flags);
@@ -106,7 +106,7 @@ function checkMode(flags: Flags): void {
   }
 }
 
-function runtimeOptions({ runtime: engine = ENGINE_NAMES[0], threads }: Flags) {
+function runtimeOptions({ runtime: engine = 'wasm', threads }: Flags) {
   if (engine !== 'wasm') {
     if (threads !== undefined && threads > 1) throw new UsageError(`--threads: the ${engine} runtime has one thread`);
     return { engine };

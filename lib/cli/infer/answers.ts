@@ -1,5 +1,5 @@
-import { encodePng } from '../../data/node/encodePng.js';
 import { type Guess, rankClasses } from '../../data/guesses.js';
+import { encodePng } from '../../data/node/encodePng.js';
 import { readPlanes } from '../../data/normalise.js';
 import { decodeOutput } from '../../deploy/graph/decode.js';
 import type { IntegerGraph } from '../../deploy/graph/graph.js';

@@ -37,7 +37,11 @@ function lead(sweep: Sweep): string {
     `<strong>${escapeHtml(name)}</strong>: ${metric(exact)} on ${samples} images of ${escapeHtml(dataset)}, whatever the`,
     `order of sums, on accumulators of <strong>${safe} bits</strong> or more: no input can overflow them.`,
   ];
-  if (next) sentences.push(`On ${next.bits} bits ${metric(next.wrap)} if they wrap,`, `${metric(next.saturate)} if they saturate`);
+  if (next)
+    sentences.push(
+      `On ${next.bits} bits ${metric(next.wrap)} if they wrap,`,
+      `${metric(next.saturate)} if they saturate`,
+    );
   if (next && least && least !== next) {
     sentences.push(`; on ${least.bits} bits ${metric(least.wrap)} and ${metric(least.saturate)}`);
   }

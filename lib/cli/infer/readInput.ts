@@ -3,8 +3,8 @@ import { readBytes } from '../../data/node/files.js';
 import { readImage } from '../../data/node/images.js';
 import { quantizeInput } from '../../deploy/graph/decode.js';
 import type { IntegerGraph } from '../../deploy/graph/graph.js';
-import type { IntegerValue } from '../../deploy/runtime/reference.js';
 import { fittedInput } from '../../deploy/runtime/pictures.js';
+import type { IntegerValue } from '../../deploy/runtime/reference.js';
 import { DataError, formatShape } from '../../tensor/errors.js';
 
 /** Numbers from a file. */

@@ -25,12 +25,10 @@ export function addRegisterOptions(command: Command): Command {
       widths,
     )
     .addOption(
-      new Option('--overflow <mode>', 'what a register does that cannot hold a sum; all compares these (default: wrap; of several P, all)').choices([
-        'exact',
-        'wrap',
-        'saturate',
-        'all',
-      ]),
+      new Option(
+        '--overflow <mode>',
+        'what a register does that cannot hold a sum; all compares these (default: wrap; of several P, all)',
+      ).choices(['exact', 'wrap', 'saturate', 'all']),
     )
     .option('--order <order>', 'how sums are formed: sequential, pairwise or tiled:T (default: sequential)', summation)
     .option(

@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { BAND, BAD, type Layout, MARGIN, MUTED } from './theme.js';
+import { BAD, BAND, type Layout, MARGIN, MUTED } from './theme.js';
 
 /** The partial sums of a layer, by sign and by the bits that they need. */
 export interface Sums {
