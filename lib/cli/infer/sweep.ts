@@ -3,12 +3,13 @@ import { release } from '../../data/batchSource.js';
 import type { DatasetName } from '../../data/node/datasets.js';
 import { metricOf, scoredBatches } from '../../deploy/evaluateNetwork.js';
 import type { IntegerGraph } from '../../deploy/graph/graph.js';
-import { type AccuracyByBits, accuracyByBits } from '../../deploy/laboratory/accuracyByBits.js';
+import { accuracyByBits } from '../../deploy/laboratory/accuracyByBits.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { openBatches } from '../../train/node/openBatches.js';
 import type { DataFlags } from '../dataFlags.js';
 import { formatMetric, type Output } from '../output.js';
 import { makeProgress } from '../progress.js';
+import type { Sweep } from './page.js';
 import type { RegisterFlags } from './registers.js';
 import { locateTestImages } from './testData.js';
 
@@ -16,16 +17,6 @@ import { locateTestImages } from './testData.js';
 export interface SweepFlags extends RegisterFlags, Partial<DataFlags> {
   readonly batchSize: number;
   readonly limitBatches?: number;
-}
-
-/** A network's metric on registers of all widths. */
-export interface Sweep extends AccuracyByBits {
-  /** Of the network. */
-  readonly name: string;
-  readonly metricName: 'accuracy' | 'psnr';
-  /** Of the data set. */
-  readonly dataset: string;
-  readonly order: string;
 }
 
 /** Tries all widths on all networks, tells of them, and draws them if a report is asked for. */

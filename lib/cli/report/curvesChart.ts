@@ -12,6 +12,13 @@ export interface Curve {
   readonly panel?: string;
 }
 
+/** An upright line in a panel. */
+export interface Rule {
+  readonly x: number;
+  readonly name: string;
+  readonly panel?: string;
+}
+
 export interface CurvesOptions {
   readonly x: string;
   readonly y: string;
@@ -22,8 +29,8 @@ export interface CurvesOptions {
   /** The largest y that there can be, above which no axis goes; default none. */
   readonly most?: number;
   readonly height?: number;
-  /** Upright lines across all panels, each with its name at the top. */
-  readonly rules?: readonly { readonly x: number; readonly name: string }[];
+  /** Upright lines, each with its name at the foot. */
+  readonly rules?: readonly Rule[];
 }
 
 /** So many points and fewer are drawn as such, and not only joined. */
@@ -51,6 +58,8 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
   const values = curves.flatMap(({ points, ...curve }, id) =>
     points.map((point, i) => ({ panel: '', ...curve, ...point, nameAt: points[i + 1] ? null : nameAt.get(id) })),
   );
+  const rules = rulePlaces(options.rules ?? [], y.scale.domain);
+  const curvesOnly = rules.length > 0 ? [{ filter: '!datum.rule' }] : [];
   const color = { field: 'colour', type: 'nominal' as const, scale: null };
   const detail = { field: 'name', type: 'nominal' as const };
   return ({ width, columns }) => {
@@ -59,11 +68,21 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
       width: Math.floor((width - MARGIN - 18 * (across - 1)) / across),
       height,
       layer: [
-        ...ruleLayers(options.rules ?? [], x, y.scale.domain),
-        { mark: { type: 'line' as const, strokeWidth: 1.75 }, encoding: { x, y, color, detail } },
+        ...(rules.length > 0 ? ruleLayers(x, y) : []),
+        {
+          transform: curvesOnly,
+          mark: { type: 'line' as const, strokeWidth: 1.75 },
+          encoding: { x, y, color, detail },
+        },
         ...(longest > FEW
           ? []
-          : [{ mark: { type: 'point' as const, filled: true, size: 30, opacity: 1 }, encoding: { x, y, color } }]),
+          : [
+              {
+                transform: curvesOnly,
+                mark: { type: 'point' as const, filled: true, size: 30, opacity: 1 },
+                encoding: { x, y, color },
+              },
+            ]),
         {
           transform: [{ filter: 'isValid(datum.nameAt) && datum.name !== ""' }],
           mark: { type: 'text' as const, align: 'left' as const, dx: 5, fontSize: 11 },
@@ -71,29 +90,31 @@ export function curvesChart(curves: readonly Curve[], options: CurvesOptions): (
         },
       ],
     };
-    const data = { values };
+    const data = { values: [...values, ...rules] };
     if (panels.length === 1) return { data, ...spec };
     return { data, facet: { field: 'panel', type: 'ordinal', sort: panels }, columns: across, spacing: 18, spec };
   };
 }
 
-/** Upright lines and their names, those nearest to each other at different heights. */
-function ruleLayers(rules: NonNullable<CurvesOptions['rules']>, x: object, [low, high]: readonly number[]) {
-  if (rules.length === 0) return [];
-  const ordered = [...rules].sort((a, b) => a.x - b.x);
-  const values = ordered.map((rule, i) => ({ ...rule, y: high - (i % 3) * 0.06 * (high - low) }));
+/** Upright lines and their names. */
+function ruleLayers(x: object, y: object) {
+  const transform = [{ filter: 'datum.rule' }];
   return [
+    { transform, mark: { type: 'rule' as const, strokeDash: [3, 3], color: MUTED }, encoding: { x } },
     {
-      data: { values },
-      mark: { type: 'rule' as const, strokeDash: [3, 3], color: MUTED },
-      encoding: { x },
-    },
-    {
-      data: { values },
+      transform,
       mark: { type: 'text' as const, align: 'left' as const, dx: 4, fontSize: 11, color: MUTED },
-      encoding: { x, y: { field: 'y', type: 'quantitative' as const }, text: { field: 'name' } },
+      encoding: { x, y, text: { field: 'name' } },
     },
   ];
+}
+
+/** Where upright lines have their names: at the foot of a panel, each a little higher than the one before. */
+function rulePlaces(rules: readonly Rule[], [low, high]: readonly number[]) {
+  return rules.map((rule, i) => {
+    const before = rules.slice(0, i).filter(({ panel }) => panel === rule.panel).length;
+    return { panel: '', ...rule, rule: true, y: low + (0.04 + 0.06 * before) * (high - low) };
+  });
 }
 
 /** Least distance of two names, pixels. */

@@ -43,7 +43,7 @@ export function sumsChart(layers: readonly Sums[]): (layout: Layout) => TopLevel
   const x = {
     field: 'from',
     type: 'quantitative' as const,
-    title: 'bits that a partial sum needs (negative sums to the left)',
+    title: 'bits of a sum',
     scale: { domain: [-widest, widest], nice: false },
     axis: { values: ticks(widest), labelExpr: 'abs(datum.value)', domain: false },
   };

@@ -32,7 +32,7 @@ export interface LaboratoryTally extends LayerTally {
   readonly innerBits: number | null;
   /** Narrowest register that no input can overflow. */
   readonly safeBits: number;
-  /** Whether its weights prove that no register overflows, whatever the inputs; the count of 0 is then no measurement. */
+  /** Whether its weights prove that no register overflows, whatever the inputs: 0 is then not a measurement. */
   readonly proved: boolean;
 }
 
