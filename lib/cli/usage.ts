@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { A2QError } from '../tensor/errors.js';
 
 /** Exit codes of the command. */
@@ -23,6 +23,12 @@ export async function asUsage<T>(check: () => T | Promise<T>): Promise<T> {
     if (error instanceof A2QError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
+}
+
+/** The options that were typed, as `--name`. */
+export function givenOptions(command: Command): string[] {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  return given.map(({ long, flags }) => long ?? flags);
 }
 
 /** Parses an option that is an integer of `low … high`. */

@@ -1,6 +1,4 @@
 import { basename, join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { release } from '../../data/batchSource.js';
@@ -25,9 +23,12 @@ import { addDataOptions, type DataFlags } from '../dataFlags.js';
 import { Output, percent } from '../output.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
 import { locateTestData } from '../subjectData.js';
-import { EXIT, integer, UsageError } from '../usage.js';
+import { type Column, fittedTable, runLengths, terminalWidth } from '../table.js';
+import { EXIT, givenOptions, integer, UsageError } from '../usage.js';
+import { auditNetwork } from './auditNetwork.js';
 
 interface Flags extends SubjectFlags, BackendFlags, DataFlags {
+  readonly model?: string;
   readonly data?: boolean;
   readonly images?: number;
   readonly out?: string;
@@ -35,25 +36,34 @@ interface Flags extends SubjectFlags, BackendFlags, DataFlags {
   readonly json?: boolean;
 }
 
+/** What goes with `--model`. */
+const OF_NETWORKS = ['--model', '--witness', '--out', '--json'];
+
 /** Images that `--data` runs. */
 const IMAGES = 256;
-
-/** Runs of equal inputs of a witness shown unless all are asked for. */
-const SHOWN_RUNS = 12;
 
 export function auditCommand(): Command {
   const command = new Command('audit').description('prove from the integers alone that no accumulator can overflow');
   return addBackendOptions(addDataOptions(addSubjectOptions(command)))
+    .option('--model <file>', 'a network of integers instead of a run, as a2q deploy writes it')
     .option('--data', 'run test images too, and hold what reaches each layer to its grid')
     .option('--images <n>', `how many, with --data (default: ${IMAGES})`, integer(1))
     .option('--witness', 'print the worst inputs in full')
-    .option('--out <file>', 'where to write the certificate (default: certificate.json in the run’s folder)')
+    .option('--out <file>', 'where to write the certificate (default: certificate.json in the run’s folder, if any)')
     .option('--json', 'machine-readable output')
     .action(audit);
 }
 
-async function audit(flags: Flags): Promise<void> {
+async function audit(flags: Flags, command: Command): Promise<void> {
   const out = new Output(flags.json ?? false);
+  if (flags.model !== undefined) {
+    const stray = givenOptions(command).find((option) => !OF_NETWORKS.includes(option));
+    if (stray !== undefined) throw new UsageError(`${stray} does not go with --model`);
+    return auditNetwork(out, flags.model, flags);
+  }
+  if (flags.run === undefined && flags.checkpoint === undefined) {
+    throw new UsageError('name one of --run FOLDER, --checkpoint FILE or --model FILE');
+  }
   if (flags.images !== undefined && !flags.data) throw new UsageError('--images goes with --data');
   const path = await subjectPath(flags);
   await useBackend(flags);
@@ -122,8 +132,7 @@ async function auditOnData(model: Module, flags: Flags, config: RunConfig, sourc
   }
 }
 
-/** The columns of the table; on a narrow terminal those of the highest number go first. */
-const COLUMNS: readonly { readonly head: string; readonly goes: number; of(layer: LayerAudit): string | number }[] = [
+const COLUMNS: readonly Column<LayerAudit>[] = [
   { head: 'layer', goes: 0, of: ({ layer }) => layer },
   { head: 'M×N', goes: 1, of: (l) => `${l.weightBits}×${l.inputSigned ? 's' : 'u'}${l.inputBits}` },
   { head: 'inputs', goes: 3, of: seen },
@@ -137,34 +146,13 @@ const COLUMNS: readonly { readonly head: string; readonly goes: number; of(layer
   { head: 'verdict', goes: 0, of: verdict },
 ];
 
-/** Characters of a line where no terminal says how many it has. */
-const WIDTH = 100;
-
-/** The widest table that fits, without lines between its columns, and what was left out. */
+/** The widest table of layers that fits. */
 export function auditTable(layers: readonly LayerAudit[], width: number): string {
-  for (let most = 5; ; most--) {
-    const columns = COLUMNS.filter(({ goes }) => goes <= most);
-    const rows = layers.map((layer) => columns.map(({ of }) => of(layer)));
-    const text = plainTable([columns.map(({ head }) => head), ...rows]);
-    const widest = Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
-    if (widest > width && most > 0) continue;
-    const left = COLUMNS.filter((column) => !columns.includes(column)).map(({ head }) => head);
-    return left.length === 0 ? text : `${text}\n(--json has more: ${left.join(', ')})`;
-  }
-}
-
-function plainTable([head, ...rows]: readonly (readonly (string | number)[])[]): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', left: '', right: '', middle: '  ' };
-  const lines = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
-  const bottom = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
-  const style = { head: [], border: [], 'padding-left': 0, 'padding-right': 0 };
-  const table = new Table({ style, chars: { ...none, ...lines, ...bottom }, head: head.map(String) });
-  for (const row of rows) table.push([...row]);
-  return table.toString();
+  return fittedTable(COLUMNS, layers, width);
 }
 
 function say(out: Output, audit: Audit, full: boolean, target: string | null): void {
-  out.say(auditTable(audit.layers, (out.json ? process.stderr : process.stdout).columns ?? WIDTH));
+  out.say(auditTable(audit.layers, terminalWidth(out)));
   for (const layer of audit.layers) if (layer.accumulatorBits !== null) out.say(witnessText(layer, full));
   for (const { layer, problems } of audit.layers) for (const problem of problems) out.say(`${layer}: ${problem}`);
   for (const problem of audit.problems) out.say(problem);
@@ -193,7 +181,7 @@ function claims({ layers }: Audit): string {
 function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolean): string {
   const isMax = worst.max >= -worst.min;
   const inputs = isMax ? worst.maxInput : worst.minInput;
-  const list = runLengths(inputs, full ? Number.POSITIVE_INFINITY : SHOWN_RUNS);
+  const list = runLengths(inputs, full ? Number.POSITIVE_INFINITY : undefined);
   if (worst.max === 0 && worst.min === 0) return `${layer}: every weight is 0, so there is nothing to overflow`;
   const narrow = trial?.oneBitLessOverflows ? 'overflows' : 'does NOT overflow';
   const less = trial === null || trial.oneBitLessOverflows === null ? '' : `, ${narrow} on one bit less than safe P`;
@@ -204,16 +192,4 @@ function witnessText({ layer, worst, trial, safeBits }: LayerAudit, full: boolea
         `on ${trial.accumulatorBits} bits${less === '' ? '' : `${less} ${safeBits}`}`;
   const sum = isMax ? worst.max : worst.min;
   return `${layer} channel ${worst.channel}: worst sum ${sum} at inputs [${list}]; ${outcome}`;
-}
-
-/** `15 0×3 15 …`: equal neighbours together, the first `most` of them. */
-function runLengths(values: readonly number[], most: number): string {
-  const runs: { value: number; count: number }[] = [];
-  for (const value of values) {
-    const last = runs.at(-1);
-    if (last?.value === value) last.count += 1;
-    else runs.push({ value, count: 1 });
-  }
-  const shown = runs.slice(0, most).map(({ value, count }) => (count === 1 ? `${value}` : `${value}×${count}`));
-  return [...shown, ...(runs.length > shown.length ? ['…'] : [])].join(' ');
 }

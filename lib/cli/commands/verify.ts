@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { readBytes } from '../../data/node/files.js';
 import { verifyCertificate } from '../../deploy/verify/verifyCertificate.js';
+import { verifyNetwork } from '../../deploy/verify/verifyNetwork.js';
 import { DataError } from '../../tensor/errors.js';
 import { fileExists } from '../../train/node/files.js';
 import { openTrained } from '../../train/node/openTrained.js';
@@ -10,7 +11,7 @@ import { holdsRun, RUN_FILES, readRunConfig } from '../../train/node/runFolder.j
 import { describeChange, lockedChanges } from '../../train/resume.js';
 import { useBackend } from '../backend.js';
 import { Output } from '../output.js';
-import { EXIT, UsageError } from '../usage.js';
+import { EXIT, givenOptions, UsageError } from '../usage.js';
 import { auditOnBlank } from './audit.js';
 
 interface Flags {
@@ -23,6 +24,8 @@ interface Flags {
 export function verifyCommand(): Command {
   return new Command('verify')
     .description('check a certificate against the files it speaks of, by code that shares nothing with the audit')
+    .argument('[network]', 'a network of integers, as a2q deploy writes it')
+    .argument('[certificate]', 'what a2q audit --model --out wrote of it')
     .option('--run <folder>', 'the folder of a run that was audited')
     .option('--checkpoint <file>', 'the checkpoint that was audited, with --certificate')
     .option('--certificate <file>', 'what a2q audit --out wrote (default: certificate.json in the run’s folder)')
@@ -30,8 +33,18 @@ export function verifyCommand(): Command {
     .action(verify);
 }
 
-async function verify(flags: Flags): Promise<void> {
+async function verify(
+  network: string | undefined,
+  certificate: string | undefined,
+  flags: Flags,
+  command: Command,
+): Promise<void> {
   const out = new Output(flags.json ?? false);
+  if (network !== undefined) {
+    const stray = givenOptions(command).find((option) => option !== '--json');
+    if (stray !== undefined) throw new UsageError(`${stray} does not go with a network`);
+    return verifyFiles(out, network, certificate);
+  }
   const { path, text, checkpoint } = await filesOf(flags);
   const own = await verifyCertificate(text, await readBytes('verify', checkpoint));
   const differences = own.length > 0 ? own : await otherDifferences(text, checkpoint, flags.run);
@@ -44,10 +57,27 @@ async function verify(flags: Flags): Promise<void> {
   if (!verified || (safeBits !== null && !proved)) process.exitCode = EXIT.failure;
 }
 
+/** `a2q verify NET CERTIFICATE`. */
+async function verifyFiles(out: Output, network: string, certificate: string | undefined): Promise<void> {
+  if (certificate === undefined) throw new UsageError('name a certificate behind the network');
+  for (const file of [network, certificate]) {
+    if (!(await fileExists(file))) throw new UsageError(`there is no file ${file}`);
+  }
+  const [bytes, text] = [await readBytes('verify', network), await readBytes('verify', certificate)];
+  const differences = await verifyNetwork(bytes, text);
+  const verified = differences.length === 0;
+  for (const difference of differences) out.say(`${certificate}: ${difference}`);
+  out.say(verified ? pc.green('verified') : pc.red('NOT verified'));
+  const { proved, safeBits } = verified ? JSON.parse(new TextDecoder().decode(text)) : { proved: null, safeBits: null };
+  if (verified) out.say(statement(proved, safeBits));
+  out.result({ network, certificate, verified, proved, safeBits, differences });
+  if (!verified) process.exitCode = EXIT.failure;
+}
+
 /** The certificate and the checkpoint that are meant. @throws UsageError unless the flags name both */
 async function filesOf({ run, checkpoint, certificate }: Flags) {
   if ((run === undefined) === (checkpoint === undefined)) {
-    throw new UsageError('name either --run FOLDER or --checkpoint FILE');
+    throw new UsageError('name a network and its certificate, or either --run FOLDER or --checkpoint FILE');
   }
   for (const [flag, file] of Object.entries({ checkpoint, certificate })) {
     if (file !== undefined && !(await fileExists(file))) throw new UsageError(`--${flag}: there is no file ${file}`);
