@@ -97,7 +97,7 @@ function checkTensors(node: GraphNode, tensors: IntegerGraph['tensors'], used: S
   const named = (key: string, rank: number): IntegerTensor => {
     const tensor = tensors.get(key);
     used.add(key);
-    if (tensor === undefined) return fail(`${node.name} names the tensor ${told(key)}, which is not there`);
+    if (!isRecord(tensor)) return fail(`${node.name} names the tensor ${told(key)}, which is not there`);
     const { shape, data } = tensor;
     const integers = [Int8Array, Int16Array, Int32Array].some((type) => data instanceof type);
     if (!integers || !list(whole(0, 2 ** 31 - 1), rank, rank)(shape) || sizeOf(shape) !== data.length || shape[0] < 1) {

@@ -3,6 +3,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../tensor/safetensors.j
 import { asGraph } from './argument.js';
 import { checkGraph } from './check.js';
 import { type IntegerGraph, integerTensor } from './graph.js';
+import { told } from './members.js';
 
 /** How a file says what it is: a key of its metadata, and the version of the JSON in it. */
 export const NETWORK_KEY = 'a2q.network';
@@ -44,7 +45,7 @@ export function decodeNetwork(bytes: Uint8Array, name: string): IntegerGraph {
   if (typeof value !== 'object' || value === null) return fail(`its ${NETWORK_KEY} is no object`);
   const { version, ...graph } = value as { readonly version: unknown } & IntegerGraph;
   if (version !== NETWORK_VERSION) {
-    return fail(`is of version ${String(version).slice(0, 20)}; this program reads ${NETWORK_VERSION}`);
+    return fail(`is of version ${told(version)}; this program reads ${NETWORK_VERSION}`);
   }
   const odd = [...tensors].find(([, { data }]) => !(data instanceof Int32Array));
   if (odd) return fail(`the tensor ${odd[0].slice(0, 80)} does not hold integers`);

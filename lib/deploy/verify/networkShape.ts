@@ -77,7 +77,7 @@ function windows(node: Json, sides: Shape, kernel: Shape): Shape {
   const [stride, padding, dilation] = ['stride', 'padding', 'dilation'].map((member) => {
     return integersOf(node, member, member === 'padding' ? 0 : 1, MOST);
   });
-  if (![stride, padding, dilation, kernel].every((pair) => pair.length === 2)) return [];
+  if (![stride, padding, dilation, kernel].every((pair) => pair.length === 2)) return [0];
   return sides.map((side, axis) => {
     const reach = dilation[axis] * (kernel[axis] - 1);
     // A maximum over padding alone would be no value of the image.

@@ -25,6 +25,8 @@ const MOST_TOLD = 20;
  */
 export async function verifyNetwork(network: Uint8Array, certificate: Uint8Array): Promise<string[]> {
   try {
+    if (!(network instanceof Uint8Array && certificate instanceof Uint8Array))
+      throw new Refused('both files are bytes');
     const given = parse(new TextDecoder().decode(certificate), 'the certificate');
     if (given['format'] !== NETWORK_FORMAT || given['version'] !== NETWORK_FORMAT_VERSION) {
       throw new Refused(`the certificate is not of format ${NETWORK_FORMAT}, version ${NETWORK_FORMAT_VERSION}`);
