@@ -29,6 +29,8 @@ export * from './deploy/accumulator/linear.js';
 export type { Overflow } from './deploy/accumulator/register.js';
 export * from './deploy/audit.js';
 export * from './deploy/exchange/integerLayers.js';
+export * from './deploy/graph/audit.js';
+export * from './deploy/graph/certificate.js';
 export { decodeNetwork, encodeNetwork } from './deploy/graph/file.js';
 export type * from './deploy/graph/graph.js';
 export { findThresholds, type Thresholds, type Transfer } from './deploy/graph/thresholds.js';
@@ -36,6 +38,7 @@ export { type LowerOptions, lower } from './deploy/lowering/lower.js';
 export { type ObservedModel, observeIntegers } from './deploy/lowering/observe.js';
 export type { Requantization } from './deploy/lowering/requantize.js';
 export * from './deploy/simulate.js';
+export { verifyNetwork } from './deploy/verify/verifyNetwork.js';
 // The machine: the backends, which one runs, and what ran.
 export type { Backend, RequiredKernels } from './kernels/backend.js';
 export type { FastPaths, FastRow, QuantGrid } from './kernels/fast.js';

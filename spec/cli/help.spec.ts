@@ -3,7 +3,7 @@ import t from 'tap';
 import { makeProgram } from '../../lib/cli/program.js';
 
 /** Options whose absence says all there is: they name the subject of a command, or ask for something more. */
-const NO_DEFAULT = new Set(['--run', '--checkpoint', '--explain']);
+const NO_DEFAULT = new Set(['--run', '--checkpoint', '--model', '--explain']);
 
 /** Whether help says what leaving out an option means. */
 function isPlain(option: Option): boolean {
