@@ -59,7 +59,7 @@ export function integersOf(node: Json, member: string, low: number, high: number
 }
 
 /** The values that a node reads. @throws Refused */
-export function inputsOf(node: Json): string[] {
+export function readBy(node: Json): string[] {
   const { inputs } = node;
   if (Array.isArray(inputs) && inputs.length > 0 && inputs.every((each) => typeof each === 'string')) return inputs;
   throw new Refused(`${textOf(node, 'name')}: it reads nothing`);

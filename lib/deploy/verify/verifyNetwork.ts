@@ -1,6 +1,6 @@
 import { parse, Refused } from './checkpoint.js';
 import { compare } from './compare.js';
-import { inputsOf, integersOf, readNetwork, textOf } from './network.js';
+import { integersOf, readBy, readNetwork, textOf } from './network.js';
 import { networkShape, sizeOf } from './networkShape.js';
 import { bitsOf, gridOf, joined, outcomeOf, type Span } from './networkSums.js';
 import { sha256 } from './sha256.js';
@@ -64,8 +64,8 @@ async function certified(bytes: Uint8Array) {
   const registers = [];
   for (const node of nodes) {
     const own = textOf(node, 'name');
-    const inputs = inputsOf(node).flatMap((from) => values.get(from) ?? []);
-    if (inputs.length !== inputsOf(node).length) throw new Refused(`${own} reads a value that is not made before`);
+    const inputs = readBy(node).flatMap((from) => values.get(from) ?? []);
+    if (inputs.length !== readBy(node).length) throw new Refused(`${own} reads a value that is not made before`);
     if (values.has(own)) throw new Refused(`two values are called ${own}`);
     const plane = inputs[0].shape.slice(1);
     const kernel =
