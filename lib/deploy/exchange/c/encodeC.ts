@@ -64,10 +64,10 @@ export function encodeC(graph: IntegerGraph, options: COptions = {}): CFiles {
   return { name: prefix, header: headerOf(plan), source: parts.filter((part) => part !== '').join('\n') };
 }
 
-/** The name as the start of identifiers; it may not begin with a digit. */
+/** The name as the start of identifiers: not with a digit, nor with what `<stdint.h>` takes for itself. */
 function prefixOf(name: string): string {
   const word = identifier(name, new Set());
-  return /^[0-9]/.test(word) ? `net_${word}` : word;
+  return /^(\d|u?int)/i.test(word) ? `net_${word}` : word;
 }
 
 /** What stands above a node's function. */

@@ -37,9 +37,7 @@ export function bodyOf(node: Exclude<GraphNode, { readonly op: 'reshape' }>, pla
       return permuteBody([c / r ** 2, r, r, h, w], [0, 3, 1, 4, 2]);
     }
     case 'concat':
-      return inputs
-        .map((input, n) => loops([['i', sizeOf(input.shape)]], `*y++ = ${operand(n)}[i];\n`))
-        .join('');
+      return inputs.map((input, n) => loops([['i', sizeOf(input.shape)]], `*y++ = ${operand(n)}[i];\n`)).join('');
     case 'permute':
       return permuteBody(
         shape,

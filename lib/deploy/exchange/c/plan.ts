@@ -3,7 +3,7 @@ import { sizeOf } from '../../../tensor/shape.js';
 import type { GraphNode, IntegerGraph, IntegerTensor } from '../../graph/graph.js';
 import { type ChannelRange, extremesOf, inferRanges } from '../../graph/ranges.js';
 import { type GraphShapes, inferShapes } from '../../graph/shapes.js';
-import { type CType, constants, identifier, typeOfRange, typeOfTensor } from './text.js';
+import { type CType, constants, identifier, TYPES, typeOfRange, typeOfTensor } from './text.js';
 
 /** Most elements of one array. */
 const MOST = 2 ** 28;
@@ -43,7 +43,7 @@ export class Plan {
     this.prefix = prefix;
     for (const word of RESERVED) this.#names.add(word);
     const shapes: GraphShapes = inferShapes(graph, [1, ...input]);
-    for (const [name, range] of inferRanges(graph, shapes)) this.values.set(name, valueOf(range, shapes, name));
+    for (const [name, range] of inferRanges(graph, shapes)) this.values.set(name, valueIn(range, shapes, name));
   }
 
   value(name: string): CValue {
@@ -129,12 +129,15 @@ export class Plan {
   }
 }
 
-/** Names that the file gives whatever the network, without the prefix. */
-const RESERVED = ['run', 'decode', 'quantize_pixels', 'input_t', 'pixels', 'reached', 'scaled', 'H', 'MAIN'];
+/** Names that a file may give whatever the network, without the prefix. */
+const RESERVED = [
+  ...['run', 'decode', 'quantize_pixels', 'input_t', 'pixels', 'scaled', 'H', 'MAIN', 'INPUTS', 'OUTPUTS'],
+  ...['frame', 'sums', 'reached'].flatMap((role) => TYPES.map(({ type }) => `${role}_${type}`)),
+];
 
 const rootOf = (roots: ReadonlyMap<string, string>, name: string) => roots.get(name) as string;
 
-function valueOf(range: ChannelRange, shapes: GraphShapes, name: string): CValue {
+function valueIn(range: ChannelRange, shapes: GraphShapes, name: string): CValue {
   const { low, high } = extremesOf(range);
   const shape = (shapes.get(name) as readonly number[]).slice(1);
   return { shape, low, high, type: typeOfRange({ low, high }) };

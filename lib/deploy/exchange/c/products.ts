@@ -54,11 +54,11 @@ function convBody(node: ConvNode, plan: Plan): string {
   const [, perGroup, kh, kw] = plan.tensor(node.weights).shape;
   const [down, across] = [axisOf(node, 0, kh, rows), axisOf(node, 1, kw, columns)];
   const plane = down.extent * across.extent;
-  const perChannel = down.phases * across.phases * plane;
   const run = Math.ceil((rows * across.extent) / RUN) * RUN;
   const reach = (down.extent - rows) * across.extent + across.extent - columns;
-  const length = (channels * down.phases * across.phases - 1) * plane + reach + run;
-  const frame = plan.scratch('frame', x.type, Math.max(length, channels * perChannel));
+  const filled = channels * down.phases * across.phases * plane;
+  const length = Math.max(filled, filled - plane + reach + run);
+  const frame = plan.scratch('frame', x.type, length);
   const sums = plan.scratch('sums', type, run);
   const weights = plan.constant(node.weights);
   const weightType = plan.typeOf(node.weights);
@@ -77,7 +77,7 @@ function convBody(node: ConvNode, plan: Plan): string {
     ],
     `const int32_t v = ${source(down, 'row', 'py')};
 const int32_t h = ${source(across, 'column', 'px')};
-${frame}[at++] = ${inside} ? ${pixel} : 0;
+*to++ = ${inside} ? ${pixel} : 0;
 `,
   );
   const met = `(((first + c) * ${down.phases} + ky % ${down.period}) * ${across.phases} + kx % ${across.period})`;
@@ -105,8 +105,8 @@ ${`  ${loops([['i', run]], `${sums}[i] = (${type})(${sums}[i] + weight * from[i]
   );
   const output = `const int32_t first = o / ${outputs / node.groups} * ${perGroup};
 ${loops([['i', run]], `${sums}[i] = 0;\n`)}${taps}${store}`;
+  const tail = length > filled ? loops([['i', length - filled]], '*to++ = 0;\n') : '';
   return `const ${weightType} *weights = ${weights};
-int32_t at = 0;
-${fill}while (at < ${length}) ${frame}[at++] = 0;
-${loops([['o', outputs]], output)}`;
+${x.type} *to = ${frame};
+${fill}${tail}${loops([['o', outputs]], output)}`;
 }

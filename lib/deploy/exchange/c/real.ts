@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../../../kernels/reference/elementwise.js';
 import { sizeOf } from '../../../tensor/shape.js';
 import type { DecodeStep } from '../../graph/graph.js';
 import type { Plan } from './plan.js';
@@ -56,10 +57,4 @@ export function quantizeFunction(plan: Plan): string {
 void ${prefix}_quantize_pixels(const uint8_t *pixels, ${prefix}_input_t *input) {
 ${indented(loops(heads, body))}}
 `;
-}
-
-function roundHalfEven(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  return rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down;
 }

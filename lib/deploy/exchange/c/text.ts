@@ -59,7 +59,8 @@ export function loops(heads: readonly (readonly [string, number])[], body: strin
   );
 }
 
-const TYPES = [
+/** What values are held in, the narrowest first. */
+export const TYPES = [
   { type: 'int8_t', low: -128, high: 127 },
   { type: 'uint8_t', low: 0, high: 255 },
   { type: 'int16_t', low: -(2 ** 15), high: 2 ** 15 - 1 },
