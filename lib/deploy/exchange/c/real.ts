@@ -1,30 +1,28 @@
-import { roundHalfEven } from '../../../kernels/reference/elementwise.js';
 import { sizeOf } from '../../../tensor/shape.js';
+import { pixelTables } from '../../graph/decode.js';
 import type { DecodeStep } from '../../graph/graph.js';
 import type { Plan } from './plan.js';
-import { constants, floatLiteral, indented, loops } from './text.js';
-
-/** Between real numbers and integers: the ends of the network, in float32. */
+import { constants, doubleLiteral, indented, loops } from './text.js';
 
 const STATEMENTS: Readonly<Record<DecodeStep['op'], (number: string) => string>> = {
-  multiply: (number) => `value = value * ${number};\n`,
-  divide: (number) => `value = value / ${number};\n`,
-  add: (number) => `value = value + ${number};\n`,
-  maximum: (number) => `value = value > ${number} ? value : ${number};\n`,
+  multiply: (number) => `value = (float)(value * ${number});\n`,
+  divide: (number) => `value = (float)(value / ${number});\n`,
+  add: (number) => `value = (float)(value + ${number});\n`,
+  maximum: (number) => `value = (float)(value > ${number} ? value : ${number});\n`,
 };
 
-/** `NAME_decode`. Each step is rounded to float32: volatile keeps compilers from fusing two into one. */
+/** `NAME_decode`: as `decodeOutput`, the numbers in float64, each step rounded to float32. */
 export function decodeFunction(plan: Plan): string {
   const { graph, prefix } = plan;
   const [channels, ...rest] = plan.value(graph.output.value).shape;
   let tables = '';
   const steps = graph.output.decode.map(({ op, values }) => {
-    if (values.length === 1) return STATEMENTS[op](floatLiteral(values[0]));
+    if (values.length === 1) return STATEMENTS[op](doubleLiteral(values[0]));
     const name = plan.name('decode');
-    tables += constants('float', name, values.map(floatLiteral));
+    tables += constants('double', name, values.map(doubleLiteral));
     return STATEMENTS[op](`${name}[c]`);
   });
-  const body = `volatile float value = (float)*output++;\n${steps.join('')}*real++ = value;\n`;
+  const body = `float value = (float)*output++;\n${steps.join('')}*real++ = value;\n`;
   const heads = [
     ['c', channels],
     ['i', sizeOf(rest)],
@@ -38,16 +36,9 @@ ${indented(loops(heads, body))}}
 export function quantizeFunction(plan: Plan): string {
   const { graph, prefix } = plan;
   if (graph.task === null) return '';
-  const { low, high, scale, name } = graph.input;
-  const { mean, std } = graph.task.pixels;
-  const { shape, type } = plan.value(name);
+  const { shape, type } = plan.value(graph.input.name);
   const [channels, ...rest] = shape;
-  const table = mean.flatMap((m, c) =>
-    Array.from({ length: 256 }, (_, byte) => {
-      const real = Math.fround((byte / 255 - m) / std[c]);
-      return Math.min(high, Math.max(low, roundHalfEven(Math.fround(real / Math.fround(scale)))));
-    }),
-  );
+  const table = pixelTables(graph).flatMap((each) => [...each]);
   const body = `*input++ = ${prefix}_pixels[c * 256 + pixels[i * ${channels} + c]];\n`;
   const heads = [
     ['c', channels],

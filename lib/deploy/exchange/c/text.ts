@@ -40,9 +40,9 @@ export function cInteger(value: number): string {
   return value === -(2 ** 31) ? '(-2147483647 - 1)' : String(value);
 }
 
-/** A float32, to the last bit. */
-export function floatLiteral(value: number): string {
-  return `${Math.fround(value).toExponential(8)}f`;
+/** A float64, to the last bit. */
+export function doubleLiteral(value: number): string {
+  return value.toExponential(16);
 }
 
 /** Statements one level further in. */
