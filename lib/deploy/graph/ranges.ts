@@ -28,7 +28,7 @@ export function extremesOf({ low, high }: ChannelRange): Extremes {
 
 /**
  * The range of every value. With α and β the sums of the positive and of the negative weights of a channel, its sums
- * are `c·α + d·β … d·α + c·β` for inputs `c … d`; with 0 taken among these, that also bounds every partial sum.
+ * are `c·α + d·β … d·α + c·β` for inputs `c … d`; since 0 is among these, that also bounds every partial sum.
  * @throws DataError if a value can leave int32, or a fixed-point product the 53 bits in which it is exact
  */
 export function inferRanges(graph: IntegerGraph, given?: GraphShapes): GraphRanges {
@@ -58,11 +58,8 @@ export function rangeOf(
 ): ChannelRange {
   switch (node.op) {
     case 'conv':
-    case 'linear': {
-      // Zeros around the image, and sums that have only begun, count as well.
-      const { low, high } = extremesOf(inputs[0]);
-      return sums(node, { low: Math.min(0, low), high: Math.max(0, high) }, tensors);
-    }
+    case 'linear':
+      return sums(node, extremesOf(inputs[0]), tensors);
     case 'add': {
       const bounds = inputs.map(extremesOf);
       return uniform({

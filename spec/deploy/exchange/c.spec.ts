@@ -128,20 +128,10 @@ t.test('sums are held in the narrowest type that the proof allows', async (t) =>
 
 t.test('what C cannot hold is refused', async (t) => {
   const graph = hostile();
-  const nodes: GraphNode[] = [
-    ...graph.nodes.slice(0, 3),
-    {
-      ...{ op: 'requantize', mode: 'fixed', name: 'wide', inputs: ['a b'], low: 0, high: 1, scale: 1, lift: 52 },
-      ...{ multiplier: 'one', offset: 'one', shift: 'one', error: 0 },
-    },
-  ];
-  const tensors = new Map([...graph.tensors, ['one', integerTensor([1], [2])]]);
-  const wide = hostile({ nodes, tensors, output: { value: 'wide', decode: [] } });
-  t.throws(() => encodeC(wide), { name: 'DataError', message: /wide: the sums of row 0 can leave 53 bits/ });
   const large = windowsGraph({ seed: 1, convolutions: 1, pools: 0 });
   t.throws(() => encodeC(large, { input: [4, 2 ** 15, 2 ** 15] }), {
     name: 'DataError',
-    message: /268435456 are the most/,
+    message: /more than 2\^28 elements/,
   });
   t.throws(() => encodeC(graph, { input: [0, 1, 3] }), { name: 'ArgumentError' });
   t.throws(() => encodeC({} as IntegerGraph), { name: 'ArgumentError' });

@@ -16,8 +16,7 @@ export function bodyOf(node: Exclude<GraphNode, { readonly op: 'reshape' }>, pla
       return productBody(node, plan);
     case 'add': {
       const terms = inputs.map((_, n) => `${operand(n)}[i]`);
-      const wide = inputs.reduce((sum, { low, high }) => sum + Math.max(Math.abs(low), Math.abs(high)), 0) >= 2 ** 31;
-      const sum = `(${type})(${wide ? '(int64_t)' : ''}${terms.join(' + ')})`;
+      const sum = `(${type})(${terms.join(' + ')})`;
       return loops([['i', sizeOf(shape)]], `y[i] = ${sum};\n`);
     }
     case 'maxPool':

@@ -145,5 +145,5 @@ function valueIn(range: ChannelRange, shapes: GraphShapes, name: string): CValue
 
 function limited(name: string, length: number): number {
   if (length <= MOST) return length;
-  throw new DataError('export', `${name} would need an array of ${length} elements; ${MOST} are the most`);
+  throw new DataError('export', `${name} would need an array of ${length}, more than 2^28 elements`);
 }

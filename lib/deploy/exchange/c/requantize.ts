@@ -1,4 +1,3 @@
-import { DataError } from '../../../tensor/errors.js';
 import { sizeOf } from '../../../tensor/shape.js';
 import type { FixedPointNode, RequantizeNode, ThresholdNode } from '../../graph/graph.js';
 import type { Plan } from './plan.js';
@@ -47,7 +46,6 @@ static int32_t ${name}(const ${type} *steps, int32_t count, int32_t top, int32_t
 }
 
 function fixedPoint(node: FixedPointNode, plan: Plan): Row {
-  checkWidth(node, plan);
   const [multiplier, offset, shift] = [node.multiplier, node.offset, node.shift].map((name) => plan.constant(name));
   const scaled = plan.helper('scaled', scaledCode);
   const unit = `INT64_C(${2 ** node.lift})`;
@@ -65,16 +63,4 @@ function scaledCode(name: string): string {
   return scaled < low ? low : scaled > high ? high : (int32_t)scaled;
 }
 `;
-}
-
-/** @throws DataError if a sum of the node could leave the 53 bits in which its definition is exact */
-function checkWidth(node: FixedPointNode, plan: Plan): void {
-  const { low, high } = plan.value(node.inputs[0]);
-  const [multiplier, offset, shift] = [node.multiplier, node.offset, node.shift].map((name) => plan.tensor(name).data);
-  const most = Math.max(Math.abs(low), Math.abs(high));
-  for (let row = 0; row < offset.length; row++) {
-    const sum = most * Math.abs(multiplier[row]) + Math.abs(offset[row]) * 2 ** node.lift + 2 ** shift[row] / 2;
-    if (sum <= Number.MAX_SAFE_INTEGER) continue;
-    throw new DataError('export', `${node.name}: the sums of row ${row} can leave 53 bits, in which they are exact`);
-  }
 }
