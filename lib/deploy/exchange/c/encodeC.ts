@@ -24,8 +24,8 @@ export interface CFiles {
 }
 
 /**
- * A network as C99 that needs nothing but `<stdint.h>`: one sample a call, all memory static, sums in the narrowest type
- * that holds every partial sum of the layer. Gives the same integers as `runReference`.
+ * A network as C99 that needs nothing but `<stdint.h>`: one sample a call, all memory static, sums in the narrowest
+ * type that holds every partial sum of the layer. Gives the same integers as `runReference`.
  * @throws DataError if the graph is none, does not take the input, or needs arrays too large
  */
 export function encodeC(graph: IntegerGraph, options: COptions = {}): CFiles {
@@ -48,7 +48,9 @@ export function encodeC(graph: IntegerGraph, options: COptions = {}): CFiles {
   }
   const output = plan.value(graph.output.value);
   const copy = loops([['i', sizeOf(output.shape)]], `output[i] = ${places.get(graph.output.value)}[i];\n`);
-  const run = `void ${prefix}_run(const ${prefix}_input_t *input, int32_t *output) {\n${indented(calls.join('') + copy)}}\n`;
+  const run = `void ${prefix}_run(const ${prefix}_input_t *input, int32_t *output) {
+${indented(calls.join('') + copy)}}
+`;
   const buffers = plan.buffers.map((buffer) => `static ${buffer.type} ${buffer.name}[${buffer.length}];\n`).join('');
   const parts = [
     `#include "${prefix}.h"\n`,
@@ -93,8 +95,8 @@ void ${prefix}_quantize_pixels(const uint8_t *pixels, ${prefix}_input_t *input);
 `;
   return `/*
  * ${comment(graph.name)}: an integer network, written by a2q export.
- * Nothing is needed but <stdint.h>. ${bytes} bytes of static memory beside the constants; one sample at a time, so calls
- * must not overlap. With -D${guard.slice(0, -2)}_MAIN the source becomes a program: samples of input integers on
+ * Nothing is needed but <stdint.h>. ${bytes} bytes of static memory beside the constants; one sample at a time, so
+ * calls must not overlap. With -D${guard.slice(0, -2)}_MAIN the source becomes a program: samples of input integers on
  * stdin, output integers on stdout, both as they lie in memory.
  */
 #ifndef ${guard}
