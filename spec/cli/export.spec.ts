@@ -14,8 +14,8 @@ const FORMATS = {
   'none.mjs': 'export const other = 1;',
 };
 
-/** Formats of the house that make one file of bytes. */
-const FILES = ['integer-onnx', 'qonnx', 'qcdq', 'qdq'];
+/** Formats of the house; their file, or the first of them, goes by their name. */
+const FILES = ['c', 'integer-onnx', 'qonnx', 'qcdq', 'qdq'];
 
 interface JsonFile {
   readonly format: string;

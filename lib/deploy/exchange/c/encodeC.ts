@@ -1,4 +1,5 @@
 import { asInteger, asList, asOptions, asString } from '../../../tensor/argument.js';
+import { DataError } from '../../../tensor/errors.js';
 import { sizeOf } from '../../../tensor/shape.js';
 import { asGraph } from '../../graph/argument.js';
 import { checkGraph } from '../../graph/check.js';
@@ -12,11 +13,13 @@ import { comment, identifier, indented, loops } from './text.js';
 export interface COptions {
   /** What all names in the files start with, and the files themselves are called. Default: the network's name. */
   readonly name?: string;
+  /** What the source includes. Default: the name, as C has it, with `.h`. */
+  readonly headerFile?: string;
   /** `[C, H, W]` or `[F]` of one sample; C has no other. Default: as the network has it. */
   readonly input?: readonly number[];
 }
 
-/** A header and a source, which includes it as `NAME.h`. */
+/** A header and a source, which includes it; `name` is what their names start with. */
 export interface CFiles {
   readonly name: string;
   readonly header: string;
@@ -33,6 +36,10 @@ export function encodeC(graph: IntegerGraph, options: COptions = {}): CFiles {
   const { name = graph.name, input = graph.input.shape } = asOptions('encodeC', options);
   for (const extent of asList('encodeC', 'input', input)) asInteger('encodeC', 'an extent of the input', extent, 1);
   const prefix = prefixOf(asString('encodeC', 'name', name));
+  const { headerFile = `${prefix}.h` } = options;
+  if (/["\\\n\r]/.test(asString('encodeC', 'headerFile', headerFile))) {
+    throw new DataError('export', `C cannot include a file called ${headerFile}; choose another name`);
+  }
   const plan = new Plan(graph, prefix, input);
   const places = plan.places();
   const functions: string[] = [];
@@ -53,7 +60,7 @@ ${indented(calls.join('') + copy)}}
 `;
   const buffers = plan.buffers.map((buffer) => `static ${buffer.type} ${buffer.name}[${buffer.length}];\n`).join('');
   const parts = [
-    `#include "${prefix}.h"\n`,
+    `#include "${headerFile}"\n`,
     ...plan.constants.values(),
     buffers,
     ...plan.helpers.values(),
