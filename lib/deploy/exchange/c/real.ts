@@ -2,7 +2,7 @@ import { sizeOf } from '../../../tensor/shape.js';
 import { pixelTables } from '../../graph/decode.js';
 import type { DecodeStep } from '../../graph/graph.js';
 import type { Plan } from './plan.js';
-import { constants, doubleLiteral, indented, loops } from './text.js';
+import { constants, indented, loops, realLiteral } from './text.js';
 
 const STATEMENTS: Readonly<Record<DecodeStep['op'], (number: string) => string>> = {
   multiply: (number) => `value = (float)(value * ${number});\n`,
@@ -11,15 +11,15 @@ const STATEMENTS: Readonly<Record<DecodeStep['op'], (number: string) => string>>
   maximum: (number) => `value = (float)(value > ${number} ? value : ${number});\n`,
 };
 
-/** `NAME_decode`: as `decodeOutput`, the numbers in float64, each step rounded to float32. */
+/** `NAME_decode`: as `decodeOutput`, each step rounded to float32 and none fused with the next. */
 export function decodeFunction(plan: Plan): string {
   const { graph, prefix } = plan;
   const [channels, ...rest] = plan.value(graph.output.value).shape;
   let tables = '';
   const steps = graph.output.decode.map(({ op, values }) => {
-    if (values.length === 1) return STATEMENTS[op](doubleLiteral(values[0]));
+    if (values.length === 1) return STATEMENTS[op](realLiteral(values[0]));
     const name = plan.name('decode');
-    tables += constants('double', name, values.map(doubleLiteral));
+    tables += constants('double', name, values.map(realLiteral));
     return STATEMENTS[op](`${name}[c]`);
   });
   const body = `float value = (float)*output++;\n${steps.join('')}*real++ = value;\n`;

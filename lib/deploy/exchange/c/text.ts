@@ -1,3 +1,4 @@
+import { DataError } from '../../../tensor/errors.js';
 import type { IntegerTensor } from '../../graph/graph.js';
 
 /** Widest line of the source that is written. */
@@ -40,9 +41,11 @@ export function cInteger(value: number): string {
   return value === -(2 ** 31) ? '(-2147483647 - 1)' : String(value);
 }
 
-/** A float64, to the last bit. */
-export function doubleLiteral(value: number): string {
-  return value.toExponential(16);
+/** A float32, to the last bit, as a float64. @throws DataError if it is beyond float32 */
+export function realLiteral(value: number): string {
+  const real = Math.fround(value);
+  if (Number.isFinite(real)) return real.toExponential(16);
+  throw new DataError('export', `the output is decoded with ${value}, beyond float32`);
 }
 
 /** Statements one level further in. */
