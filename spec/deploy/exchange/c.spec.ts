@@ -139,8 +139,6 @@ t.test('what C cannot hold is refused', async (t) => {
     name: 'DataError',
     message: /more than 2\^28 elements/,
   });
-  const far = hostile({ output: { value: 'a_b', decode: [{ op: 'add', values: [1e300] }] } });
-  t.throws(() => encodeC(far), { name: 'DataError', message: /decoded with 1e\+300, beyond float32/ });
   t.throws(() => encodeC(graph, { input: [0, 1, 3] }), { name: 'ArgumentError' });
   t.throws(() => encodeC({} as IntegerGraph), { name: 'ArgumentError' });
 });
