@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { BackendError } from '../lib/tensor/errors.js';
 import { CONV_CASES, MATMUL_CASES, runCases } from './cases.js';
 import { type Comparison, comparisonTable } from './comparison.js';
+import { inferGpuMain } from './gpu/infer.js';
 import { gpuMain } from './gpu/main.js';
 import { guaranteeMain } from './guarantee.js';
 import { inferMain } from './infer/main.js';
@@ -42,6 +43,7 @@ async function started(options: OurOptions): Promise<OurEngine> {
 async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'gpu') return gpuMain(rest);
+  if (first === 'infer-gpu') return inferGpuMain(rest);
   if (first === 'guarantee') return guaranteeMain(rest);
   if (first === 'infer') return inferMain(rest);
   const options = await parseOptions(process.argv.slice(2));

@@ -20,7 +20,7 @@ export const USAGE = `usage: npm run bench -- NAME… [options]
   --torch FILE      step: times written by bench/torch/steps.py, to compare with
 gpu.js backends have a benchmark of their own: npm run bench -- gpu --help
 Whether accumulators can overflow is attacked by npm run bench -- guarantee
-Deployed networks of integers: npm run bench -- infer --help`;
+Deployed networks of integers: npm run bench -- infer --help, on gpu.js: npm run bench -- infer-gpu --help`;
 
 /** Bad usage: exit code 2. */
 export class UsageError extends Error {}

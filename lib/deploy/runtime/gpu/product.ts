@@ -45,7 +45,7 @@ export class PackedProduct {
     const shape = shapeOf(node, [x.shape], this.#graph.tensors);
     const image = node.op === 'conv' ? repeatPixels(x, node.resize) : x;
     const [images, channels, height = 1, width = 1] = image.shape;
-    const view = uploaded(this.#backend, Float32Array.from(image.data), [images, channels, height, width]);
+    const view = uploaded(this.#backend, new Float32Array(image.data), [images, channels, height, width]);
     try {
       const { stride, padding, dilation, groups } = this.#geometry;
       const geometry = { stride, padding, dilation, groups };
