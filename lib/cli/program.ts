@@ -8,6 +8,7 @@ import { deployCommand } from './commands/deploy.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { inferCommand } from './commands/infer.js';
+import { importCommand } from './commands/import.js';
 import { infoCommand } from './commands/info.js';
 import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
@@ -38,6 +39,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     verifyCommand(),
     deployCommand(),
     inferCommand(),
+    importCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));
