@@ -71,7 +71,7 @@ function importModel(model: OnnxModel, file: string, options: ImportOptions): In
   const values = new Map<string, Value>();
   for (const [key, tensor] of graph.initializers) values.set(key, constantOf(tensor));
   values.set(input.name, startOf(input, importer, file));
-  if (input.shape.slice(1).some((extent) => typeof extent !== 'number')) {
+  if (input.shape?.slice(1).some((extent) => typeof extent !== 'number')) {
     importer.notes.add(`extents that the file leaves open were taken to be those of ${formatShape(shape.slice(1))}`);
   }
   for (const onnx of graph.nodes) {
@@ -99,7 +99,7 @@ function shapeOfInput(
   given: readonly number[] | undefined,
   fail: (problem: string) => never,
 ): number[] {
-  const [batch, ...extents] = input.shape;
+  const [batch, ...extents] = input.shape ?? [];
   if (extents.length === 0) fail(`its input ${input.name.slice(0, 80)} has no shape with a batch and channels`);
   if (given && given.length !== extents.length)
     fail(`its inputs have ${extents.length} axes; got ${formatShape(given)}`);
