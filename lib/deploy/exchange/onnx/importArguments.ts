@@ -25,7 +25,7 @@ export function constantAt(node: ImportNode, inputs: Inputs, i: number, what: st
 /** An input that the file knows, or leaves out. */
 export function optionalAt(node: ImportNode, inputs: Inputs, i: number, what: string): Constant | null {
   const x = inputs[i] ?? null;
-  if (x?.kind === 'traced') return node.fail(`has a ${what} that depends on the input of the network`);
+  if (x !== null && x.kind !== 'constant') return node.fail(`has a ${what} that depends on the input of the network`);
   return x;
 }
 

@@ -2,7 +2,7 @@ import { roundHalfEven } from '../../../tensor/float32.js';
 import { constantAt, type Inputs, optionalAt, type Reader, tracedAt } from './importArguments.js';
 import type { Importer } from './importer.js';
 import type { ImportNode } from './importNode.js';
-import { add, batchNorm, divide, leak, limit, multiply, type Step, unary } from './importProgram.js';
+import { add, batchNorm, divide, leak, limit, multiply, type Step, truncate, unary } from './importProgram.js';
 import { rangeOfType } from './importTypes.js';
 import type { Constant, Grid, Traced } from './importValues.js';
 import { elementType } from './tensors.js';
@@ -16,14 +16,12 @@ export function scaled(node: ImportNode, importer: Importer, x: Traced, constant
 
 function byFactor(node: ImportNode, importer: Importer, x: Traced, step: Step): Traced {
   const { grid } = x;
-  const { factor } = step;
+  const factor = step.factor ?? step.divisor;
   if (grid === null || factor === undefined || factor === 0 || !Number.isFinite(factor)) {
     return importer.follow(node, x, step, null);
   }
   const ends = factor > 0 ? { low: grid.low, high: grid.high } : { low: -grid.high, high: -grid.low };
-  // A quotient is one rounding, a product with the inverse two.
-  const worth = step.label === 'Div' ? step.at(grid.step, 0) : grid.step * factor;
-  const followed = importer.follow(node, x, step, { ...grid, ...ends, step: Math.abs(worth) });
+  const followed = importer.follow(node, x, step, { ...grid, ...ends, step: Math.abs(step.at(grid.step, 0)) });
   return { ...followed, plain: x.plain && factor > 0 };
 }
 
@@ -49,6 +47,7 @@ export function limited(node: ImportNode, importer: Importer, x: Traced, low: nu
   if (least <= grid.low && most >= grid.high) return x;
   const whole = (least <= grid.low || Number.isInteger(least)) && (most >= grid.high || Number.isInteger(most));
   const onto = { ...grid, low: Math.max(grid.low, least), high: Math.min(grid.high, most) };
+  if (whole && node.readsAlone && x.plain && importer.narrowInput(x, onto)) return { ...x, grid: onto };
   return importer.follow(node, x, limit(low, high), whole && onto.low <= onto.high ? onto : null);
 }
 
@@ -75,12 +74,15 @@ function signed(node: ImportNode, importer: Importer, x: Traced, sign: 1 | -1): 
 
 /** The sum of two values on one grid is a sum of integers. */
 function addValues(node: ImportNode, importer: Importer, a: Traced, b: Traced): Traced {
+  const counts = importer.joinCounts(node, a, b);
+  if (counts !== null) return counts;
   const [left, right] = [importer.settle(node, a), importer.settle(node, b)];
   const { step } = left.grid;
   if (step !== right.grid.step) {
     node.fail(`adds values whose steps are ${step} and ${right.grid.step}: put both through one quantizer first`);
   }
-  return importer.made(node, node.name, { op: 'add', inputs: [left.source, right.source] }, step);
+  const worth = { step, integer: left.integer && right.integer };
+  return importer.made(node, node.name, { op: 'add', inputs: [left.source, right.source] }, worth);
 }
 
 const product: Reader = (node, inputs, importer) => {
@@ -92,7 +94,8 @@ const quotient: Reader = (node, inputs, importer) => {
   const x = tracedAt(node, inputs, 0);
   const by = importer.operand(node, x, constantAt(node, inputs, 1, 'divisor'));
   if (Array.from(by).includes(0)) node.fail('divides by 0');
-  return byFactor(node, importer, x, divide(by));
+  if (!x.integer) return byFactor(node, importer, x, divide(by));
+  return importer.follow(node, x, truncate(by), wholeNumbers(node));
 };
 
 const clip: Reader = (node, inputs, importer) => {
@@ -165,16 +168,21 @@ const whole =
 
 function rounded(node: ImportNode, importer: Importer, x: Traced, at: (x: number) => number): Traced {
   if (x.grid !== null && Number.isInteger(x.grid.step)) return x;
-  const grid = { step: 1, low: NEGATIVE_INFINITY, high: POSITIVE_INFINITY, name: node.name };
-  return importer.follow(node, x, unary(node.op, at, true), grid);
+  return importer.follow(node, x, unary(node.op, at, true), wholeNumbers(node));
+}
+
+/** Whole numbers without an end: a Clip gives them one. */
+function wholeNumbers({ name }: ImportNode): Grid {
+  return { step: 1, low: NEGATIVE_INFINITY, high: POSITIVE_INFINITY, name };
 }
 
 const cast: Reader = (node, inputs, importer) => {
+  if (inputs[0]?.kind === 'column') return inputs[0];
   const x = tracedAt(node, inputs, 0);
   const type = elementType(node.int('to'));
   if (type === null) return node.fail(`casts to the element type ${node.int('to')}, which is not read`);
-  if (type === 'float32' || type === 'float64') return x;
-  const integers = rounded(node, importer, x, Math.trunc);
+  if (type === 'float32' || type === 'float64') return x.integer ? { ...x, integer: false } : x;
+  const integers = { ...rounded(node, importer, x, Math.trunc), integer: true };
   if (type === 'int64') return integers;
   const [low, high] = rangeOfType(node, type);
   const { grid } = integers;

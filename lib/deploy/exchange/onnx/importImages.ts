@@ -1,9 +1,10 @@
 import { formatShape } from '../../../tensor/errors.js';
 import { axesOf, constantAt, type Inputs, numberAt, optionalAt, type Reader, tracedAt } from './importArguments.js';
+import { counted } from './importColumns.js';
 import type { Importer } from './importer.js';
 import type { ImportNode } from './importNode.js';
 import { divide } from './importProgram.js';
-import type { Move, Traced } from './importValues.js';
+import type { MoveNode, Traced } from './importValues.js';
 import { windowOf } from './importWindows.js';
 
 const WHOLE = { stride: [1, 1], padding: [0, 0], dilation: [1, 1] } as const;
@@ -38,12 +39,7 @@ function averaged(
   window: Omit<Extract<Parameters<Importer['made']>[2], { op: 'sumPool' }>, 'op' | 'inputs'>,
 ): Traced {
   const settled = importer.settle(node, x);
-  const sums = importer.made(
-    node,
-    node.name,
-    { op: 'sumPool', inputs: [settled.source], ...window },
-    settled.grid.step,
-  );
+  const sums = importer.made(node, node.name, { op: 'sumPool', inputs: [settled.source], ...window }, settled.grid);
   const [kh, kw] = window.kernel ?? [x.shape[2], x.shape[3]];
   const area = kh * kw;
   if (area === 1) return sums;
@@ -64,13 +60,29 @@ const averagePool: Reader = (node, inputs, importer) => {
 const globalAveragePool: Reader = (node, inputs, importer) =>
   averaged(node, importer, imageAt(node, inputs), { ...WHOLE, kernel: null });
 
+/** The planes of an image, as axes that are summed or averaged over. @returns whether they stay, of extent 1 */
+function planes(node: ImportNode, inputs: Inputs): boolean {
+  const axes = axesOf(node, inputs, 4);
+  if (axes === null || axes.slice().sort().join() !== '2,3') node.fail('joins other axes than those of the image');
+  return node.int('keepdims', 1) !== 0;
+}
+
+/** Sums of thresholds that are reached, or of planes. */
+const reduceSum: Reader = (node, inputs, importer) => {
+  const [column] = inputs;
+  if (column?.kind === 'column') return counted(node, inputs, importer, column);
+  const keeps = planes(node, inputs);
+  const x = importer.settle(node, imageAt(node, inputs));
+  const given = { op: 'sumPool', inputs: [x.source], ...WHOLE, kernel: null } as const;
+  const sums = importer.made(node, node.name, given, { step: x.grid.step, integer: x.integer });
+  return keeps ? sums : importer.move(node, sums, { op: 'reshape', inputs: [], shape: [-1] });
+};
+
 const reduceMean: Reader = (node, inputs, importer) => {
   const x = imageAt(node, inputs);
-  const axes = axesOf(node, inputs, 4);
-  if (axes === null || axes.slice().sort().join() !== '2,3') node.fail('averages other axes than those of the image');
+  const keeps = planes(node, inputs);
   const mean = averaged(node, importer, x, { ...WHOLE, kernel: null });
-  if (node.int('keepdims', 1) !== 0) return mean;
-  return importer.move(node, mean, { op: 'reshape', inputs: [], shape: [-1] });
+  return keeps ? mean : importer.move(node, mean, { op: 'reshape', inputs: [], shape: [-1] });
 };
 
 /** Which pixel each row of a larger image shows, by ONNX's formulas. */
@@ -159,7 +171,7 @@ const depthToSpace: Reader = (node, inputs, importer) => {
   if (mode === 'CRD') return importer.move(node, x, { op: 'pixelShuffle', inputs: [], factor });
   if (mode !== 'DCR') node.fail(`has mode ${mode}; DCR and CRD are read`);
   const made = channels / factor ** 2;
-  const moves: readonly Move[] = [
+  const moves: readonly MoveNode[] = [
     { op: 'reshape', inputs: [], shape: [factor, factor, made, height, width] },
     { op: 'permute', inputs: [], axes: [0, 3, 4, 1, 5, 2] },
     { op: 'reshape', inputs: [], shape: [made, height * factor, width * factor] },
@@ -192,6 +204,7 @@ export const IMAGES = {
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,
   ReduceMean: reduceMean,
+  ReduceSum: reduceSum,
   Resize: resize,
   Upsample: upsample,
   DepthToSpace: depthToSpace,

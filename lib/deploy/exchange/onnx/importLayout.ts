@@ -4,16 +4,16 @@ import { axesOf, axisOf, constantAt, type Inputs, type Reader, tracedAt } from '
 import type { Importer } from './importer.js';
 import type { ImportNode } from './importNode.js';
 import { multiply } from './importProgram.js';
-import type { Constant, Value } from './importValues.js';
+import type { Constant, Traced, Value } from './importValues.js';
 
 /** A value that the file knows, or one that depends on the input: both can be laid out anew. */
-function eitherAt(node: ImportNode, inputs: Inputs, i: number): Value {
+function eitherAt(node: ImportNode, inputs: Inputs, i: number): Constant | Traced {
   const x = inputs[i] ?? node.fail('has no input');
   return x.kind === 'constant' ? x : tracedAt(node, inputs, i);
 }
 
 /** The same numbers under another shape, row-major. */
-function reshaped(node: ImportNode, importer: Importer, x: Value, shape: readonly number[]): Value {
+function reshaped(node: ImportNode, importer: Importer, x: Constant | Traced, shape: readonly number[]): Value {
   if (sizeOf(shape) !== sizeOf(x.shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
     node.fail(`makes ${formatShape(shape)} of ${formatShape(x.shape)}`);
   }
@@ -68,6 +68,7 @@ const unsqueeze: Reader = (node, inputs, importer) => {
   const axes = given.map((axis) => axisOf(node, axis, rank));
   const rest = x.shape.slice();
   const shape = Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)));
+  if (x.kind === 'traced' && axes.join() === '2') return { kind: 'column', of: x, shape, rows: null };
   return reshaped(node, importer, x, shape);
 };
 
@@ -108,10 +109,15 @@ const concat: Reader = (node, inputs, importer) => {
   const settled = values.map((_, i) => importer.settle(node, tracedAt(node, inputs, i)));
   const sources = settled.map(({ source }) => source);
   const [{ grid }] = settled;
-  const made = importer.made(node, node.name, { op: 'concat', inputs: sources }, grid.step);
+  const made = importer.made(
+    node,
+    node.name,
+    { op: 'concat', inputs: sources },
+    { step: grid.step, integer: settled[0].integer },
+  );
   if (settled.every((value) => value.grid.step === grid.step)) return made;
   const steps = settled.flatMap(({ shape, grid: { step } }) => new Array<number>(shape[1]).fill(step));
-  return importer.follow(node, importer.plain(made.source, 1), multiply(steps), null);
+  return importer.follow(node, importer.plain(made.source, { step: 1 }), multiply(steps), null);
 };
 
 /** Constants one after the other along an axis. */

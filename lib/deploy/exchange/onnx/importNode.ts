@@ -1,6 +1,14 @@
 import { A2QError, DataError, formatShape } from '../../../tensor/errors.js';
 import type { OnnxNode, OnnxTensor } from './model.js';
 
+/** What a node does not know of itself. */
+interface ImportNodeOptions {
+  /** For errors. */
+  readonly file: string;
+  readonly opset?: number | undefined;
+  readonly readsAlone?: boolean;
+}
+
 /** A node of a file as its reader sees it: attributes by kind, and errors that name it. */
 export class ImportNode {
   readonly #node: OnnxNode;
@@ -8,10 +16,14 @@ export class ImportNode {
   /** Version of the operators in its domain. */
   readonly opset: number;
 
-  constructor(node: OnnxNode, opset: number, file: string) {
+  /** Whether no other node reads its first input. */
+  readonly readsAlone: boolean;
+
+  constructor(node: OnnxNode, { opset = 1, file, readsAlone = false }: ImportNodeOptions) {
     this.#node = node;
     this.#file = file;
     this.opset = opset;
+    this.readsAlone = readsAlone;
   }
 
   get op(): string {

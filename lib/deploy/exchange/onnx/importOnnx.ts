@@ -1,8 +1,9 @@
 import { asInstance, asOptions } from '../../../tensor/argument.js';
 import { ArgumentError, DataError, formatShape } from '../../../tensor/errors.js';
 import { checkGraph } from '../../graph/check.js';
-import type { DecodeStep, GraphNode, IntegerGraph } from '../../graph/graph.js';
+import type { DecodeStep, GraphNode, GraphTask, IntegerGraph } from '../../graph/graph.js';
 import type { Inputs, Reader } from './importArguments.js';
+import { COLUMNS } from './importColumns.js';
 import { FOLDERS } from './importConstants.js';
 import { ELEMENTWISE } from './importElementwise.js';
 import { Importer } from './importer.js';
@@ -34,6 +35,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   ...PRODUCTS,
   ...IMAGES,
   ...LAYOUT,
+  ...COLUMNS,
 };
 
 /** What an open extent is taken to be. */
@@ -74,8 +76,13 @@ function importModel(model: OnnxModel, file: string, options: ImportOptions): In
   if (input.shape?.slice(1).some((extent) => typeof extent !== 'number')) {
     importer.notes.add(`extents that the file leaves open were taken to be those of ${formatShape(shape.slice(1))}`);
   }
+  const uses = new Map<string, number>();
+  for (const key of [...graph.nodes.flatMap((onnx) => onnx.inputs), graph.outputs[0].name]) {
+    uses.set(key, (uses.get(key) ?? 0) + 1);
+  }
   for (const onnx of graph.nodes) {
-    const node = new ImportNode(onnx, model.opsets.get(onnx.domain) ?? 1, file);
+    const readsAlone = uses.get(onnx.inputs[0]) === 1;
+    const node = new ImportNode(onnx, { file, opset: model.opsets.get(onnx.domain), readsAlone });
     const inputs = onnx.inputs.map((key) => {
       if (key === '') return null;
       return values.get(key) ?? node.fail(`reads ${key.slice(0, 80)}, which is not made before it`);
@@ -88,9 +95,23 @@ function importModel(model: OnnxModel, file: string, options: ImportOptions): In
   const [{ name: last }] = graph.outputs;
   const output = values.get(last);
   if (output?.kind !== 'traced') return fail(`its output ${last.slice(0, 80)} does not depend on its input`);
-  const network = finish(output, importer, options.name ?? (graph.name || 'network'), file);
+  const network = {
+    ...finish(output, importer, options.name ?? (graph.name || 'network'), file),
+    task: taskOf(model, fail),
+  };
   checkGraph(network, file);
   return network;
+}
+
+/** What our own exports say that the network is for; null for others. @throws DataError if it is not JSON */
+function taskOf({ metadata }: OnnxModel, fail: (problem: string) => never): GraphTask | null {
+  const said = metadata.get('a2q.task');
+  if (said === undefined) return null;
+  try {
+    return JSON.parse(said) as GraphTask;
+  } catch {
+    return fail('its a2q.task is not JSON');
+  }
 }
 
 /** @throws DataError if the input has no shape, or one that the options contradict */
@@ -121,9 +142,9 @@ function shapeOfInput(
 function startOf(input: OnnxValue, importer: Importer, file: string): Value {
   if (input.type === 'float32' || input.type === 'float64') return importer.start();
   const empty = { name: input.name, op: 'Input', domain: '', inputs: [], outputs: [input.name], attributes: new Map() };
-  const node = new ImportNode(empty, 0, file);
+  const node = new ImportNode(empty, { file });
   const [low, high] = rangeOfType(node, input.type);
-  return importer.input(node, { low, high, scale: 1 }, { moves: [] });
+  return { ...importer.input(node, { low, high, scale: 1 }, { moves: [] }), integer: true };
 }
 
 function read(node: ImportNode, domain: string, inputs: Inputs, importer: Importer): Value {
@@ -146,7 +167,7 @@ function read(node: ImportNode, domain: string, inputs: Inputs, importer: Import
 function finish(output: Traced, importer: Importer, name: string, file: string): IntegerGraph {
   const { builder, notes } = importer;
   const empty = { name: 'output', op: 'Output', domain: '', inputs: [], outputs: ['output'], attributes: new Map() };
-  const node = new ImportNode(empty, 0, file);
+  const node = new ImportNode(empty, { file });
   if (output.pads !== null) node.fail('ends in a Pad');
   const { source, decode } = ending(node, importer, output);
   const used = new Set([source]);
@@ -188,7 +209,7 @@ function ending(node: ImportNode, importer: Importer, output: Traced): { source:
     ...output,
     program: [],
     plain: true,
-    grid: importer.plain(source, 1).grid,
+    grid: importer.plain(source, { step: 1 }).grid,
     moves,
   });
   return { source: last.source, decode };

@@ -53,11 +53,12 @@ function summed(
   { shape, q, steps, bits }: IntegerWeights,
   given: { readonly op: 'linear' } | ConvGiven,
 ): Traced {
+  const integer = node.op.endsWith('Integer');
   const weights = importer.builder.keep(`${node.name}.weight`, shape, q);
   const common = { inputs: [x.source], weights, weightBits: bits, accumulatorBits: null };
-  const made = importer.made(node, node.name, { ...given, ...common }, 1);
+  const made = importer.made(node, node.name, { ...given, ...common }, { step: 1, integer });
   const worth = steps.map((step) => step * x.grid.step);
-  if (worth.every((step) => step === worth[0])) return importer.plain(made.source, worth[0]);
+  if (worth.every((step) => step === worth[0])) return importer.plain(made.source, { step: worth[0], integer });
   return { ...made, program: [multiply(worth)], grid: null, plain: false };
 }
 
@@ -94,9 +95,16 @@ function convolved(node: ImportNode, inputs: Inputs, importer: Importer): Traced
   if (groups < 1 || weights.shape[0] % groups !== 0 || weights.shape[1] * groups !== x.shape[1]) {
     node.fail(`has ${formatShape(weights.shape)} weights in ${groups} groups for ${x.shape[1]} channels`);
   }
-  const settled = importer.settle(node, { ...x, pads: null });
-  const given = { op: 'conv', stride, padding, dilation, groups, resize: 1 } as const;
-  return summed(node, importer, settled, withZeros(weights, extra), given);
+  const settled = importer.settle(node, x.pads === null ? x : { ...x, pads: null });
+  const { source, resize } = repeated(importer, settled.source);
+  const given = { op: 'conv', stride, padding, dilation, groups, resize } as const;
+  return summed(node, importer, { ...settled, source }, withZeros(weights, extra), given);
+}
+
+/** A convolution repeats the pixels that it reads by itself. */
+function repeated({ builder }: Importer, source: string): { readonly source: string; readonly resize: number } {
+  const made = builder.nodes.find(({ name }) => name === source);
+  return made?.op === 'upsample' ? { source: made.inputs[0], resize: made.factor } : { source, resize: 1 };
 }
 
 /** A larger kernel with rows and columns of zeros before (top, left) and behind (bottom, right) its own. */

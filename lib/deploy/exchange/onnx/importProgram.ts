@@ -14,8 +14,9 @@ export interface Step {
   readonly decode: readonly DecodeStep[] | null;
   /** Of a limit: where it is. */
   readonly limits?: { readonly low: number; readonly high: number };
-  /** Of a multiplication by one number: which. */
+  /** Of a multiplication by one number: which, and of a division. */
   readonly factor?: number;
+  readonly divisor?: number;
 }
 
 /** What a file computes with the integers of a value, in the file's own order. */
@@ -39,7 +40,16 @@ export function divide(values: ArrayLike<number>): Step {
     ...{ label: 'Div', channels: values.length, rises: every(values, (value) => value > 0) },
     at: (x, c) => x / of(values, c),
     decode: [{ op: 'divide', values: listed(values) }],
-    ...(values.length === 1 ? { factor: 1 / values[0] } : {}),
+    ...(values.length === 1 ? { divisor: values[0] } : {}),
+  };
+}
+
+/** The division of integers, toward 0. */
+export function truncate(values: ArrayLike<number>): Step {
+  const rises = every(values, (value) => value > 0);
+  return {
+    ...{ label: 'Div', channels: values.length, rises, decode: null },
+    at: (x, c) => Math.trunc(x / of(values, c)),
   };
 }
 

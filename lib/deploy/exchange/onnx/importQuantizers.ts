@@ -12,7 +12,7 @@ import {
 import { scaled } from './importElementwise.js';
 import type { Importer } from './importer.js';
 import type { ImportNode } from './importNode.js';
-import { countThresholds, quantize, type Rounding } from './importProgram.js';
+import { quantize, type Rounding } from './importProgram.js';
 import { rangeOfType } from './importTypes.js';
 import { type Constant, constant, type Grid, type Traced, type Value } from './importValues.js';
 import { elementType } from './tensors.js';
@@ -81,7 +81,9 @@ const dequantizeLinear: Reader = (node, inputs, importer) => {
   const [x] = inputs;
   const scale = alongAxis(node, positive(node, constantAt(node, inputs, 1, 'scale')), x);
   noZeroPoint(node, inputs, 2);
-  if (x?.kind !== 'constant') return scaled(node, importer, tracedAt(node, inputs, 0), scale);
+  if (x?.kind !== 'constant') {
+    return { ...scaled(node, importer, tracedAt(node, inputs, 0), scale), integer: false };
+  }
   const scales = importer.spread(node, scale, x.shape);
   const data = Float64Array.from(x.data, (q, i) => q * scales[i]);
   const steps = x.steps ? Float64Array.from(x.steps, (step, i) => step * scales[i]) : scales;
@@ -96,16 +98,13 @@ const multiThreshold: Reader = (node, inputs, importer) => {
   if (shape.length !== 2 || count < 1) node.fail(`has thresholds of shape ${formatShape(shape)}; [C, T] is read`);
   if (node.string('data_layout', 'NCHW') !== 'NCHW' && x.shape.length !== 2) node.fail('reads channels last');
   if (rows !== 1 && rows !== x.shape[1]) node.fail(`has thresholds for ${rows} channels of ${x.shape[1]}`);
-  if (rows !== 1 && importer.originOf(node, x) !== null) node.fail('follows channels that were mixed');
   const outScale = node.float('out_scale', 1);
   const outBias = node.float('out_bias', 0);
   if (outScale <= 0) node.fail(`has an out_scale of ${outScale}`);
   const table = Array.from({ length: rows }, (_, row) =>
     Float64Array.from({ length: count }, (_, k) => data[row * count + k]),
   );
-  const low = outBias / outScale;
-  const grid = Number.isInteger(low) ? { step: outScale, low, high: low + count, name: node.name } : null;
-  return importer.follow(node, x, countThresholds(table, { outScale, outBias }), grid);
+  return importer.count(node, x, table, { outScale, outBias });
 };
 
 export const QUANTIZERS = {
@@ -153,13 +152,13 @@ function rounded(node: ImportNode, inputs: Inputs, importer: Importer, quantizer
   if (traced.source === null) return ofInput(node, traced, importer, quantizer);
   const scales = importer.operand(node, traced, scale);
   const step = quantize({ ...quantizer, scale: scales });
-  if (scales.length > 1) return importer.follow(node, traced, step, null);
+  if (scales.length > 1) return { ...importer.follow(node, traced, step, null), integer: keepsIntegers };
   const { grid } = traced;
   const worth = keepsIntegers ? 1 : scales[0];
   const kept = grid !== null && grid.step === scales[0] && grid.low >= low && grid.high <= high;
   const onto: Grid = kept ? { ...grid, step: worth } : { step: worth, low, high, name: node.name };
   const followed = importer.follow(node, traced, step, onto);
-  return kept ? { ...followed, plain: traced.plain } : followed;
+  return { ...followed, plain: kept && traced.plain, integer: keepsIntegers };
 }
 
 /** The quantizer that makes the network's input integers: limits before it narrow its grid, a factor its scale. */
@@ -169,12 +168,14 @@ function ofInput(node: ImportNode, x: Traced, importer: Importer, quantizer: Qua
   if (round !== roundHalfEven) node.fail('rounds the input of the network other than to the nearest, half to even');
   let { low, high } = quantizer;
   let step = scale.data[0];
-  for (const { label, limits, factor } of [...x.program].reverse()) {
+  for (const { label, limits, factor, divisor } of [...x.program].reverse()) {
     if (limits) {
       low = Math.max(low, roundHalfEven(limits.low / step));
       high = Math.min(high, roundHalfEven(limits.high / step));
-    } else if (factor !== undefined && factor > 0) {
-      step /= factor;
+    } else if (step === 1 && divisor !== undefined && divisor > 0) {
+      step = divisor;
+    } else if ((factor ?? divisor ?? 0) > 0) {
+      step = factor === undefined ? step * (divisor ?? 1) : step / factor;
       importer.notes.add('a factor before the first quantizer is part of the scale of the input');
     } else {
       node.fail(`quantizes an input that ${label} has changed: feed the network what comes after ${label}`);
@@ -182,5 +183,5 @@ function ofInput(node: ImportNode, x: Traced, importer: Importer, quantizer: Qua
   }
   if (low > 0 || high < 0 || low === high) node.fail(`leaves the input ${low} … ${high}, which must hold 0`);
   const made = importer.input(node, { low, high, scale: step }, x);
-  return keepsIntegers ? importer.plain(made.source, 1) : importer.plain(made.source, scale.data[0]);
+  return importer.plain(made.source, { step: keepsIntegers ? 1 : scale.data[0], integer: keepsIntegers });
 }

@@ -26,7 +26,14 @@ export interface Grid {
 }
 
 /** Moves values without changing them, or chooses among them. */
-export type Move = Unnamed<Extract<GraphNode, { op: 'maxPool' | 'upsample' | 'pixelShuffle' | 'reshape' | 'permute' }>>;
+export interface Move {
+  readonly name: string;
+  readonly node: MoveNode;
+}
+
+export type MoveNode = Unnamed<
+  Extract<GraphNode, { op: 'maxPool' | 'upsample' | 'pixelShuffle' | 'reshape' | 'permute' }>
+>;
 
 /** What is known of a value that depends on the input. */
 export interface Traced {
@@ -44,9 +51,21 @@ export interface Traced {
   readonly moves: readonly Move[];
   /** Zeros around the image that only a convolution can add: top, left, bottom, right. */
   readonly pads: readonly number[] | null;
+  /** Whether the file holds them as integers, whose division truncates. */
+  readonly integer: boolean;
 }
 
-export type Value = Constant | Traced;
+/** A value with an axis of its own for thresholds, and, once they are compared, those. */
+export interface Column {
+  readonly kind: 'column';
+  readonly of: Traced;
+  /** With the axis. */
+  readonly shape: readonly number[];
+  /** Of each channel, or for all. */
+  readonly rows: readonly Float64Array[] | null;
+}
+
+export type Value = Constant | Traced | Column;
 
 /** Most numbers that a constant may have: 2^26. */
 export const MOST_NUMBERS = 2 ** 26;

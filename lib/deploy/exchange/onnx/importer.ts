@@ -8,11 +8,29 @@ import { GraphBuilder } from '../../lowering/builder.js';
 import type { Unnamed } from '../../lowering/unnamed.js';
 import { computeNode, type IntegerValue } from '../../runtime/reference.js';
 import type { ImportNode } from './importNode.js';
-import { channelsOf, multiply, type Program, type Step, transferOf } from './importProgram.js';
-import { type Constant, expanded, type Grid, MOST_NUMBERS, type Move, type Traced, uniform } from './importValues.js';
+import { channelsOf, countThresholds, multiply, type Program, type Step, transferOf } from './importProgram.js';
+import {
+  type Constant,
+  expanded,
+  type Grid,
+  MOST_NUMBERS,
+  type Move,
+  type MoveNode,
+  type Traced,
+  uniform,
+} from './importValues.js';
 
 /** Most steps of a grid that thresholds are looked for. */
 const MOST_STEPS = 4095;
+
+/** What MultiThreshold makes of a count if it is not told. */
+const COUNT = { outScale: 1, outBias: 0 };
+
+/** What integers are worth, and whether the file holds them as integers. */
+export interface Worth {
+  readonly step: number;
+  readonly integer?: boolean;
+}
 
 /** A value whose integers are a value of the graph. */
 export interface Settled extends Traced {
@@ -22,9 +40,10 @@ export interface Settled extends Traced {
 
 /** Builds the graph: puts values on grids, moves them, and runs constants and programs against each other. */
 export class Importer {
-  readonly builder = new GraphBuilder();
+  builder = new GraphBuilder();
   readonly notes = new Set<string>();
   readonly #settled = new WeakMap<Traced, Settled>();
+  readonly #counted = new WeakMap<Traced, { readonly of: Traced; readonly rows: readonly Float64Array[] }>();
   readonly #shape: readonly number[];
   #input: IntegerGrid | null = null;
 
@@ -35,7 +54,7 @@ export class Importer {
 
   /** The network's input, before any quantizer. */
   start(): Traced {
-    const nothing = { source: null, program: [], grid: null, plain: false, moves: [], pads: null };
+    const nothing = { source: null, program: [], grid: null, plain: false, moves: [], pads: null, integer: false };
     return { kind: 'traced', shape: this.#shape, ...nothing };
   }
 
@@ -47,24 +66,34 @@ export class Importer {
       node.fail('puts the input of the network on another grid than a Quant node before: use one');
     }
     this.builder.input(grid, this.#shape);
-    return this.#moved(node, this.plain('input', grid.scale), x.moves);
+    return this.#moved(node, this.plain('input', { step: grid.scale }), x.moves);
+  }
+
+  /** Narrows the input's grid, as long as nothing reads it. @returns whether it could */
+  narrowInput({ source, moves }: Traced, { low, high }: Grid): boolean {
+    if (source !== 'input' || moves.length > 0 || this.builder.nodes.length > 0 || this.#input === null) return false;
+    if (low > 0 || high < 0 || low === high) return false;
+    this.#input = { ...this.#input, low, high };
+    this.builder = new GraphBuilder();
+    this.builder.input(this.#input, this.#shape);
+    return true;
   }
 
   /** Adds a node. @returns its integers as a value, each worth `grid.step` */
-  made(node: ImportNode, wanted: string, given: Unnamed<GraphNode>, step: number): Settled {
+  made(node: ImportNode, wanted: string, given: Unnamed<GraphNode>, worth: Worth): Settled {
     return this.plain(
       node.within(() => this.builder.add(wanted, given)),
-      step,
+      worth,
     );
   }
 
   /** The integers of a value of the graph, each worth a step. */
-  plain(source: string, step: number): Settled {
+  plain(source: string, { step, integer = false }: Worth): Settled {
     const { low, high } = extremesOf(this.builder.range(source));
     const shape = this.builder.shapes.get(source) as readonly number[];
     const program = step === 1 ? [] : [multiply([step])];
     return {
-      ...{ kind: 'traced', shape, source, program, plain: true, moves: [], pads: null },
+      ...{ kind: 'traced', shape, source, program, plain: true, moves: [], pads: null, integer },
       grid: { step, low, high, name: source },
     };
   }
@@ -80,7 +109,7 @@ export class Importer {
     if (source === null) node.fail('reads the input before a Quant node has put it on a grid');
     if (grid === null) return node.fail('reads values that are on no grid: a Quant node is missing before it');
     const made = x.plain ? source : this.#requantize(node, source, program, grid);
-    const settled = this.#moved(node, this.plain(made, grid.step), x.moves);
+    const settled = this.#moved(node, this.plain(made, { step: grid.step, integer: x.integer }), x.moves);
     this.#settled.set(x, settled);
     return settled;
   }
@@ -113,27 +142,48 @@ export class Importer {
   }
 
   /** Moves integers now, or those of the next grid later. */
-  move(node: ImportNode, x: Traced, move: Move): Traced {
+  move(node: ImportNode, x: Traced, given: MoveNode): Traced {
+    const move = { name: node.name, node: given };
     const isSum = x.plain && x.grid !== null && x.grid.high - x.grid.low > MOST_STEPS;
     if (this.canSettle(x) && !isSum) return this.#moved(node, this.settle(node, x), [move]);
-    const shape = node.within(() => shapeOf({ ...move, name: node.name } as GraphNode, [x.shape], new Map()));
+    const shape = node.within(() => shapeOf({ ...given, name: node.name } as GraphNode, [x.shape], new Map()));
     return { ...x, shape, moves: [...x.moves, move] };
   }
 
   #moved(node: ImportNode, x: Settled, moves: readonly Move[]): Settled {
-    const wanted = ({ op }: Move) => `${x.source}.${op}`;
-    return moves.reduce((value, move) => {
-      const inputs = [value.source];
-      return this.made(node, wanted(move), { ...move, inputs } as Unnamed<GraphNode>, x.grid.step);
+    const { grid, integer } = x;
+    return moves.reduce((value, { name, node: move }) => {
+      const given = { ...move, inputs: [value.source] } as Unnamed<GraphNode>;
+      return this.made(node, name, given, { step: grid.step, integer });
     }, x);
   }
 
   /** Does one more operation to a value. @param grid that the results lie on, if that is known */
   follow(node: ImportNode, x: Traced, step: Step, grid: Grid | null): Traced {
-    if (!step.rises && x.moves.some(({ op }) => op === 'maxPool')) {
+    if (!step.rises && x.moves.some((move) => move.node.op === 'maxPool')) {
       node.fail('falls where its input rises, behind a MaxPool and before a Quant node: put one before the MaxPool');
     }
     return { ...x, program: [...x.program, step], grid, plain: false };
+  }
+
+  /** How many thresholds a value reaches, of a row a channel or of one for all. */
+  count(node: ImportNode, x: Traced, rows: readonly Float64Array[], { outScale, outBias } = COUNT): Traced {
+    if (rows.length > 1 && this.originOf(node, x) !== null) node.fail('follows channels that were mixed');
+    const low = outBias / outScale;
+    const steps = rows[0].length;
+    const grid = Number.isInteger(low) ? { step: outScale, low, high: low + steps, name: node.name } : null;
+    const made = this.follow(node, x, countThresholds(rows, { outScale, outBias }), grid);
+    this.#counted.set(made, { of: x, rows });
+    return made;
+  }
+
+  /** The sum of two counts of one value: more thresholds. Null if they are none. */
+  joinCounts(node: ImportNode, a: Traced, b: Traced): Traced | null {
+    const [left, right] = [this.#counted.get(a), this.#counted.get(b)];
+    if (left === undefined || right === undefined || left.of !== right.of) return null;
+    if (left.rows.length !== right.rows.length) return null;
+    const rows = left.rows.map((row, c) => Float64Array.of(...row, ...right.rows[c]));
+    return this.count(node, left.of, rows);
   }
 
   /**
@@ -178,7 +228,7 @@ export class Importer {
 
   /** Which channel of the source each element of a value comes from; null if channels stand as they did. */
   originOf(node: ImportNode, { source, moves, shape }: Traced): Int32Array | null {
-    const mixes = moves.some(({ op }) => op !== 'maxPool' && op !== 'upsample');
+    const mixes = moves.some((move) => move.node.op !== 'maxPool' && move.node.op !== 'upsample');
     if (!mixes) return null;
     if (source === null) return node.fail('has one number a channel, behind a move and before a Quant node');
     const from = this.builder.shapes.get(source) as readonly number[];
@@ -186,10 +236,9 @@ export class Importer {
     const area = sizeOf(from.slice(2));
     const data = Int32Array.from({ length: sizeOf(from) }, (_, i) => Math.floor(i / area) % from[1]);
     const start: IntegerValue = { shape: from, data };
-    const end = moves.reduce(
-      (value, move) => computeNode({ ...move, name: node.name } as GraphNode, [value], new Map()),
-      start,
-    );
+    const end = moves.reduce((value, move) => {
+      return computeNode({ ...move.node, name: move.name } as GraphNode, [value], new Map());
+    }, start);
     return end.data;
   }
 
