@@ -12,6 +12,7 @@ import { importCommand } from './commands/import.js';
 import { infoCommand } from './commands/info.js';
 import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
+import { showCommand } from './commands/show.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { demoCommand } from './demo/command.js';
@@ -40,6 +41,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     deployCommand(),
     inferCommand(),
     importCommand(),
+    showCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));
