@@ -2,6 +2,8 @@ import { cifar10, parseCifar10 } from '../../lib/data/cifar10.js';
 import { decodeImage } from '../../lib/data/decode.js';
 import { glyphs } from '../../lib/data/glyphs.js';
 import { auditModel } from '../../lib/deploy/audit.js';
+import { importOnnx } from '../../lib/deploy/exchange/onnx/importOnnx.js';
+import { writeModel } from '../../lib/deploy/exchange/onnx/proto.js';
 import { verifyCertificate } from '../../lib/deploy/verify/verifyCertificate.js';
 import { crc32 } from '../../lib/tensor/crc32.js';
 import { zeros } from '../../lib/tensor/create.js';
@@ -26,6 +28,7 @@ import { classification } from '../../lib/train/task.js';
 import { JPEGS, PNGS } from '../data/images.golden.js';
 import { HASHED_JPEGS } from '../data/jpegs.golden.js';
 import { writePng } from '../data/writePng.js';
+import { classifier, upscaler } from '../deploy/exchange/onnx/networks.js';
 import { tinyRun } from '../train/runs.js';
 import { mutateBytes, mutateJson } from './mutate.js';
 
@@ -248,6 +251,22 @@ export const TARGETS = {
       return (random) => mutateBytes(seeds, random);
     },
     read: (bytes) => void decodeImage(bytes, 'file'),
+  },
+  onnx: {
+    how: 'bytes of models with every operator that is read; dimensions and attributes among them',
+    count: 10000,
+    async prepare() {
+      const models = [
+        classifier(0),
+        classifier(1),
+        upscaler(0, 'resize', 2),
+        upscaler(1, 'CRD', 2),
+        upscaler(2, 'DCR', 2),
+      ];
+      const seeds = models.map(writeModel);
+      return (random) => mutateBytes(seeds, random);
+    },
+    read: (bytes) => void importOnnx(bytes, 'file'),
   },
   cifar: {
     how: 'bytes; half with the length kept',

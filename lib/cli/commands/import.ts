@@ -41,9 +41,8 @@ async function importFile(file: string, { out: target, inputShape, json }: Flags
   const { layers } = await auditGraph(graph);
   out.say(`${target}: ${layers.length} layers, ${formatBytes(bytes.length)}`);
   for (const { layer, op, weightBits, input, safeBits } of layers) {
-    out.say(
-      `  ${layer} (${op}): M ${weightBits}, inputs ${input.low} … ${input.high}, smallest safe P ${pc.bold(`${safeBits}`)}`,
-    );
+    const inputs = `inputs ${input.low} … ${input.high}`;
+    out.say(`  ${layer} (${op}): M ${weightBits}, ${inputs}, smallest safe P ${pc.bold(`${safeBits}`)}`);
   }
   for (const note of graph.notes) out.say(`note: ${note}`);
   out.result({

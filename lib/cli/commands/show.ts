@@ -62,5 +62,6 @@ function summaryOf(nodes: readonly NodeFacts[]): string {
   const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
   const zeros = layers.reduce((sum, layer) => sum + layer.weights * layer.zeros, 0);
   const widest = layers.reduce((most, { safeBits }) => Math.max(most, safeBits), 0);
-  return `${layers.length} layers, ${weights} weights, ${percent(zeros / Math.max(1, weights))} zeros; widest safe P ${widest}`;
+  const share = percent(zeros / Math.max(1, weights));
+  return `${layers.length} layers, ${weights} weights, ${share} zeros; widest safe P ${widest}`;
 }

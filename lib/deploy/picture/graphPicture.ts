@@ -30,8 +30,8 @@ interface Row {
 
 /**
  * A network as a picture: one row a node, from the input down, with the ways that values take at the left (residual
- * connections beside the rows that they pass), and what is known of each layer: shape, M, N, P, the smallest safe P, the
- * share of the budget that is used, zeros, thresholds.
+ * connections beside the rows that they pass), and what is known of each layer: shape, M, N, P, the smallest safe P,
+ * the share of the budget that is used, zeros, thresholds.
  * @returns SVG
  * @throws DataError if the graph is none
  */
@@ -57,12 +57,13 @@ export function drawFacts(title: string, nodes: readonly NodeFacts[], narrow: bo
     return { facts, y: y - height / 2 };
   });
   const [width, height] = [narrow ? 340 : 740, y + 10];
+  const bows = arcs.map((arc) => bow(arc, rows, rail)).join('');
   const label = `The network ${title}: ${nodes.length - 1} nodes from its input to its output`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ` role="img" aria-label="${escapeXml(label)}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
     narrow ? '' : heads(rail),
-    `<g fill="none" stroke="${MUTED}" stroke-width="1.4">${straight(rows, rail)}${arcs.map((arc) => bow(arc, rows, rail)).join('')}</g>`,
+    `<g fill="none" stroke="${MUTED}" stroke-width="1.4">${straight(rows, rail)}${bows}</g>`,
     rows.map((row) => (narrow ? narrowRow(row, rail) : wideRow(row, rail))).join('\n'),
     '</svg>',
   ].join('');
@@ -164,7 +165,8 @@ function mark({ op, layer }: NodeFacts, x: number, y: number): string {
       op === 'add'
         ? `M${x - 3.5} ${y}H${x + 3.5}M${x} ${y - 3.5}V${y + 3.5}`
         : `M${x - 2} ${y - 3}V${y + 3}M${x + 2} ${y - 3}V${y + 3}`;
-    return `<g fill="${PAPER}" stroke="${INK}" stroke-width="1.4"><circle cx="${x}" cy="${y}" r="6"/><path d="${cross}"/></g>`;
+    const ring = `<circle cx="${x}" cy="${y}" r="6"/>`;
+    return `<g fill="${PAPER}" stroke="${INK}" stroke-width="1.4">${ring}<path d="${cross}"/></g>`;
   }
   if (op === 'requantize') return `<circle cx="${x}" cy="${y}" r="3" fill="${MUTED}"/>`;
   return `<circle cx="${x}" cy="${y}" r="4.5" fill="${PAPER}" stroke="${INK}" stroke-width="1.4"/>`;

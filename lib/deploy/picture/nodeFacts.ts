@@ -105,16 +105,17 @@ function labelOf(node: GraphNode, tensors: IntegerGraph['tensors']): string {
     case 'conv': {
       const { shape } = tensors.get(node.weights) as IntegerTensor;
       const isDepthwise = node.groups > 1 && shape[1] === 1;
+      const before = node.resize > 1 ? `×${node.resize}, then ` : '';
       const parts = [
-        `${node.resize > 1 ? `×${node.resize}, then ` : ''}${isDepthwise ? 'depthwise' : 'conv'} ${shape[2]}×${shape[3]}`,
+        `${before}${isDepthwise ? 'depthwise' : 'conv'} ${shape[2]}×${shape[3]}`,
         ...(node.groups > 1 && !isDepthwise ? [`${node.groups} groups`] : []),
-        ...(node.stride.some((step) => step > 1) ? [`stride ${pair(node.stride)}`] : []),
+        ...strides(node.stride),
         ...(node.dilation.some((step) => step > 1) ? [`dilation ${pair(node.dilation)}`] : []),
       ];
       return parts.join(', ');
     }
     case 'maxPool':
-      return `max-pool ${pair(node.kernel, true)}${node.stride.some((step) => step > 1) ? `, stride ${pair(node.stride)}` : ''}`;
+      return [`max-pool ${pair(node.kernel, true)}`, ...strides(node.stride)].join(', ');
     case 'sumPool':
       return node.kernel === null ? 'sum of each plane' : `sum ${pair(node.kernel, true)}, stride ${pair(node.stride)}`;
     case 'upsample':
@@ -127,6 +128,9 @@ function labelOf(node: GraphNode, tensors: IntegerGraph['tensors']): string {
       return node.op;
   }
 }
+
+const strides = (stride: readonly [number, number]) =>
+  stride.some((step) => step > 1) ? [`stride ${pair(stride)}`] : [];
 
 function pair([a, b]: readonly [number, number], both = false): string {
   return a === b && !both ? `${a}` : `${a}×${b}`;

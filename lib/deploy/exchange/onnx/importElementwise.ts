@@ -32,7 +32,7 @@ function shifted(node: ImportNode, importer: Importer, x: Traced, constants: Con
   const whole = grid === null ? [] : values.map((value) => value / grid.step);
   const onto: Grid | null =
     grid !== null && whole.every(Number.isInteger)
-      ? { ...grid, low: grid.low + Math.min(...whole), high: grid.high + Math.max(...whole) }
+      ? { ...grid, low: grid.low + Math.min(...whole), high: grid.high + Math.max(...whole), name: node.name }
       : null;
   if (values.every((value) => value === 0)) return x;
   return importer.follow(node, x, add(values), onto);
@@ -46,7 +46,7 @@ export function limited(node: ImportNode, importer: Importer, x: Traced, low: nu
   const [least, most] = [low / grid.step, high / grid.step];
   if (least <= grid.low && most >= grid.high) return x;
   const whole = (least <= grid.low || Number.isInteger(least)) && (most >= grid.high || Number.isInteger(most));
-  const onto = { ...grid, low: Math.max(grid.low, least), high: Math.min(grid.high, most) };
+  const onto = { ...grid, low: Math.max(grid.low, least), high: Math.min(grid.high, most), name: node.name };
   if (whole && node.readsAlone && x.plain && importer.narrowInput(x, onto)) return { ...x, grid: onto };
   return importer.follow(node, x, limit(low, high), whole && onto.low <= onto.high ? onto : null);
 }
@@ -186,7 +186,9 @@ const cast: Reader = (node, inputs, importer) => {
   if (type === 'int64') return integers;
   const [low, high] = rangeOfType(node, type);
   const { grid } = integers;
-  if (grid && grid.low * grid.step >= low && grid.high * grid.step <= high) return integers;
+  if (grid && grid.low * grid.step >= low && grid.high * grid.step <= high) {
+    return { ...integers, grid: { ...grid, name: node.name } };
+  }
   // Whether integers beyond the type wrap is left to runtimes: what lies beyond is refused.
   return node.fail(`casts to ${type} what may lie beyond it: put a Clip before`);
 };

@@ -43,9 +43,9 @@ const OPEN = 64;
 
 /**
  * A quantized network from an ONNX file: of Brevitas and QONNX (`Quant`, `IntQuant`, `BipolarQuant`, `MultiThreshold`),
- * with QuantizeLinear and DequantizeLinear (QCDQ, QDQ), or of integers (ConvInteger). What the file computes between the
- * sums of a layer and the next quantizer is evaluated in float64, and becomes thresholds that are equal to it for every
- * sum that can be reached.
+ * with QuantizeLinear and DequantizeLinear (QCDQ, QDQ), or of integers (ConvInteger). What the file computes between
+ * the sums of a layer and the next quantizer is evaluated in float64, and becomes thresholds that are equal to it for
+ * every sum that can be reached.
  *
  * @param bytes of the file @param file its name, for errors
  * @throws DataError naming file, node and operation, if the file is damaged or holds what has no form in integers

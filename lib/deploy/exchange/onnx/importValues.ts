@@ -21,7 +21,7 @@ export interface Grid {
   readonly step: number;
   readonly low: number;
   readonly high: number;
-  /** Of the node that rounded to it. */
+  /** Of the last node that rounded to it or cut it. */
   readonly name: string;
 }
 

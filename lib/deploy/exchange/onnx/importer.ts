@@ -99,7 +99,7 @@ export class Importer {
   }
 
   /**
-   * The value as integers of the graph: at once where it is that, else by thresholds on the integers that it comes from.
+   * The value as integers of the graph: at once where it is that, else by thresholds on the integers it comes from.
    * @throws DataError naming the node that wants them, if the value lies on no grid
    */
   settle(node: ImportNode, x: Traced): Settled {

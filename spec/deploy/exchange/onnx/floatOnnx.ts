@@ -8,7 +8,7 @@ import {
 } from '../../../../lib/deploy/exchange/onnx/model.js';
 import { roundHalfEven } from '../../../../lib/tensor/float32.js';
 
-/** A naive float64 interpreter of the ONNX and QONNX operators that networks of the specs use: the oracle of imports. */
+/** A naive float64 interpreter of the ONNX and QONNX operators that networks of specs use: the oracle of imports. */
 
 interface Array4 {
   readonly shape: readonly number[];
