@@ -11,6 +11,7 @@ import { inferCommand } from './commands/infer.js';
 import { importCommand } from './commands/import.js';
 import { infoCommand } from './commands/info.js';
 import { predictCommand } from './commands/predict.js';
+import { quantizeCommand } from './commands/quantize.js';
 import { reportCommand } from './commands/report.js';
 import { showCommand } from './commands/show.js';
 import { trainCommand } from './commands/train.js';
@@ -33,6 +34,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     infoCommand(),
     boundsCommand(),
     trainCommand(),
+    quantizeCommand(),
     evalCommand(),
     predictCommand(),
     reportCommand(),

@@ -3,7 +3,7 @@ import type { DatasetEntry } from '../data/node/entry.js';
 import type { Setting } from '../data/setting.js';
 import type { ModelEntry } from '../nn/models/entry.js';
 import { MODEL_NAMES, MODELS } from '../nn/models/index.js';
-import { METHODS } from '../quant/methods.js';
+import { METHOD_NAMES, METHODS, type Method } from '../quant/methods.js';
 import { type Recipe, recipeFor } from '../train/recipes.js';
 import { flagName, flagOf, hasMeaning, type NamedSetting, SETTINGS, valueAt } from '../train/settings.js';
 
@@ -18,15 +18,16 @@ interface RecipeRow {
 const WIDTH = 118;
 
 /** What a setting does, when it has a meaning, and what it is if left out. */
-export function aboutSetting(setting: NamedSetting): string {
+export function aboutSetting(setting: NamedSetting, methods: readonly Method[] = METHOD_NAMES): string {
   const { about, when } = setting;
-  const under = when ? `, ${conditionText(when)}` : '';
+  const under = when ? `, ${conditionText(when, methods)}` : '';
   const usual = usualValue(setting);
   return `${about}${under} (${usual === null ? 'required' : `default: ${usual}`})`;
 }
 
-function conditionText({ setting, is }: NonNullable<Setting['when']>): string {
+function conditionText({ setting, is: all }: NonNullable<Setting['when']>, methods: readonly Method[]): string {
   const flag = flagOf(setting) ?? setting;
+  const is = setting === 'method' ? all.filter((name) => methods.some((method) => method === name)) : all;
   return is.length === 0 ? `without ${flag}` : `with ${flag} ${is.join(', ')}`;
 }
 
@@ -94,12 +95,16 @@ export function settingsAsFlags(settings: object): string[] {
 }
 
 /** What there is to choose by name. */
-export function aboutChoices(): string {
+export function aboutChoices(methods: readonly Method[] = METHOD_NAMES): string {
   const list = (title: string, entries: Readonly<Record<string, { readonly about: string }>>) => [
     `${title}:`,
     ...Object.entries(entries).flatMap(([name, { about }]) => wrap(`${name.padEnd(12)} ${about}`, '  ')),
   ];
-  return [...list('Models', MODELS), ...list('Data sets', DATASETS), ...list('Methods', METHODS)].join('\n');
+  return [
+    ...list('Models', MODELS),
+    ...list('Data sets', DATASETS),
+    ...list('Methods', Object.fromEntries(methods.map((name) => [name, METHODS[name]]))),
+  ].join('\n');
 }
 
 /** The same as a page of documentation. */
@@ -108,7 +113,12 @@ export function settingsPage(): string {
     ...wrap(`- \`${each.flag}\` ${aboutSetting(each)}`, '', '  '),
     ...(each.not ? wrap(`- \`${each.flag.replace('--', '--no-')}\` ${each.not}`, '', '  ') : []),
   ]);
-  const head = ['# Settings of `a2q train`', '', 'Made from the schema by `npm run docs:settings`; do not edit.', ''];
+  const head = [
+    '# Settings of `a2q train` and `a2q quantize`',
+    '',
+    'Made from the schema by `npm run docs:settings`; do not edit.',
+    '',
+  ];
   return [...head, ...items, '', '```text', aboutChoices(), '', aboutRecipes(), '```', ''].join('\n');
 }
 

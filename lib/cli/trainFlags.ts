@@ -1,14 +1,38 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { METHOD_NAMES, type Method, TRAINING_METHODS } from '../quant/methods.js';
 import { A2QError } from '../tensor/errors.js';
 import { type NamedSetting, SETTINGS } from '../train/settings.js';
 import { aboutChoices, aboutRecipes, aboutSetting } from './settingsText.js';
 import { decimal, integer } from './usage.js';
 
-/** Adds the options that describe a run: one for each setting, and what they are when left out. */
+/** Adds the options that describe a run to be trained: one for each setting, and what they are when left out. */
 export function addTrainOptions(command: Command): Command {
-  for (const each of SETTINGS) for (const option of optionsOf(each)) command.addOption(option);
-  return command.addHelpText('after', () => `\n${aboutChoices()}\n\n${aboutRecipes()}`);
+  addSettings(command, SETTINGS, TRAINING_METHODS);
+  return command.addHelpText('after', () => `\n${aboutChoices(TRAINING_METHODS)}\n\n${aboutRecipes()}`);
+}
+
+/** Settings that mean something to a model that is not trained, beside its data. */
+const ROUNDING_SETTINGS = [
+  ...['module', 'model', 'method', 'weightBits', 'actBits', 'accumulatorBits', 'powerOfTwoScales', 'rounding', 'tile'],
+  ...['start.initFrom', 'start.calibrationSamples', 'start.biasCorrection', 'batchSize', 'seed', 'limitBatches'],
+];
+
+/** Adds the options that describe a run to be rounded after training. */
+export function addQuantizeOptions(command: Command): Command {
+  const methods = METHOD_NAMES.filter((name) => !TRAINING_METHODS.includes(name));
+  const settings = SETTINGS.filter(({ path }) => path.startsWith('dataset.') || ROUNDING_SETTINGS.includes(path));
+  addSettings(command, settings, methods);
+  return command.addHelpText('after', () => `\n${aboutChoices(methods)}`);
+}
+
+/** One option for each setting that has a meaning with one of some methods. */
+function addSettings(command: Command, settings: readonly NamedSetting[], methods: readonly Method[]): void {
+  for (const each of settings) {
+    const { when } = each;
+    if (when?.setting === 'method' && !methods.some((method) => when.is.includes(method))) continue;
+    for (const option of optionsOf(each, methods)) command.addOption(option);
+  }
 }
 
 /** The settings that were given on the command line, by path. */
@@ -22,8 +46,9 @@ export function givenSettings(flags: object): Map<string, unknown> {
   return given;
 }
 
-function optionsOf(setting: NamedSetting): Option[] {
-  const option = new Option(setting.flag, aboutSetting(setting));
+function optionsOf(setting: NamedSetting, methods: readonly Method[]): Option[] {
+  const option = new Option(setting.flag, aboutSetting(setting, methods));
+  if (setting.path === 'method') return [option.choices(methods)];
   if (setting.schema instanceof z.ZodEnum) return [option.choices(setting.schema.options.map(String))];
   if (!(setting.schema instanceof z.ZodBoolean)) return [option.argParser(parserOf(setting))];
   return [option, new Option(setting.flag.replace('--', '--no-'), setting.not)];

@@ -2,12 +2,13 @@ import { abs, div, sum } from '../autograd/ops.js';
 import { dequantize, powerScale } from '../autograd/quantize.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
-import { asOptions } from '../tensor/argument.js';
+import { asBoolean, asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { a2qPenalty, a2qWeights } from './a2qWeights.js';
 import { type BoundKind, checkedL1Budget, l1Budget } from './bounds.js';
 import { checkFloatBits, type IntegerFormat, inputRange, weightRange } from './integerRange.js';
+import { powerOfTwoLog } from './powerOfTwo.js';
 import type { QuantTensor } from './quantTensor.js';
 import {
   asRows,
@@ -27,10 +28,12 @@ export interface AccumulatorOptions {
   readonly bits: number;
   /** P, accumulator bits. */
   readonly accumulatorBits: number;
+  /** Round scales up to powers of two: see `powerOfTwoScale`. Default false. */
+  readonly powerOfTwoScales?: boolean;
 }
 
-/** A2Q or A2Q+ as a module: holds d and t, knows P and T; the mathematics is `a2qWeights.ts`. */
-export class AccumulatorAwareQuantizer extends WeightQuantizer {
+/** Weights that promise to fit a P-bit accumulator, with a learned scale: what the audit holds to its P. */
+export abstract class AccumulatorAwareQuantizer extends WeightQuantizer {
   readonly kind: BoundKind;
   /** P. */
   readonly accumulatorBits: number;
@@ -38,24 +41,24 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
   readonly input: IntegerFormat;
   /** T (or T₊): cap on ‖q‖₁. */
   readonly budget: number;
-  /** log2 of the scale, `[O]`. */
+  readonly powerOfTwoScales: boolean;
+  /** log2 of the scale, before it is rounded up to an integer for power-of-two scales; `[O]`. */
   readonly d: Parameter;
-  /** log2 of the norm g, `[O]`. */
-  readonly t: Parameter;
 
   constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
-    super(asOptions('AccumulatorAwareQuantizer', options).bits);
+    const { bits, accumulatorBits, powerOfTwoScales = false } = asOptions('AccumulatorAwareQuantizer', options);
+    super(bits);
     checkFloatBits(kind, 'input bits N', input);
     this.kind = kind;
-    this.accumulatorBits = options.accumulatorBits;
+    this.accumulatorBits = accumulatorBits;
     this.input = { bits: input.bits, signed: input.signed };
-    this.budget = l1Budget(kind, options.accumulatorBits, input);
+    this.budget = l1Budget(kind, accumulatorBits, input);
+    this.powerOfTwoScales = asBoolean(kind, 'powerOfTwoScales', powerOfTwoScales);
     this.d = parameterFrom(() => this.#initialD(w));
-    this.t = parameterFrom(() => this.#initialT(w));
   }
 
   /** What the weights are held to. */
-  get #bound(): AccumulatorBound {
+  protected get bound(): AccumulatorBound {
     const { low, high } = inputRange(this.input);
     return {
       limit: weightRange(this.bits).high,
@@ -65,37 +68,58 @@ export class AccumulatorAwareQuantizer extends WeightQuantizer {
     };
   }
 
-  /** `d = log2(max|w| / Q)`, `t = log2 ‖w‖₁`; of the weights as they are, centred or not. */
+  /** `d = log2(max|w| / Q)`; of the weights as they are, centred or not. */
   override initialize(w: Tensor): void {
     overwrite(this.d, () => this.#initialD(w));
-    overwrite(this.t, () => this.#initialT(w));
   }
 
   #initialD(w: Tensor): Tensor {
     return log2OfColumn(div(largestMagnitude(asRows(w)), weightRange(this.bits).high));
   }
 
-  #initialT(w: Tensor): Tensor {
-    return log2OfColumn(sum(abs(asRows(w)), { axes: 1, keepDims: true }));
+  /** log2 of the scale that is used, `[O]`. */
+  logScale(): Tensor {
+    return this.powerOfTwoScales ? powerOfTwoLog(this.d) : this.d;
   }
 
   /** s `[O, 1]`. */
   scale(): Tensor {
-    return powerScale(column(this.d), 1);
-  }
-
-  override quantize(w: Tensor): QuantTensor {
-    return quantTensor(a2qWeights(w, this.d, this.t, this.#bound), () => this.scale(), this.bits);
+    return powerScale(column(this.logScale()), 1);
   }
 
   /** As `quantize` does it on backends that then multiply integers. */
   override restore(q: Tensor, scale: Tensor): Tensor {
     return dequantize(q, scale, weightRange(this.bits).high);
   }
+}
+
+/** A2Q or A2Q+ as a module: holds d and t, knows P and T; the mathematics is `a2qWeights.ts`. */
+export class A2QQuantizer extends AccumulatorAwareQuantizer {
+  /** log2 of the norm g, `[O]`. */
+  readonly t: Parameter;
+
+  constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
+    super(kind, options, w, input);
+    this.t = parameterFrom(() => this.#initialT(w));
+  }
+
+  /** `d = log2(max|w| / Q)`, `t = log2 ‖w‖₁`; of the weights as they are, centred or not. */
+  override initialize(w: Tensor): void {
+    super.initialize(w);
+    overwrite(this.t, () => this.#initialT(w));
+  }
+
+  #initialT(w: Tensor): Tensor {
+    return log2OfColumn(sum(abs(asRows(w)), { axes: 1, keepDims: true }));
+  }
+
+  override quantize(w: Tensor): QuantTensor {
+    return quantTensor(a2qWeights(w, this.logScale(), this.t, this.bound), () => this.scale(), this.bits);
+  }
 
   /** `Σ max(g − T·s, 0)` over the channels: keeps g from getting stuck above its cap. */
   override penalty(): Tensor {
-    return a2qPenalty(this.d, this.t, this.budget);
+    return a2qPenalty(this.logScale(), this.t, this.budget);
   }
 }
 
@@ -122,6 +146,6 @@ function accumulatorAware(kind: BoundKind, options: AccumulatorOptions): WeightQ
     if (kind === 'a2q+' && w.size === w.shape[0]) {
       throw new QuantError(kind, 'a channel of one weight is its own mean and would be 0; use a2q for this layer');
     }
-    return new AccumulatorAwareQuantizer(kind, options, w, input);
+    return new A2QQuantizer(kind, options, w, input);
   };
 }

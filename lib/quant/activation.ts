@@ -5,12 +5,13 @@ import { noGrad } from '../autograd/tape.js';
 import type { QuantGrid } from '../kernels/fast.js';
 import { Activation } from '../nn/layers/activation.js';
 import { Buffer, Counter, Parameter } from '../nn/parameter.js';
-import { asChoice, asTensor } from '../tensor/argument.js';
+import { asBoolean, asChoice, asTensor } from '../tensor/argument.js';
 import { full } from '../tensor/create.js';
 import { QuantError } from '../tensor/errors.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkFloatBits, type IntegerFormat, type IntegerRange, inputRange } from './integerRange.js';
+import { powerOfTwoScale } from './powerOfTwo.js';
 
 /** Settings of an activation quantizer; the defaults are Brevitas's. */
 export interface ActivationOptions {
@@ -28,6 +29,8 @@ export interface ActivationOptions {
   readonly percentile?: number;
   /** Weight of a new batch in the running threshold. Default 0.1. */
   readonly momentum?: number;
+  /** Round the scale up to a power of two: see `powerOfTwoScale`. Default false. */
+  readonly powerOfTwoScales?: boolean;
 }
 
 /**
@@ -42,6 +45,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
   readonly collectStatsSteps: number;
   readonly percentile: number;
   readonly momentum: number;
+  readonly powerOfTwoScales: boolean;
   /** log2 θ (or θ); learned once the statistics phase is over. */
   readonly value: Parameter;
   /** Running threshold of the statistics phase. */
@@ -50,6 +54,8 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
   readonly steps = new Counter();
   /** True lets values pass unquantized while thresholds are collected (see `calibrate`). */
   calibrating = false;
+  /** False lets values pass unquantized, for comparison. */
+  quantizes = true;
 
   constructor(options: ActivationOptions) {
     super();
@@ -71,6 +77,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
     this.collectStatsSteps = collectStatsSteps;
     this.percentile = percentile;
     this.momentum = momentum;
+    this.powerOfTwoScales = asBoolean('ActivationQuantizer', 'powerOfTwoScales', options.powerOfTwoScales ?? false);
     const one = full([], 1);
     this.value = new Parameter(one);
     this.runningThreshold = new Buffer(one);
@@ -90,7 +97,7 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
   /** The scale s in use outside of the statistics phase's own batches, a scalar. */
   scale(): Tensor {
     if (!this.learned) return this.#scaleOf(this.runningThreshold.detach());
-    if (this.domain === 'log') return powerScale(this.value, this.#divisor);
+    if (this.domain === 'log') return this.#restricted(powerScale(this.value, this.#divisor));
     return this.#scaleOf(abs(this.value));
   }
 
@@ -101,13 +108,14 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
       this.#observe(noGrad(() => this.#threshold(passed)));
       return passed;
     }
+    if (!this.quantizes) return this.relu ? relu(x) : x;
     const scale = this.training && !this.learned ? this.#trainingScale(x) : this.scale();
     return fakeQuantize(x, scale, this.#grid);
   }
 
   /** Its grid, once the scale no longer depends on the values. */
   override follower(): NormFollower | null {
-    return this.calibrating || !this.learned ? null : { scale: this.scale(), grid: this.#grid };
+    return this.calibrating || !this.quantizes || !this.learned ? null : { scale: this.scale(), grid: this.#grid };
   }
 
   get #grid(): QuantGrid {
@@ -169,7 +177,11 @@ export class ActivationQuantizer extends Activation implements IntegerFormat {
 
   /** `max(θ, 1e-10) / D`; the floor passes the gradient on. */
   #scaleOf(theta: Tensor): Tensor {
-    return div(atLeastSmallest(theta), this.#divisor);
+    return this.#restricted(div(atLeastSmallest(theta), this.#divisor));
+  }
+
+  #restricted(scale: Tensor): Tensor {
+    return this.powerOfTwoScales ? powerOfTwoScale(scale) : scale;
   }
 
   /** D. */

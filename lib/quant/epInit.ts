@@ -1,6 +1,7 @@
+import { noGrad } from '../autograd/tape.js';
 import type { Module } from '../nn/module.js';
-import { hostArray } from '../tensor/storage.js';
-import { AccumulatorAwareQuantizer } from './accumulatorAware.js';
+import { dispose, hostArray, scope } from '../tensor/storage.js';
+import { A2QQuantizer } from './accumulatorAware.js';
 import { quantLayers } from './layers.js';
 import { projectL1Rows } from './projection.js';
 
@@ -25,8 +26,8 @@ export async function epInit(model: Module): Promise<EpInitReport[]> {
   const reports: EpInitReport[] = [];
   for (const [name, layer] of quantLayers(model)) {
     const quantizer = layer.weightQuant;
-    if (!(quantizer instanceof AccumulatorAwareQuantizer)) continue;
-    const [w, d, t] = await Promise.all([layer.weight.data(), quantizer.d.data(), quantizer.t.data()]);
+    if (!(quantizer instanceof A2QQuantizer)) continue;
+    const [w, d, t] = await Promise.all([layer.weight.data(), logScalesOf(quantizer), quantizer.t.data()]);
     const channels = d.length;
     const radius = Float64Array.from(d, (value) => 2 ** value * quantizer.budget);
     const projected = hostArray(layer.weight.dtype, w.length);
@@ -38,4 +39,11 @@ export async function epInit(model: Module): Promise<EpInitReport[]> {
     reports.push({ layer: name, projected: Array.from(t).filter((value, i) => norms[i] < value).length, channels });
   }
   return reports;
+}
+
+async function logScalesOf(quantizer: A2QQuantizer) {
+  const d = scope(() => noGrad(() => quantizer.logScale()));
+  const values = await d.data();
+  if (d !== quantizer.d) dispose(d);
+  return values;
 }

@@ -1,5 +1,6 @@
 import { asFunction } from '../tensor/argument.js';
 import { a2q, a2qPlus } from './accumulatorAware.js';
+import { axe } from './axeWeights.js';
 import { affineLearned, type WeightQuantizerFactory } from './weightQuantizer.js';
 
 /** What a method knows of a layer when it chooses the layer's quantizer. */
@@ -8,6 +9,9 @@ export interface HiddenLayerBits {
   readonly bits: number;
   /** P; any number where the method needs none. */
   readonly accumulatorBits: number;
+  /** Terms that one register of P bits sums, before a wider one takes them; left out, all of them. */
+  readonly tile?: number;
+  readonly powerOfTwoScales?: boolean;
 }
 
 /** Chooses the weight quantizer of a layer. */
@@ -25,9 +29,11 @@ export interface MethodEntry {
   readonly needsAccumulatorBits: boolean;
   /** Whether EP-init (A2Q+, section 4.2) is part of it. */
   readonly epInit: boolean;
+  /** Whether weights are rounded once, after training in floats, and not trained. Default false. */
+  readonly afterTraining?: boolean;
 }
 
-const learned: WeightChoice = ({ bits }) => affineLearned({ bits });
+const learned: WeightChoice = (options) => affineLearned(options);
 
 /** Every method: policies, command line, configurations and preparation read only this. Add yours as an entry. */
 export const METHODS = {
@@ -60,13 +66,32 @@ export const METHODS = {
     needsAccumulatorBits: true,
     epInit: true,
   },
+  ptq: {
+    label: 'PTQ',
+    about: 'floats rounded after training, accumulators of any width',
+    weights: { hidden: learned, depthwise: learned },
+    needsAccumulatorBits: false,
+    epInit: false,
+    afterTraining: true,
+  },
+  axe: {
+    label: 'AXE',
+    about: 'floats rounded after training so that no P-bit accumulator overflows (arXiv 2409.17092)',
+    weights: { hidden: axe, depthwise: axe },
+    needsAccumulatorBits: true,
+    epInit: false,
+    afterTraining: true,
+  },
 } as const satisfies Record<string, MethodEntry>;
 
-/** How a model is trained: in floats, quantized, or quantized for an accumulator of P bits. */
+/** How the weights of a model come about: trained in floats, quantized, or quantized for an accumulator of P bits. */
 export type Method = keyof typeof METHODS;
 
 /** Every {@link Method}, in the order of the table. */
 export const METHOD_NAMES = Object.keys(METHODS) as Method[];
+
+/** Those of `a2q train`; the others are of `a2q quantize`. */
+export const TRAINING_METHODS = methodsThat(({ afterTraining = false }) => !afterTraining);
 
 /** The methods of which something holds. */
 export function methodsThat(holds: (entry: MethodEntry) => boolean): Method[] {

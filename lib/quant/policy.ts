@@ -22,6 +22,10 @@ export interface PolicyOptions {
   readonly actBits: number;
   /** P of the hidden layers; needed by the methods that bound the accumulator. */
   readonly accumulatorBits?: number;
+  /** T of AXE: terms that one register of P bits sums before a wider one takes them. Default: all. */
+  readonly tile?: number;
+  /** Scales of weights and activations are powers of two: see `powerOfTwoScale`. Default false. */
+  readonly powerOfTwoScales?: boolean;
   /** Training calls before activation thresholds are learned. Default 300. */
   readonly collectStatsSteps?: number;
   readonly random: Random;
@@ -47,13 +51,21 @@ export function layerPolicy(options: PolicyOptions): LayerFactory {
   if (entry.needsAccumulatorBits && accumulatorBits === undefined) {
     throw new QuantError('layerPolicy', `${method} needs the accumulator bits P (--acc-bits)`);
   }
-  const bits = { bits: weightBits, accumulatorBits: accumulatorBits ?? MAX_BITS };
-  const stats = options.collectStatsSteps === undefined ? {} : { collectStatsSteps: options.collectStatsSteps };
+  const { tile, powerOfTwoScales = false } = options;
+  const bits = {
+    ...{ bits: weightBits, accumulatorBits: accumulatorBits ?? MAX_BITS, powerOfTwoScales },
+    ...(tile === undefined ? {} : { tile }),
+  };
+  const stats = {
+    powerOfTwoScales,
+    ...(options.collectStatsSteps === undefined ? {} : { collectStatsSteps: options.collectStatsSteps }),
+  };
   const layer = ({ role, input, bias = true }: LayerOptions, depthwise: boolean) => {
     if (!(input instanceof ActivationQuantizer)) {
       throw new QuantError('layerPolicy', 'the input of a quantized layer must come from an activation quantizer');
     }
-    const weight = role === 'hidden' ? (depthwise ? narrow : hidden)(bits) : affineLearned({ bits: EDGE_BITS });
+    const weight =
+      role === 'hidden' ? (depthwise ? narrow : hidden)(bits) : affineLearned({ bits: EDGE_BITS, powerOfTwoScales });
     return { weight, input, bias, role, random };
   };
   return {

@@ -6,6 +6,7 @@ import { Parameter } from '../nn/parameter.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkFloatBits, type IntegerFormat, weightRange } from './integerRange.js';
+import { powerOfTwoScale } from './powerOfTwo.js';
 import type { QuantTensor } from './quantTensor.js';
 
 /**
@@ -101,10 +102,19 @@ export function parameterFrom(compute: () => Tensor): Parameter {
  * to max|w|.
  */
 export class StatsWeightQuantizer extends WeightQuantizer {
+  constructor(
+    bits: number,
+    /** Whether scales are rounded up to powers of two. */
+    readonly powerOfTwoScales = false,
+  ) {
+    super(bits);
+  }
+
   override quantize(w: Tensor): QuantTensor {
     const rows = asRows(w);
     const { high: Q } = weightRange(this.bits);
-    const s = atLeastSmallest(div(largestMagnitude(rows), Q));
+    const largest = atLeastSmallest(div(largestMagnitude(rows), Q));
+    const s = this.powerOfTwoScales ? powerOfTwoScale(largest) : largest;
     const q = clip(roundHalfEven(div(rows, s)), -Q, Q);
     return quantTensor(reshape(mul(q, s), w.shape), () => s, this.bits);
   }
@@ -115,7 +125,12 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
   /** log2 of the largest representable magnitude, `[O]`. */
   readonly d: Parameter;
 
-  constructor(bits: number, w: Tensor) {
+  constructor(
+    bits: number,
+    w: Tensor,
+    /** Whether scales are rounded up to powers of two. */
+    readonly powerOfTwoScales = false,
+  ) {
     super(bits);
     this.d = parameterFrom(() => log2OfColumn(largestMagnitude(asRows(w))));
   }
@@ -126,18 +141,27 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
 
   override quantize(w: Tensor): QuantTensor {
     const { high: Q } = weightRange(this.bits);
-    const s = powerScale(column(this.d), Q);
+    const learned = powerScale(column(this.d), Q);
+    const s = this.powerOfTwoScales ? powerOfTwoScale(learned) : learned;
     const q = clip(roundHalfEven(div(asRows(w), s)), -Q, Q);
     return quantTensor(reshape(mul(q, s), w.shape), () => s, this.bits);
   }
 }
 
-/** Affine weights, scale from the weights. @param options.bits M */
-export function affine(options: { readonly bits: number }): WeightQuantizerFactory {
-  return () => new StatsWeightQuantizer(options.bits);
+/** What affine weights need to know. */
+export interface AffineOptions {
+  /** M. */
+  readonly bits: number;
+  /** Round scales up to powers of two: see `powerOfTwoScale`. Default false. */
+  readonly powerOfTwoScales?: boolean;
 }
 
-/** Affine weights, learned scale. @param options.bits M */
-export function affineLearned(options: { readonly bits: number }): WeightQuantizerFactory {
-  return (w) => new LearnedWeightQuantizer(options.bits, w);
+/** Affine weights, scale from the weights. */
+export function affine(options: AffineOptions): WeightQuantizerFactory {
+  return () => new StatsWeightQuantizer(options.bits, options.powerOfTwoScales);
+}
+
+/** Affine weights, learned scale. */
+export function affineLearned(options: AffineOptions): WeightQuantizerFactory {
+  return (w) => new LearnedWeightQuantizer(options.bits, w, options.powerOfTwoScales);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { datasetSchema } from '../data/node/datasets.js';
 import { setting } from '../data/setting.js';
+import { ROUNDINGS } from '../deploy/axe/rounding.js';
 import type { DataShape } from '../nn/models/entry.js';
 import { MODEL_NAMES } from '../nn/models/index.js';
 import { METHOD_NAMES, methodsThat } from '../quant/methods.js';
@@ -22,6 +23,7 @@ export type { ScheduleConfig } from './schedules.js';
 const count = z.int().min(1);
 const whenQuantized = { setting: 'method', is: methodsThat(({ weights }) => weights !== null) };
 const whenBounded = { setting: 'method', is: methodsThat(({ needsAccumulatorBits }) => needsAccumulatorBits) };
+const whenRounded = { setting: 'method', is: methodsThat(({ afterTraining = false }) => afterTraining) };
 const whenProjected = { setting: 'method', is: methodsThat(({ epInit }) => epInit) };
 const whenRandom = { setting: 'start.initFrom', is: [] };
 
@@ -123,6 +125,25 @@ export const settingsSchema = z.strictObject({
     flag: '--acc-bits <P>',
     about: 'bits of the accumulators of hidden layers',
     when: whenBounded,
+  }).exactOptional(),
+  powerOfTwoScales: setting(z.boolean(), {
+    flag: '--power-of-two-scales',
+    about: 'round scales of weights and activations up to powers of two, so that requantization is a shift',
+    not: 'leave scales as they are learned',
+    absent: 'no',
+    when: whenQuantized,
+  }).exactOptional(),
+  rounding: setting(z.enum(ROUNDINGS), {
+    flag: '--rounding <order>',
+    about: 'how the error of rounding a weight is made up for by those after it',
+    default: 'gpfq',
+    when: whenRounded,
+  }).exactOptional(),
+  tile: setting(count, {
+    flag: '--tile <T>',
+    about: 'terms that one accumulator sums before a wider one takes its sum',
+    absent: 'all of them',
+    when: { setting: 'method', is: ['axe'] },
   }).exactOptional(),
   collectStatsSteps: setting(z.int().min(0), {
     flag: '--stats-steps <n>',

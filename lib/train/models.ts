@@ -31,6 +31,8 @@ const MODEL_FIELDS = [
   'weightBits',
   'actBits',
   'accumulatorBits',
+  'powerOfTwoScales',
+  'tile',
   'collectStatsSteps',
   'seed',
 ] as const;
@@ -89,6 +91,8 @@ export function buildModel(config: ModelConfig, options: BuildOptions = {}): Mod
     weightBits: config.weightBits ?? EDGE_BITS,
     actBits: config.actBits ?? EDGE_BITS,
     ...(config.accumulatorBits === undefined ? {} : { accumulatorBits: config.accumulatorBits }),
+    ...(config.tile === undefined ? {} : { tile: config.tile }),
+    powerOfTwoScales: config.powerOfTwoScales ?? false,
     collectStatsSteps: config.collectStatsSteps,
     random: new Random(config.seed),
   });

@@ -1,6 +1,8 @@
 import type { BatchOptions } from '../data/batches.js';
 import { type Batchable, batchesOf } from '../data/batchSource.js';
 import { asDataset } from '../data/dataset.js';
+import type { Rounding } from '../deploy/axe/rounding.js';
+import { type RoundedLayer, roundWeights } from '../deploy/axe/roundWeights.js';
 import { asModule, type Module, type StateDict } from '../nn/module.js';
 import { calibrateActivations, correctBias } from '../quant/calibrate.js';
 import { epInit, initializeQuantizers } from '../quant/epInit.js';
@@ -23,6 +25,8 @@ export interface PrepareConfig {
   /** Draws He's weights and chooses the images. */
   readonly seed: number;
   readonly batchSize: number;
+  /** How weights are rounded, once and for all; left out for a model that is to be trained. */
+  readonly rounding?: Rounding;
 }
 
 /** The state of a checkpoint, and what errors call it. */
@@ -37,12 +41,14 @@ export interface NamedState {
 export interface PrepareOptions {
   /** Told the name of each stage as it begins. */
   readonly onStage?: (stage: string) => void;
+  /** Told what became of the layers of a model that was rounded. */
+  readonly onRounded?: (layers: readonly RoundedLayer[]) => void;
   /** Gives up between two batches, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** A model on its way from fresh to ready. */
-export interface Preparation extends PrepareConfig {
+export interface Preparation extends PrepareConfig, Pick<PrepareOptions, 'onStage' | 'onRounded'> {
   readonly model: Module;
   /** What the weights come from; null keeps random ones. */
   readonly source: NamedState | null;
@@ -106,7 +112,23 @@ export const PREPARE_STAGES: readonly PrepareStage[] = [
     name: 'activation calibration',
     about: 'Takes the thresholds of activations from a percentile of their values.',
     applies: (given) => isQuantized(given) && given.start.calibrationSamples > 0,
-    run: ({ model, start, images }) => calibrateActivations(model, images(start.calibrationSamples)),
+    run: ({ model, start, images, rounding }) => {
+      const calibrate = () => calibrateActivations(model, images(start.calibrationSamples));
+      return rounding === undefined ? calibrate() : withFloatWeights(model, calibrate);
+    },
+  },
+  {
+    name: 'rounding',
+    about: 'Rounds the weights of a model that will not be trained, for its accumulators where it has some in mind.',
+    applies: (given) => isQuantized(given) && given.rounding !== undefined,
+    run: async ({ model, start, images, seed, rounding, onStage, onRounded }) => {
+      const layers = await roundWeights(model, () => images(start.calibrationSamples), {
+        ...(rounding ? { rounding } : {}),
+        onLayer: (layer) => onStage?.(`rounding ${layer}`),
+        seed,
+      });
+      onRounded?.(layers);
+    },
   },
   {
     name: 'bias correction',
@@ -130,10 +152,10 @@ export async function prepareModel(
   config: PrepareConfig,
   source: NamedState | null,
   dataset: Batchable,
-  { onStage, signal }: PrepareOptions = {},
+  { onStage, onRounded, signal }: PrepareOptions = {},
 ): Promise<void> {
   asModule('prepareModel', model);
-  const { start, seed, batchSize } = asOptions('prepareModel', config, 'the configuration');
+  const { start, seed, batchSize, rounding } = asOptions('prepareModel', config, 'the configuration');
   const order = new Random(seed).permutation(asDataset('prepareModel', dataset).length);
   const images = (count: number, mode?: 'training') => {
     const part = order.slice(0, count);
@@ -141,11 +163,27 @@ export async function prepareModel(
     const dropLast = mode === 'training' && leavesOutLastBatch(model, facts, { batchSize });
     return inputsOf(dataset, { batchSize, part, dropLast }, signal);
   };
-  const given: Preparation = { model, source, start, seed, batchSize, images };
+  const given: Preparation = {
+    ...{ model, source, start, seed, batchSize, images },
+    ...(rounding === undefined ? {} : { rounding }),
+    ...(onStage ? { onStage } : {}),
+    ...(onRounded ? { onRounded } : {}),
+  };
   for (const stage of PREPARE_STAGES) {
     if (!stage.applies(given)) continue;
     onStage?.(stage.name);
     await stage.run(given);
+  }
+}
+
+/** Runs `work` on a model whose weights stay in floats. */
+async function withFloatWeights(model: Module, work: () => Promise<unknown>): Promise<void> {
+  const layers = [...quantLayers(model)].map(([, layer]) => layer);
+  for (const layer of layers) layer.quantizeWeights = false;
+  try {
+    await work();
+  } finally {
+    for (const layer of layers) layer.quantizeWeights = true;
   }
 }
 

@@ -115,14 +115,14 @@ export function resolveSettings(given: ReadonlyMap<string, unknown>, saved: RunS
 }
 
 function chosenValue(each: NamedSetting, given: unknown, base: unknown, before: unknown): unknown {
-  const { path, when, otherwise, optional } = each;
+  const { path, when, otherwise, optional, absent } = each;
   if (when && !holds(when, before)) {
     if (given === undefined || otherwise !== undefined) return otherwise;
     const meant = when.is.length > 0 ? ` (it is for ${when.is.join(', ')})` : '';
     throw new DataError('settings', `${flagName(each)} has no meaning for ${choiceOf(when, before)}${meant}`);
   }
   const value = given ?? valueAt(base, path) ?? each.default;
-  if (value !== undefined || (optional && !when)) return value;
+  if (value !== undefined || (optional && (!when || absent !== undefined))) return value;
   const why = when && when.is.length > 0 ? `; ${choiceOf(when, before)} needs it` : '';
   throw new DataError('settings', `${flagName(each)} is missing${why}`);
 }

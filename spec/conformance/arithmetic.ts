@@ -1,4 +1,4 @@
-import type { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
+import type { A2QQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { type BoundKind, dataTypeAccumulatorBits, l1Budget, minAccumulatorBits } from '../../lib/quant/bounds.js';
 import { epInit } from '../../lib/quant/epInit.js';
 import { projectL1Rows } from '../../lib/quant/projection.js';
@@ -57,7 +57,7 @@ export async function checkProjection(file: Json, report: Report): Promise<void>
   for (const [i, entry] of list(file, 'ep_init').entries()) {
     await report.run(label('l1proj', 'ep_init', i, entry), async (check) => {
       const layer = quantLayerFor(entry);
-      const quantizer = layer.weightQuant as AccumulatorAwareQuantizer;
+      const quantizer = layer.weightQuant as A2QQuantizer;
       await check.close('d', quantizer.d, entry['d']);
       await check.close('t', quantizer.t, entry['t']);
       check.relative('T', quantizer.budget, number(entry, 'T'), 1e-6);

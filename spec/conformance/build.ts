@@ -1,5 +1,5 @@
 import type { Pair } from '../../lib/autograd/geometry.js';
-import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
+import { A2QQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { ActivationQuantizer } from '../../lib/quant/activation.js';
 import { QuantConv2d, type QuantLayer, type QuantLayerOptions, QuantLinear } from '../../lib/quant/layers.js';
 import { affine, affineLearned, type WeightQuantizerFactory } from '../../lib/quant/weightQuantizer.js';
@@ -15,7 +15,7 @@ export function weightFactory(json: Json): WeightQuantizerFactory {
   if (kind === 'baseline_param') return affineLearned({ bits });
   if (kind !== 'a2q' && kind !== 'a2q_plus') throw new DataError('golden', `unknown quantizer ${kind}`);
   const options = { bits, accumulatorBits: number(json, 'P') };
-  return (w, input) => new AccumulatorAwareQuantizer(kind === 'a2q' ? 'a2q' : 'a2q+', options, w, input);
+  return (w, input) => new A2QQuantizer(kind === 'a2q' ? 'a2q' : 'a2q+', options, w, input);
 }
 
 /** A learned-phase activation quantizer of a golden `kind`, `N` and `restrict`. */

@@ -1,7 +1,7 @@
 import * as ops from '../../lib/autograd/ops.js';
 import { backward } from '../../lib/autograd/tape.js';
 import type { Parameter } from '../../lib/nn/parameter.js';
-import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
+import { A2QQuantizer } from '../../lib/quant/accumulatorAware.js';
 import { minAccumulatorBits } from '../../lib/quant/bounds.js';
 import { integers } from '../../lib/quant/quantTensor.js';
 import { LearnedWeightQuantizer } from '../../lib/quant/weightQuantizer.js';
@@ -24,13 +24,13 @@ export async function checkWeightQuantizers(file: Json, report: Report): Promise
 async function checkWeightState(check: Case, entry: Json, state: Json): Promise<void> {
   const layer = quantLayerFor(entry);
   const quantizer = layer.weightQuant;
-  const learnedD = quantizer instanceof AccumulatorAwareQuantizer || quantizer instanceof LearnedWeightQuantizer;
+  const learnedD = quantizer instanceof A2QQuantizer || quantizer instanceof LearnedWeightQuantizer;
   if (text(state, 'state') === 'init') {
     if (learnedD) await check.close('initial d', quantizer.d, state['d']);
-    if (quantizer instanceof AccumulatorAwareQuantizer) await check.close('initial t', quantizer.t, state['t']);
+    if (quantizer instanceof A2QQuantizer) await check.close('initial t', quantizer.t, state['t']);
   }
   if (learnedD) quantizer.d.assign(tensorOf(state, 'd'));
-  if (quantizer instanceof AccumulatorAwareQuantizer) {
+  if (quantizer instanceof A2QQuantizer) {
     quantizer.t.assign(tensorOf(state, 't'));
     if (state['s'] !== undefined) await check.close('s', ops.reshape(quantizer.scale(), [-1]), state['s']);
     if (state['g'] !== undefined) await check.close('g', norms(quantizer), state['g']);
@@ -48,7 +48,7 @@ async function checkWeightState(check: Case, entry: Json, state: Json): Promise<
   backward(quantized.value, tensorOf(entry, 'grad_out'));
   await checkGrads(check, state, { grad_w: layer.weight });
   if (learnedD) await checkGrads(check, state, { grad_d: quantizer.d });
-  if (!(quantizer instanceof AccumulatorAwareQuantizer)) return;
+  if (!(quantizer instanceof A2QQuantizer)) return;
   await checkGrads(check, state, { grad_t: quantizer.t });
   layer.zeroGrad();
   const penalty = quantizer.penalty();
@@ -63,12 +63,12 @@ async function checkWeightState(check: Case, entry: Json, state: Json): Promise<
 }
 
 /** g = max(2^t, 1e-10) of each channel, in elementary operations. */
-function norms({ t }: AccumulatorAwareQuantizer): Tensor {
+function norms({ t }: A2QQuantizer): Tensor {
   return ops.maximum(ops.exp2(t), 1e-10);
 }
 
 /** `p = max(‖v‖₁ / min(g/s, T), 1e-10)` of each channel: what v is divided by before it is truncated. */
-function preScales(quantizer: AccumulatorAwareQuantizer, w: Tensor): Tensor {
+function preScales(quantizer: A2QQuantizer, w: Tensor): Tensor {
   const rows = ops.reshape(w, [w.shape[0], -1]);
   const v = quantizer.kind === 'a2q+' ? ops.sub(rows, ops.mean(rows, { axes: 1, keepDims: true })) : rows;
   const s = ops.maximum(ops.exp2(quantizer.d), 1e-10);
@@ -162,7 +162,7 @@ export async function checkLayers(file: Json, report: Report): Promise<void> {
       await learned(input, number(entry, 'act_value'));
       const layer = quantLayerFor(entry, input);
       const quantizer = layer.weightQuant;
-      const accumulatorAware = quantizer instanceof AccumulatorAwareQuantizer;
+      const accumulatorAware = quantizer instanceof A2QQuantizer;
       const learnedD = accumulatorAware || quantizer instanceof LearnedWeightQuantizer;
       if (learnedD) quantizer.d.assign(tensorOf(entry, 'd'));
       if (accumulatorAware) quantizer.t.assign(tensorOf(entry, 't'));

@@ -8,7 +8,7 @@ import { classNamesOf, type DataSource, inspectData, locateData } from '../../tr
 import { fileExists, makeWritableFolder } from '../../train/node/files.js';
 import { openModel } from '../../train/node/openModel.js';
 import { holdsRun, readRunConfig, readWeights, rememberedData } from '../../train/node/runFolder.js';
-import { type RunResult, trainRun } from '../../train/node/trainRun.js';
+import { checkTrains, type RunResult, trainRun } from '../../train/node/trainRun.js';
 import { describeChange, lockedChanges } from '../../train/resume.js';
 import { settingNotes, zeroNote } from '../../train/settingNotes.js';
 import { resolveSettings } from '../../train/settings.js';
@@ -101,6 +101,7 @@ async function plan(flags: Flags, folder: string, backend: string): Promise<Plan
   // Relative to the run, so that it is found from wherever the run is used.
   if (typeof file === 'string') given.set('module', relative(folder, resolve(file)));
   const settings = await asUsage(() => resolveSettings(given, saved));
+  await asUsage(() => checkTrains(settings));
   const remembered = saved ? rememberedData(folder, saved) : [];
   const source = await asUsage(() => locateData(settings.dataset, flags.dataDir, { remembered }));
   const shape = await asUsage(() => inspectData(source));

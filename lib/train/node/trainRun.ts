@@ -1,12 +1,13 @@
-import { join, relative, resolve } from 'node:path';
+import { join } from 'node:path';
 import { batchCount } from '../../data/batches.js';
 import { type Batchable, release } from '../../data/batchSource.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../nn/optim/optimizer.js';
+import { METHODS, type MethodEntry } from '../../quant/methods.js';
 import { asFunction, asInstance, asOptions, asString } from '../../tensor/argument.js';
 import { DataError } from '../../tensor/errors.js';
 import { type ModelCheckpoint, restoreModel, type TrainingState } from '../checkpoint.js';
-import { checkedConfig, parseConfig, type RunConfig } from '../config.js';
+import { checkedConfig, type RunConfig } from '../config.js';
 import { START } from '../fit.js';
 import { leavesOutLastBatch } from '../lastBatch.js';
 import { matchClasses } from '../matchClasses.js';
@@ -17,9 +18,10 @@ import { lengthNotes } from '../settingNotes.js';
 import { taskOf } from '../task.js';
 import { checkedSource, type DataSource, type Half } from './datasets.js';
 import { fileExists, removeStaleTemporaries } from './files.js';
+import { configWithFindings, placeOfData, sourceSettings } from './findings.js';
 import { type Halves, openHalves } from './openBatches.js';
 import { openModel } from './openModel.js';
-import { originNotes, originOf } from './origin.js';
+import { originNotes } from './origin.js';
 import { holdsRun, RUN_FILES, readCheckpoint, readLog, readWeights, writeRunConfig } from './runFolder.js';
 import { lockRun, type RunLock } from './runLock.js';
 import { RunStore } from './runStore.js';
@@ -50,10 +52,16 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
   }
 }
 
+/** @throws DataError for a method that does not train */
+export function checkTrains({ method }: Pick<RunConfig, 'method'>): void {
+  const { afterTraining = false }: MethodEntry = METHODS[method];
+  if (afterTraining) throw new DataError('train', `${method} rounds a trained model: use a2q quantize`);
+}
+
 function checkedOptions(options: RunOptions): RunOptions {
   const { folder, config, source, backend, signal, store = {}, events = {} } = asOptions('trainRun', options);
   asString('trainRun', 'folder', folder);
-  checkedConfig('trainRun', config);
+  checkTrains(checkedConfig('trainRun', config));
   checkedSource('trainRun', source);
   asString('trainRun', 'backend', backend);
   asOptions('trainRun', store, 'store');
@@ -71,18 +79,8 @@ function settled(options: RunOptions, resumed: Resumed | null): RunOptions {
     ? goOnWith(resumed.config, options.config, resumed.training.position.step)
     : { config: options.config, notes: [] };
   for (const note of notes) events.onNote?.(note);
-  const { dataDir } = source;
-  const dataPath = dataDir === null ? null : resolve(dataDir);
-  const place = dataPath === null ? {} : { dataDir: relative(resolve(folder), dataPath), dataPath };
-  return { ...options, config: { ...config, ...place }, source: { ...source, ...sourceSettings(config) } };
-}
-
-/** What a configuration says of how its data are read. */
-function sourceSettings({ classNames, valShare, seed }: RunConfig): Pick<DataSource, 'classes' | 'validation'> {
-  return {
-    ...(classNames ? { classes: classNames } : {}),
-    ...(valShare === undefined ? {} : { validation: { share: valShare, seed } }),
-  };
+  const placed = { ...config, ...placeOfData(folder, source) };
+  return { ...options, config: placed, source: { ...source, ...sourceSettings(config) } };
 }
 
 async function trainFrom(options: RunOptions, resumed: Resumed | null, lock: RunLock): Promise<RunResult> {
@@ -128,12 +126,10 @@ function notesOf({ train, test }: Halves): Set<string> {
 
 /** The options with what the data are; the names of the classes, so that labels keep their meaning anywhere. */
 async function withFindings(options: RunOptions, { train }: Halves, resumed: Resumed | null): Promise<RunOptions> {
-  const origin = await originOf(options.source);
-  const notes = resumed ? originNotes(resumed.config.origin, origin) : [];
+  const config = await configWithFindings(options.config, options.source, train);
+  const notes = resumed && config.origin ? originNotes(resumed.config.origin, config.origin) : [];
   for (const note of notes) options.events?.onNote?.(note);
-  const classNames = train.kind === 'labels' ? { classNames: train.classes } : {};
-  // Parsed, its fields are in the order of the schema: equal configurations give equal bytes.
-  return { ...options, config: parseConfig({ ...options.config, origin, ...classNames }, 'config') };
+  return { ...options, config };
 }
 
 async function runOn(
