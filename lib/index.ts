@@ -28,6 +28,8 @@ export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accu
 export * from './deploy/accumulator/linear.js';
 export type { Overflow } from './deploy/accumulator/register.js';
 export * from './deploy/audit.js';
+export { ROUNDINGS, type Rounding } from './deploy/axe/rounding.js';
+export * from './deploy/axe/roundWeights.js';
 export * from './deploy/exchange/integerLayers.js';
 export * from './deploy/graph/audit.js';
 export * from './deploy/graph/certificate.js';
@@ -61,6 +63,7 @@ export * from './quant/a2qWeights.js';
 export * from './quant/accumulator.js';
 export * from './quant/accumulatorAware.js';
 export * from './quant/activation.js';
+export * from './quant/axeWeights.js';
 export * from './quant/bounds.js';
 export * from './quant/boundsAnswer.js';
 export { type Batches, calibrateActivations, correctBias } from './quant/calibrate.js';
@@ -70,6 +73,7 @@ export * from './quant/layers.js';
 export * from './quant/methods.js';
 export * from './quant/penalty.js';
 export * from './quant/policy.js';
+export { powerOfTwoScale } from './quant/powerOfTwo.js';
 export * from './quant/projection.js';
 export * from './quant/quantTensor.js';
 export {

@@ -43,6 +43,7 @@ export {
 export * from './train/node/openBatches.js';
 export { type BuildModel, openModel } from './train/node/openModel.js';
 export { openTrained, type Trained } from './train/node/openTrained.js';
+export { type QuantizeOptions, type QuantizeResult, quantizeRun } from './train/node/quantizeRun.js';
 export * from './train/node/runFolder.js';
 export { type RunEvents, type RunOptions, type RunResult, trainRun } from './train/node/trainRun.js';
 export { classify, upscale } from './train/predict.js';

@@ -12,26 +12,39 @@ export function addTrainOptions(command: Command): Command {
   return command.addHelpText('after', () => `\n${aboutChoices(TRAINING_METHODS)}\n\n${aboutRecipes()}`);
 }
 
-/** Settings that mean something to a model that is not trained, beside its data. */
-const ROUNDING_SETTINGS = [
-  ...['module', 'model', 'method', 'weightBits', 'actBits', 'accumulatorBits', 'powerOfTwoScales', 'rounding', 'tile'],
-  ...['start.initFrom', 'start.calibrationSamples', 'start.biasCorrection', 'batchSize', 'seed', 'limitBatches'],
-];
+/** Settings that mean something to a model that is not trained, beside its data; what else to say of them. */
+const QUANTIZE_SETTINGS: Readonly<Record<string, string | null>> = {
+  module: 'a model of one’s own, which this file exports (docs/train.md) (default: the one that --model names)',
+  model: 'what was trained, without --module (required)',
+  ...{ method: null, weightBits: null, actBits: null, accumulatorBits: null, powerOfTwoScales: null },
+  ...{ rounding: null, scaleSearch: null, tile: null },
+  'start.initFrom': 'the model, trained in floats: a safetensors file or a run’s folder (required)',
+  'start.calibrationSamples': 'training images that set activations, rounding and biases (default: 1000)',
+  'start.biasCorrection': null,
+  batchSize: 'images at a time (default: as in training)',
+  seed: 'chooses the training images (default: 0)',
+  limitBatches: 'cut the test to n batches (default: all)',
+};
 
 /** Adds the options that describe a run to be rounded after training. */
 export function addQuantizeOptions(command: Command): Command {
   const methods = METHOD_NAMES.filter((name) => !TRAINING_METHODS.includes(name));
-  const settings = SETTINGS.filter(({ path }) => path.startsWith('dataset.') || ROUNDING_SETTINGS.includes(path));
-  addSettings(command, settings, methods);
+  const settings = SETTINGS.filter(({ path }) => path.startsWith('dataset.') || path in QUANTIZE_SETTINGS);
+  addSettings(command, settings, methods, QUANTIZE_SETTINGS);
   return command.addHelpText('after', () => `\n${aboutChoices(methods)}`);
 }
 
 /** One option for each setting that has a meaning with one of some methods. */
-function addSettings(command: Command, settings: readonly NamedSetting[], methods: readonly Method[]): void {
+function addSettings(
+  command: Command,
+  settings: readonly NamedSetting[],
+  methods: readonly Method[],
+  words: Readonly<Record<string, string | null>> = {},
+): void {
   for (const each of settings) {
     const { when } = each;
     if (when?.setting === 'method' && !methods.some((method) => when.is.includes(method))) continue;
-    for (const option of optionsOf(each, methods)) command.addOption(option);
+    for (const option of optionsOf(each, methods, words[each.path])) command.addOption(option);
   }
 }
 
@@ -46,8 +59,8 @@ export function givenSettings(flags: object): Map<string, unknown> {
   return given;
 }
 
-function optionsOf(setting: NamedSetting, methods: readonly Method[]): Option[] {
-  const option = new Option(setting.flag, aboutSetting(setting, methods));
+function optionsOf(setting: NamedSetting, methods: readonly Method[], about: string | null = null): Option[] {
+  const option = new Option(setting.flag, about ?? aboutSetting(setting, methods));
   if (setting.path === 'method') return [option.choices(methods)];
   if (setting.schema instanceof z.ZodEnum) return [option.choices(setting.schema.options.map(String))];
   if (!(setting.schema instanceof z.ZodBoolean)) return [option.argParser(parserOf(setting))];

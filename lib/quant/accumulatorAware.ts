@@ -2,7 +2,7 @@ import { abs, div, sum } from '../autograd/ops.js';
 import { dequantize, powerScale } from '../autograd/quantize.js';
 import type { AccumulatorBound } from '../kernels/fast.js';
 import type { Parameter } from '../nn/parameter.js';
-import { asBoolean, asOptions } from '../tensor/argument.js';
+import { asOptions } from '../tensor/argument.js';
 import { QuantError } from '../tensor/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { a2qPenalty, a2qWeights } from './a2qWeights.js';
@@ -41,19 +41,17 @@ export abstract class AccumulatorAwareQuantizer extends WeightQuantizer {
   readonly input: IntegerFormat;
   /** T (or T₊): cap on ‖q‖₁. */
   readonly budget: number;
-  readonly powerOfTwoScales: boolean;
   /** log2 of the scale, before it is rounded up to an integer for power-of-two scales; `[O]`. */
   readonly d: Parameter;
 
   constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
     const { bits, accumulatorBits, powerOfTwoScales = false } = asOptions('AccumulatorAwareQuantizer', options);
-    super(bits);
+    super(bits, powerOfTwoScales);
     checkFloatBits(kind, 'input bits N', input);
     this.kind = kind;
     this.accumulatorBits = accumulatorBits;
     this.input = { bits: input.bits, signed: input.signed };
     this.budget = l1Budget(kind, accumulatorBits, input);
-    this.powerOfTwoScales = asBoolean(kind, 'powerOfTwoScales', powerOfTwoScales);
     this.d = parameterFrom(() => this.#initialD(w));
   }
 

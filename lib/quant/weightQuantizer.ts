@@ -3,6 +3,7 @@ import { atLeastSmallest, powerScale, SMALLEST } from '../autograd/quantize.js';
 import { noGrad } from '../autograd/tape.js';
 import { Module } from '../nn/module.js';
 import { Parameter } from '../nn/parameter.js';
+import { asBoolean } from '../tensor/argument.js';
 import { dispose, scope } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkFloatBits, type IntegerFormat, weightRange } from './integerRange.js';
@@ -16,11 +17,14 @@ import type { QuantTensor } from './quantTensor.js';
 export abstract class WeightQuantizer extends Module {
   /** M, 2 … 24: what float32 carries. */
   readonly bits: number;
+  /** Whether its scales are powers of two. */
+  readonly powerOfTwoScales: boolean;
 
-  constructor(bits: number) {
+  constructor(bits: number, powerOfTwoScales = false) {
     super();
     checkFloatBits('WeightQuantizer', 'weight bits M', { bits, signed: true });
     this.bits = bits;
+    this.powerOfTwoScales = asBoolean('WeightQuantizer', 'powerOfTwoScales', powerOfTwoScales);
   }
 
   /** @param w `[O, …]`, output channels first @returns the grid values, of the same shape, differentiable */
@@ -102,14 +106,6 @@ export function parameterFrom(compute: () => Tensor): Parameter {
  * to max|w|.
  */
 export class StatsWeightQuantizer extends WeightQuantizer {
-  constructor(
-    bits: number,
-    /** Whether scales are rounded up to powers of two. */
-    readonly powerOfTwoScales = false,
-  ) {
-    super(bits);
-  }
-
   override quantize(w: Tensor): QuantTensor {
     const rows = asRows(w);
     const { high: Q } = weightRange(this.bits);
@@ -125,13 +121,8 @@ export class LearnedWeightQuantizer extends WeightQuantizer {
   /** log2 of the largest representable magnitude, `[O]`. */
   readonly d: Parameter;
 
-  constructor(
-    bits: number,
-    w: Tensor,
-    /** Whether scales are rounded up to powers of two. */
-    readonly powerOfTwoScales = false,
-  ) {
-    super(bits);
+  constructor(bits: number, w: Tensor, powerOfTwoScales = false) {
+    super(bits, powerOfTwoScales);
     this.d = parameterFrom(() => log2OfColumn(largestMagnitude(asRows(w))));
   }
 

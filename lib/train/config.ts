@@ -139,6 +139,13 @@ export const settingsSchema = z.strictObject({
     default: 'gpfq',
     when: whenRounded,
   }).exactOptional(),
+  scaleSearch: setting(z.boolean(), {
+    flag: '--scale-search',
+    about: 'choose the scale of each channel by its error on the calibration images',
+    not: 'take scales from the largest weight of each channel',
+    default: true,
+    when: whenRounded,
+  }).exactOptional(),
   tile: setting(count, {
     flag: '--tile <T>',
     about: 'terms that one accumulator sums before a wider one takes its sum',

@@ -27,6 +27,7 @@ export interface PrepareConfig {
   readonly batchSize: number;
   /** How weights are rounded, once and for all; left out for a model that is to be trained. */
   readonly rounding?: Rounding;
+  readonly scaleSearch?: boolean;
 }
 
 /** The state of a checkpoint, and what errors call it. */
@@ -121,11 +122,11 @@ export const PREPARE_STAGES: readonly PrepareStage[] = [
     name: 'rounding',
     about: 'Rounds the weights of a model that will not be trained, for its accumulators where it has some in mind.',
     applies: (given) => isQuantized(given) && given.rounding !== undefined,
-    run: async ({ model, start, images, seed, rounding, onStage, onRounded }) => {
+    run: async ({ model, start, images, seed, rounding, scaleSearch = true, onStage, onRounded }) => {
       const layers = await roundWeights(model, () => images(start.calibrationSamples), {
         ...(rounding ? { rounding } : {}),
         onLayer: (layer) => onStage?.(`rounding ${layer}`),
-        seed,
+        ...{ scaleSearch, seed },
       });
       onRounded?.(layers);
     },
@@ -155,7 +156,7 @@ export async function prepareModel(
   { onStage, onRounded, signal }: PrepareOptions = {},
 ): Promise<void> {
   asModule('prepareModel', model);
-  const { start, seed, batchSize, rounding } = asOptions('prepareModel', config, 'the configuration');
+  const { start, seed, batchSize, rounding, scaleSearch } = asOptions('prepareModel', config, 'the configuration');
   const order = new Random(seed).permutation(asDataset('prepareModel', dataset).length);
   const images = (count: number, mode?: 'training') => {
     const part = order.slice(0, count);
@@ -166,6 +167,7 @@ export async function prepareModel(
   const given: Preparation = {
     ...{ model, source, start, seed, batchSize, images },
     ...(rounding === undefined ? {} : { rounding }),
+    ...(scaleSearch === undefined ? {} : { scaleSearch }),
     ...(onStage ? { onStage } : {}),
     ...(onRounded ? { onRounded } : {}),
   };

@@ -95,6 +95,7 @@ const FUNCTIONS: Readonly<Record<TensorFunction, Case>> = {
   toNdarray: moves(() => a2q.toNdarray(matrix()), LOW, HIGH, ODD, -ODD, 0, 7),
   format: moves(async () => ({ data: numbersIn(await a2q.format(matrix())) }), LOW, HIGH, ODD, -ODD, 0, 7),
   cast: moves(() => a2q.cast(matrix(), 'int32'), LOW, HIGH, ODD, -ODD, 0, 7),
+  powerOfTwoScale: unary(a2q.powerOfTwoScale),
   powerScale: refuses(() => a2q.powerScale(vector(), 15)),
   neg: unary(a2q.neg),
   abs: unary(a2q.abs),

@@ -3,7 +3,7 @@ import '../../lib/kernels/registry.js';
 import { Conv2d } from '../../lib/nn/layers/conv.js';
 import { AccumulatorAwareQuantizer } from '../../lib/quant/accumulatorAware.js';
 import type { QuantConv2d } from '../../lib/quant/layers.js';
-import { METHOD_NAMES, METHODS, type Method, methodsThat } from '../../lib/quant/methods.js';
+import { METHOD_NAMES, METHODS, type Method, methodsThat, TRAINING_METHODS } from '../../lib/quant/methods.js';
 import { layerPolicy } from '../../lib/quant/policy.js';
 import { QuantError } from '../../lib/tensor/errors.js';
 import { Random } from '../../lib/tensor/random.js';
@@ -23,17 +23,20 @@ function bounds(method: Method): string[] {
 }
 
 t.test('each method gives hidden layers its quantizers', async (t) => {
-  t.same(METHOD_NAMES, ['float', 'qat', 'a2q', 'a2q+']);
+  t.same(METHOD_NAMES, ['float', 'qat', 'a2q', 'a2q+', 'ptq', 'axe']);
+  t.same(TRAINING_METHODS, ['float', 'qat', 'a2q', 'a2q+']);
   t.same(bounds('float'), ['float', 'float']);
   t.same(bounds('qat'), ['learned', 'learned']);
   t.same(bounds('a2q'), ['a2q', 'a2q']);
   t.same(bounds('a2q+'), ['a2q+', 'a2q'], 'depthwise layers take A2Q');
+  t.same(bounds('ptq'), ['learned', 'learned']);
+  t.same(bounds('axe'), ['a2q+', 'a2q+'], 'the budget of balanced weights');
 });
 
 t.test('which need P, and which EP-init', async (t) => {
   t.same(
     methodsThat(({ needsAccumulatorBits }) => needsAccumulatorBits),
-    ['a2q', 'a2q+'],
+    ['a2q', 'a2q+', 'axe'],
   );
   t.same(
     methodsThat(({ epInit }) => epInit),
@@ -41,7 +44,7 @@ t.test('which need P, and which EP-init', async (t) => {
   );
   t.same(
     METHOD_NAMES.map((name) => METHODS[name].label),
-    ['float', 'QAT', 'A2Q', 'A2Q+'],
+    ['float', 'QAT', 'A2Q', 'A2Q+', 'PTQ', 'AXE'],
   );
   const policy = { weightBits: 4, actBits: 4, random: new Random(0) };
   t.throws(

@@ -5,7 +5,7 @@ import { AxeQuantizer } from '../../quant/axeWeights.js';
 import type { Batches } from '../../quant/calibrate.js';
 import { inputRange, MAX_BITS, weightRange } from '../../quant/integerRange.js';
 import { activationQuantizers, multipliesPlainly, type QuantLayer, quantLayers } from '../../quant/layers.js';
-import { asChoice, asFunction, asOptions } from '../../tensor/argument.js';
+import { asBoolean, asChoice, asFunction, asOptions } from '../../tensor/argument.js';
 import { DataError, QuantError } from '../../tensor/errors.js';
 import { Random } from '../../tensor/random.js';
 import { dispose, scope } from '../../tensor/storage.js';
@@ -20,6 +20,11 @@ import { type Moments, ROUNDINGS, type Rounding, rowRounder } from './rounding.j
 export interface RoundingOptions {
   /** Default `gpfq`. */
   readonly rounding?: Rounding;
+  /**
+   * Tries multiples of the scale that the quantizer gives a channel, and keeps what errs least on the data. Default
+   * true.
+   */
+  readonly scaleSearch?: boolean;
   /** Chooses the outputs that are looked at. Default 0. */
   readonly seed?: number;
   /** Told each layer as it begins. */
@@ -54,9 +59,10 @@ export async function roundWeights(
   batches: () => Batches,
   options: RoundingOptions = {},
 ): Promise<RoundedLayer[]> {
-  const { rounding = 'gpfq', seed = 0, onLayer } = asOptions('roundWeights', options);
+  const { rounding = 'gpfq', scaleSearch = true, seed = 0, onLayer } = asOptions('roundWeights', options);
   asFunction('roundWeights', 'batches', batches);
   asChoice('roundWeights', 'rounding', rounding, ROUNDINGS);
+  asBoolean('roundWeights', 'scaleSearch', scaleSearch);
   if (onLayer !== undefined) asFunction('roundWeights', 'onLayer', onLayer);
   const layers = [...quantLayers(asModule('roundWeights', model))];
   if (layers.length === 0) throw new QuantError('roundWeights', 'the model has no quantized layer');
@@ -73,7 +79,7 @@ export async function roundWeights(
       onLayer?.(name);
       const random = new Random(seed);
       const moments = rounding === 'nearest' ? null : await momentsOf(model, layer, batches(), random);
-      rounded.push(await roundLayer(name, layer, rounding, moments));
+      rounded.push(await roundLayer(name, layer, moments, { rounding, scaleSearch }));
       layer.quantizeWeights = true;
     }
   } finally {
@@ -83,7 +89,12 @@ export async function roundWeights(
   return rounded;
 }
 
-async function roundLayer(name: string, layer: QuantLayer, rounding: Rounding, moments: readonly Moments[] | null) {
+async function roundLayer(
+  name: string,
+  layer: QuantLayer,
+  moments: readonly Moments[] | null,
+  { rounding, scaleSearch }: Required<Pick<RoundingOptions, 'rounding' | 'scaleSearch'>>,
+): Promise<RoundedLayer> {
   const { weightQuant: quantizer, weight, dotLength: length } = layer;
   const [channels] = weight.shape;
   const scales = await scalesOf(layer);
@@ -93,12 +104,21 @@ async function roundLayer(name: string, layer: QuantLayer, rounding: Rounding, m
   const axe = quantizer instanceof AxeQuantizer ? quantizer : null;
   const register: TiledRegister | null = axe && { bits: axe.tileBits, tile: axe.tile, input };
   const rounders = (moments ?? [null]).map((group) => rowRounder(rounding, group));
+  const { high: limit } = weightRange(quantizer.bits);
+  const factors = scaleSearch ? scaleFactors(quantizer.powerOfTwoScales) : [1];
   const q = new Float64Array(weights.length);
   for (let row = 0; row < channels; row++) {
-    const steps = Float64Array.from({ length }, (_, k) => weights[row * length + k] / scales[row]);
     const rounder = rounders[Math.floor((row * rounders.length) / channels)];
-    const registers = register && new ChannelRegisters(register, steps);
-    q.set(rounder.round(steps, weightRange(quantizer.bits).high, registers), row * length);
+    const own = weights.subarray(row * length, (row + 1) * length);
+    const tries = factors.map((factor) => {
+      const scale = Math.fround(scales[row] * factor);
+      const steps = Float64Array.from(own, (w) => w / scale);
+      const integers = rounder.round(steps, limit, register && new ChannelRegisters(register, steps));
+      return { scale, integers, error: scale * scale * rounder.error(steps, integers) };
+    });
+    const best = tries.reduce((least, each) => (each.error < least.error ? each : least));
+    q.set(best.integers, row * length);
+    scales[row] = best.scale;
   }
   layer.freeze(q, scales);
   return {
@@ -107,6 +127,11 @@ async function roundLayer(name: string, layer: QuantLayer, rounding: Rounding, m
     safeBits: testAccumulator(q, channels, input, MAX_BITS).safeBits,
     sparsity: q.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0) / q.length,
   };
+}
+
+/** Multiples of a scale to try: larger ones spend less of a budget, smaller ones clip the largest weights. */
+function scaleFactors(powersOfTwo: boolean): number[] {
+  return [0, -1, 1, 2, 3, 4, 5, 6].filter((half) => !powersOfTwo || half % 2 === 0).map((half) => 2 ** (half / 2));
 }
 
 /** The scales that a layer's quantizer gives its channels. */

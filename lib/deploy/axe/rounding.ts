@@ -24,6 +24,8 @@ export interface RowRounder {
    * @returns `[K]` integers
    */
   round(weights: Float64Array, limit: number, registers: ChannelRegisters | null): Float64Array;
+  /** `Σ (q·x̃ − w·x)²` but for what does not depend on q; of weights and integers in steps. */
+  error(weights: Float64Array, q: Float64Array): number;
 }
 
 /**
@@ -36,37 +38,52 @@ export interface RowRounder {
  * * `nearest`: wᵢ.
  */
 export function rowRounder(rounding: Rounding, moments: Moments | null): RowRounder {
-  if (rounding === 'nearest' || moments === null) {
-    return { round: (weights, limit, registers) => walk(weights, limit, registers, naturalOrder(weights.length), own) };
+  if (moments === null) {
+    return {
+      round: (weights, limit, registers) => walk(weights, limit, registers, naturalOrder(weights.length), own),
+      error: (weights, q) => q.reduce((sum, value, k) => sum + value * (value - 2 * weights[k]), 0),
+    };
   }
   const { quantized, cross } = moments;
   const length = Math.sqrt(quantized.length);
   const order = descending(length, (k) => quantized[k * length + k]);
-  const a = permuted(quantized, order);
-  if (rounding === 'gptq') {
-    const factor = upperFactor(damped(a));
-    return {
-      round: (weights, limit, registers) =>
-        walk(weights, limit, registers, order, (i, w, q) => {
-          let sum = 0;
-          const row = i * length;
-          for (let j = 0; j < i; j++) sum += factor[row + j] * (w[j] - q[j]);
-          return w[i] + sum / factor[row + i];
-        }),
-    };
-  }
-  const c = permuted(cross, order);
+  const target = TARGETS[rounding](permuted(quantized, order), permuted(cross, order), length);
   return {
-    round: (weights, limit, registers) =>
-      walk(weights, limit, registers, order, (i, w, q) => {
-        const row = i * length;
-        if (!(a[row + i] > 0)) return w[i];
-        let sum = w[i] * c[row + i];
-        for (let j = 0; j < i; j++) sum += w[j] * c[row + j] - q[j] * a[row + j];
-        return sum / a[row + i];
-      }),
+    round: (weights, limit, registers) => walk(weights, limit, registers, order, target),
+    error(weights, q) {
+      let sum = 0;
+      for (let i = 0; i < length; i++) {
+        if (q[i] === 0) continue;
+        let inner = 0;
+        for (let j = 0; j < length; j++)
+          inner += q[j] * quantized[i * length + j] - 2 * weights[j] * cross[i * length + j];
+        sum += q[i] * inner;
+      }
+      return sum;
+    },
   };
 }
+
+/** What a rounding wants weight i to be; moments in the order of the walk. */
+const TARGETS: Readonly<Record<Rounding, (a: Float64Array, c: Float64Array, length: number) => Target>> = {
+  gpfq: (a, c, length) => (i, w, q) => {
+    const row = i * length;
+    if (!(a[row + i] > 0)) return w[i];
+    let sum = w[i] * c[row + i];
+    for (let j = 0; j < i; j++) sum += w[j] * c[row + j] - q[j] * a[row + j];
+    return sum / a[row + i];
+  },
+  gptq: (a, _, length) => {
+    const factor = upperFactor(damped(a));
+    return (i, w, q) => {
+      let sum = 0;
+      const row = i * length;
+      for (let j = 0; j < i; j++) sum += factor[row + j] * (w[j] - q[j]);
+      return w[i] + sum / factor[row + i];
+    };
+  },
+  nearest: () => own,
+};
 
 /** What weight i should be, given those before it; both in the order of the walk. */
 type Target = (i: number, w: Float64Array, q: Float64Array) => number;
