@@ -37,8 +37,8 @@ async function rawError(call: () => unknown): Promise<string | null> {
 }
 
 t.test('whatever is handed to a function of a2q.js/runtime, no raw error comes back', async (t) => {
-  const doors = Object.entries(runtime).filter(
-    (entry): entry is [string, Callable] => typeof entry[1] === 'function' && !(entry[1].prototype instanceof Error),
+  const doors = Object.entries<unknown>(runtime).flatMap(([name, value]) =>
+    typeof value === 'function' && !(value.prototype instanceof Error) ? [[name, value as Callable] as const] : [],
   );
   t.strictSame(doors.map(([name]) => name).sort(), Object.keys(SOUND).sort(), 'every function is tried');
   for (const [name, call] of doors) {

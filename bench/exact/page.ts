@@ -20,7 +20,7 @@ const networks = {
 };
 
 declare global {
-  var a2qExact: typeof import('./page.js').networks;
+  var a2qExact: typeof networks;
 }
 
 globalThis.a2qExact = networks;

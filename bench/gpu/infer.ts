@@ -85,8 +85,9 @@ async function compare(layer: Layer, mode: GpuMode, rounds: number): Promise<Com
   const [ours, theirs] = await timeInterleaved(runs, { warmup: 2, rounds });
   for (const runtime of runtimes) runtime.dispose();
   const [packed] = runtimes[0].plan;
+  const bits = `W4A${actBits}, P = ${accumulatorBits}`;
   return {
-    name: `${channels}→${channels} 3×3 at ${side}², batch ${images}, W4A${actBits}, P = ${accumulatorBits}: ${packed.kernel}`,
+    name: `${channels}→${channels} 3×3 at ${side}², batch ${images}, ${bits}: ${packed.kernel}`,
     ...{ backend: `gpu:${mode}`, simd: null, winograd: null, threads: 1, unit: 'ms', rounds },
     ...{ ours: ours.median, theirs: theirs.median, theirsName: 'one sum a float32' },
     ...{ ratio: theirs.median / ours.median, oursMin: ours.min, theirsMin: theirs.min },

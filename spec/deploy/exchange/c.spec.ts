@@ -74,11 +74,14 @@ t.test('whatever things are called', { skip: noCompiler }, async (t) => {
   const graph = hostile();
   const x = randomInput(graph, 4, 1);
   t.strictSame([...computeC(graph, x)], [...runReference(graph, x).data]);
-  const files = c.encode(graph, { name: 'my net', opName: 'Quant' }) as ReadonlyMap<string, string>;
+  const files = c.encode(graph, { name: 'my net', opName: 'Quant', fused: false }) as ReadonlyMap<string, string>;
   t.strictSame([...files.keys()], ['.h', '.c']);
   t.match(files.get('.c'), /#include "my net\.h"\n/);
   t.match(files.get('.h'), /void my_net_run\(const my_net_input_t \*input, int32_t \*output\);/);
-  t.throws(() => c.encode(graph, { name: 'a"b', opName: 'Quant' }), { name: 'DataError', message: /cannot include/ });
+  t.throws(() => c.encode(graph, { name: 'a"b', opName: 'Quant', fused: false }), {
+    name: 'DataError',
+    message: /cannot include/,
+  });
   t.equal(encodeC(graph).name, 'net_9_lives');
   t.equal(encodeC(graph, { name: 'int8' }).name, 'net_int8');
 });

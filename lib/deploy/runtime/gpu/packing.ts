@@ -6,8 +6,8 @@ import type { IntegerValue } from '../reference.js';
 
 /**
  * Several sums of integers in one float32: `Σᵢ sumᵢ · baseⁱ`. The sums of neighbouring channels are formed at once, by
- * weights packed the same way, and taken apart afterwards. Exact where the certified range of every sum makes the whole,
- * and with it every partial sum in any order, stay within ±2^24.
+ * weights packed the same way, and taken apart afterwards. Exact where the certified range of every sum makes the
+ * whole, and with it every partial sum in any order, stay within ±2^24.
  */
 export interface Packing {
   /** Sums in one number; 1 packs nothing. */

@@ -7,7 +7,7 @@
  */
 import { finish16, resultBytes } from './finish';
 
-/** `span` bytes of each plane, one after the other: so that what a block reads lies together, in few lines and pages. */
+/** `span` bytes of each plane, one after the other: what a block reads lies together, in few lines and pages. */
 export function gather(x: usize, plane: usize, planes: i32, span: usize, to: usize): void {
   for (; planes > 0; planes--) {
     for (let at: usize = 0; at < span; at += 16) v128.store(to + at, v128.load(x + at));
