@@ -30,7 +30,10 @@ export type { Overflow } from './deploy/accumulator/register.js';
 export * from './deploy/audit.js';
 export { ROUNDINGS, type Rounding } from './deploy/axe/rounding.js';
 export * from './deploy/axe/roundWeights.js';
+export * from './deploy/diff.js';
+export { importNetwork } from './deploy/exchange/importNetwork.js';
 export * from './deploy/exchange/integerLayers.js';
+export type { ImportOptions } from './deploy/exchange/onnx/importOnnx.js';
 export * from './deploy/graph/audit.js';
 export * from './deploy/graph/certificate.js';
 export { decodeNetwork, encodeNetwork } from './deploy/graph/file.js';
@@ -39,6 +42,7 @@ export { findThresholds, type Thresholds, type Transfer } from './deploy/graph/t
 export { type LowerOptions, lower } from './deploy/lowering/lower.js';
 export { type ObservedModel, observeIntegers } from './deploy/lowering/observe.js';
 export type { Requantization } from './deploy/lowering/requantize.js';
+export { graphPicture, type PictureOptions } from './deploy/picture/graphPicture.js';
 export * from './deploy/simulate.js';
 export { verifyNetwork } from './deploy/verify/verifyNetwork.js';
 // The machine: the backends, which one runs, and what ran.

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { readBytes } from '../data/node/files.js';
+import { importNetwork } from '../deploy/exchange/importNetwork.js';
 import { decodeNetwork } from '../deploy/graph/file.js';
 import type { IntegerGraph } from '../deploy/graph/graph.js';
 import { fileExists } from '../train/node/files.js';
@@ -18,6 +19,5 @@ export async function readNetwork(path: string): Promise<IntegerGraph> {
   if (!(await fileExists(path))) throw new UsageError(`there is no file ${path}`);
   const bytes = await readBytes('network', path);
   if (!isOnnx(path)) return decodeNetwork(bytes, path);
-  const { importOnnx } = await import('../deploy/exchange/onnx/importOnnx.js');
-  return importOnnx(bytes, path);
+  return importNetwork(bytes, path);
 }

@@ -5,6 +5,7 @@ import { foreignPlace } from '../train/node/foreignPlace.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
 import { deployCommand } from './commands/deploy.js';
+import { diffCommand } from './commands/diff.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
@@ -43,6 +44,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     deployCommand(),
     inferCommand(),
     importCommand(),
+    diffCommand(),
     showCommand(),
     await exportCommand(argv.includes('export')),
   ];

@@ -1,4 +1,4 @@
-import { asFunction, asList, asOptions, kindOf } from '../tensor/argument.js';
+import { asFunction, asInstance, asIterable, asList, asOptions, kindOf } from '../tensor/argument.js';
 import { ArgumentError, DataError, formatShape } from '../tensor/errors.js';
 import { sizeOf } from '../tensor/shape.js';
 import { asGraph } from './graph/argument.js';
@@ -96,6 +96,9 @@ export async function diffNetworks(
     asFunction('diffNetworks', `watch of ${name}`, asOptions('diffNetworks', network, name).watch);
     asList('diffNetworks', `nodes of ${name}`, network.nodes);
   }
+  if (typeof (batches as AsyncIterable<DiffBatch> | undefined)?.[Symbol.asyncIterator] !== 'function') {
+    asIterable('diffNetworks', 'batches', batches as Iterable<DiffBatch>);
+  }
   const { tolerance = 0, onBatch } = asOptions('diffNetworks', options);
   if (!(tolerance >= 0))
     throw new ArgumentError('diffNetworks', `tolerance must be at least 0; got ${kindOf(tolerance)}`);
@@ -105,7 +108,10 @@ export async function diffNetworks(
   const output = new Tally('output', 'output', 'output');
   let samples = 0;
   let batch = 0;
-  for await (const { inputs, inputShape } of batches) {
+  for await (const given of batches) {
+    const { inputs, inputShape } = asOptions('diffNetworks', given, 'a batch');
+    asInstance('diffNetworks', 'the inputs of a batch', inputs, Float32Array);
+    asList('diffNetworks', 'the shape of a batch', inputShape);
     const [left, right] = await Promise.all([a.watch(inputs, inputShape), b.watch(inputs, inputShape)]);
     for (const tally of tallies) {
       const [x, y] = [left.values.get(tally.a), right.values.get(tally.b)];

@@ -2,6 +2,7 @@ import { basename, extname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { readBytes } from '../../data/node/files.js';
+import { importNetwork } from '../../deploy/exchange/importNetwork.js';
 import { auditGraph } from '../../deploy/graph/audit.js';
 import { encodeNetwork } from '../../deploy/graph/file.js';
 import { fileExists, writeAtomic } from '../../train/node/files.js';
@@ -33,9 +34,9 @@ function extents(text: string): readonly number[] {
 async function importFile(file: string, { out: target, inputShape, json }: Flags): Promise<void> {
   const out = new Output(json ?? false);
   if (!(await fileExists(file))) throw new UsageError(`there is no file ${file}`);
-  const { importOnnx } = await import('../../deploy/exchange/onnx/importOnnx.js');
   const name = basename(target, extname(target)).replace(/\.a2q$/, '');
-  const graph = importOnnx(await readBytes('import', file), file, { name, ...(inputShape ? { inputShape } : {}) });
+  const shape = inputShape ? { inputShape } : {};
+  const graph = await importNetwork(await readBytes('import', file), file, { name, ...shape });
   const bytes = encodeNetwork(graph);
   await writeAtomic(target, bytes);
   const { layers } = await auditGraph(graph);

@@ -187,7 +187,8 @@ const cast: Reader = (node, inputs, importer) => {
   const [low, high] = rangeOfType(node, type);
   const { grid } = integers;
   if (grid && grid.low * grid.step >= low && grid.high * grid.step <= high) {
-    return { ...integers, grid: { ...grid, name: node.name } };
+    // What narrows its type has made the integers; what widens it gets them ready for an operator.
+    return type === 'int32' || type === 'uint32' ? integers : { ...integers, grid: { ...grid, name: node.name } };
   }
   // Whether integers beyond the type wrap is left to runtimes: what lies beyond is refused.
   return node.fail(`casts to ${type} what may lie beyond it: put a Clip before`);

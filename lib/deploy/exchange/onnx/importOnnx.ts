@@ -1,4 +1,4 @@
-import { asInstance, asOptions } from '../../../tensor/argument.js';
+import { asInstance, asList, asOptions } from '../../../tensor/argument.js';
 import { ArgumentError, DataError, formatShape } from '../../../tensor/errors.js';
 import { checkGraph } from '../../graph/check.js';
 import type { DecodeStep, GraphNode, GraphTask, IntegerGraph } from '../../graph/graph.js';
@@ -54,6 +54,7 @@ export function importOnnx(bytes: Uint8Array, file: string, options: ImportOptio
   asInstance('importOnnx', 'bytes', bytes, Uint8Array);
   if (typeof file !== 'string') throw new ArgumentError('importOnnx', 'file must be a name');
   const { name, inputShape } = asOptions('importOnnx', options);
+  if (inputShape) asList('importOnnx', 'inputShape', inputShape);
   return importModel(readModel(bytes, file), file, {
     ...(name ? { name } : {}),
     ...(inputShape ? { inputShape } : {}),

@@ -97,6 +97,12 @@ function convolved(node: ImportNode, inputs: Inputs, importer: Importer): Traced
   }
   const settled = importer.settle(node, x.pads === null ? x : { ...x, pads: null });
   const { source, resize } = repeated(importer, settled.source);
+  // Sums over windows are written as convolutions of each channel with ones.
+  const isSum = groups === x.shape[1] && weights.shape[0] === groups && weights.q.every((q) => q === 1);
+  if (isSum && kernel.steps === null && resize === 1 && extra.every((rows) => rows === 0)) {
+    const given = { op: 'sumPool', inputs: [source], kernel: [kh, kw], stride, padding, dilation } as const;
+    return importer.made(node, node.name, given, { step: settled.grid.step, integer: settled.integer });
+  }
   const given = { op: 'conv', stride, padding, dilation, groups, resize } as const;
   return summed(node, importer, { ...settled, source }, withZeros(weights, extra), given);
 }
