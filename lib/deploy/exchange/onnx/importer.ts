@@ -42,7 +42,7 @@ export interface Settled extends Traced {
 export class Importer {
   builder = new GraphBuilder();
   readonly notes = new Set<string>();
-  readonly #settled = new WeakMap<Traced, Settled>();
+  readonly #settled = new WeakMap<Program, { readonly moves: readonly Move[]; readonly value: Settled }[]>();
   readonly #counted = new WeakMap<Traced, { readonly of: Traced; readonly rows: readonly Float64Array[] }>();
   readonly #shape: readonly number[];
   #input: IntegerGrid | null = null;
@@ -103,14 +103,15 @@ export class Importer {
    * @throws DataError naming the node that wants them, if the value lies on no grid
    */
   settle(node: ImportNode, x: Traced): Settled {
-    const known = this.#settled.get(x);
-    if (known) return known;
+    // A cast shares its operand's program: both are one value.
+    const known = this.#settled.get(x.program)?.find(({ moves }) => moves === x.moves);
+    if (known) return { ...known.value, integer: x.integer };
     const { source, grid, program } = x;
     if (source === null) node.fail('reads the input before a Quant node has put it on a grid');
     if (grid === null) return node.fail('reads values that are on no grid: a Quant node is missing before it');
     const made = x.plain ? source : this.#requantize(node, source, program, grid);
     const settled = this.#moved(node, this.plain(made, { step: grid.step, integer: x.integer }), x.moves);
-    this.#settled.set(x, settled);
+    this.#settled.set(x.program, [...(this.#settled.get(x.program) ?? []), { moves: x.moves, value: settled }]);
     return settled;
   }
 
