@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { A2QError } from '../tensor/errors.js';
 import { VERSION } from '../tensor/version.js';
 import { foreignPlace } from '../train/node/foreignPlace.js';
+import { assignCommand } from './commands/assign.js';
 import { auditCommand } from './commands/audit.js';
 import { boundsCommand } from './commands/bounds.js';
 import { deployCommand } from './commands/deploy.js';
@@ -46,6 +47,7 @@ export async function makeProgram(argv: readonly string[] = []): Promise<Command
     importCommand(),
     diffCommand(),
     showCommand(),
+    assignCommand(),
     await exportCommand(argv.includes('export')),
   ];
   for (const command of commands) program.addCommand(unknownFirst(command.copyInheritedSettings(program)));
