@@ -27,6 +27,8 @@ export * from './deploy/accumulator/conv2d.js';
 export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accumulator/engine.js';
 export * from './deploy/accumulator/linear.js';
 export type { Overflow } from './deploy/accumulator/register.js';
+export * from './deploy/assign/assignBits.js';
+export { COSTS, type Cost } from './deploy/assign/cost.js';
 export * from './deploy/audit.js';
 export { ROUNDINGS, type Rounding } from './deploy/axe/rounding.js';
 export * from './deploy/axe/roundWeights.js';
