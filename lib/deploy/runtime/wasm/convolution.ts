@@ -6,13 +6,15 @@ import { productJob } from './products.js';
 import { type Ends, reach, resultArguments } from './sums.js';
 import type { TapWeights } from './taps.js';
 import { dealt, unitsOfGroup } from './units.js';
+import { winogradJob } from './winograd.js';
 
 /** How a convolution's sums are made. */
-export type Method = 'additions' | 'quads' | 'pairs' | 'windows16' | 'windows32';
+export type Method = 'additions' | 'winograd' | 'quads' | 'pairs' | 'windows16' | 'windows32';
 
 /** What people read. */
 export const METHOD_NAMES: Readonly<Record<Method, string>> = {
   additions: 'additions int8',
+  winograd: 'winograd int8',
   quads: 'relaxed dot int8',
   pairs: 'dot int16',
   windows16: 'taps in int16 lanes',
@@ -25,7 +27,7 @@ export function bitsOf(method: Method): 16 | 32 {
 }
 
 /** Nanoseconds that sixteen pixels of one output take: for each unit, word or tap, and besides. Measured. */
-const COSTS: Readonly<Record<Method, number>> = {
+const COSTS: Readonly<Record<Exclude<Method, 'winograd'>, number>> = {
   additions: 0.25,
   quads: 0.7,
   pairs: 1,
@@ -36,7 +38,7 @@ const COSTS: Readonly<Record<Method, number>> = {
 /** The cheapest method that is exact here; null if there is none. */
 export function methodFor(
   simd: 'plain' | 'relaxed',
-  x: Place,
+  x: Pick<Place, 'low' | 'high' | 'width'>,
   weights: TapWeights,
   range: ChannelRange,
   only?: Method,
@@ -56,12 +58,12 @@ export function methodFor(
   const read = outputs * window.taps.length - unreadTaps(weights);
   const words = (channels: number) => read * Math.ceil(perGroup / channels);
   const { each, both } = unitsOfGroup(x.low, x.high);
-  const costs: Partial<Record<Method, number>> = { windows32: taps };
+  const costs: Partial<Record<keyof typeof COSTS, number>> = { windows32: taps };
   if (is16) costs.windows16 = taps;
   if (is16 && each > 0) costs.additions = units * (1 + 8 / (both + 1));
   if (groups === 1) costs.pairs = words(2);
   if (groups === 1 && simd === 'relaxed' && x.width === 'int8' && x.low >= 0 && largest < 128) costs.quads = words(4);
-  const ranked = (Object.keys(costs) as Method[])
+  const ranked = (Object.keys(costs) as (keyof typeof COSTS)[])
     .map((method) => ({ method, cost: (costs[method] ?? 0) * COSTS[method] }))
     .sort((a, b) => a.cost - b.cost);
   return ranked.find(({ method }) => only === undefined || method === only) ?? null;
@@ -72,10 +74,11 @@ function unreadTaps({ outputs, perGroup, window, weights }: TapWeights): number 
   const taps = window.taps.length;
   let unread = 0;
   for (let o = 0; o < outputs; o++) {
-    const row = weights.subarray(o * perGroup * taps, (o + 1) * perGroup * taps);
-    const read = new Set<number>();
-    for (const [k, weight] of row.entries()) if (weight !== 0) read.add(k % taps);
-    unread += taps - read.size;
+    for (let tap = 0; tap < taps; tap++) {
+      let c = 0;
+      while (c < perGroup && weights[(o * perGroup + c) * taps + tap] === 0) c++;
+      if (c === perGroup) unread++;
+    }
   }
   return unread;
 }
@@ -83,6 +86,7 @@ function unreadTaps({ outputs, perGroup, window, weights }: TapWeights): number 
 /** The job of a convolution by a method. `x` holds all phases of the image, `[phase][channel]`. */
 export function convolutionJob(engine: Engine, method: Method, weights: TapWeights, ends: Ends): Job {
   const cost = ends.cost + weights.outputs * 2;
+  if (method === 'winograd') return winogradJob(engine, weights, { ...ends, cost });
   if (method === 'pairs' || method === 'quads') return productJob(engine, method, weights, { ...ends, cost });
   if (method === 'additions') return additionJob(engine, weights, { ...ends, cost });
   const { x, out } = ends;

@@ -1,7 +1,7 @@
 import { whyNoHelpers } from '../../../kernels/wasm/helper.js';
 import type { AnyKernel } from '../../../kernels/wasm/team.js';
 import { Threads } from '../../../kernels/wasm/threads.js';
-import { compiledKernels, hasSharedMemory, unpack } from '../../../kernels/wasm/unpack.js';
+import { compiledKernels, hasRelaxedSimd, hasSharedMemory, unpack } from '../../../kernels/wasm/unpack.js';
 import { BackendError } from '../../../tensor/errors.js';
 import { binaries, type Kernels } from './kernels.generated.js';
 
@@ -13,6 +13,15 @@ const GUARD = 4096;
 const PIECES = 4;
 /** A job expected to take less than this runs on one thread. */
 const SPLIT_NANOSECONDS = 30_000;
+
+/**
+ * Whether relaxed products of bytes can be relied on. Node 20 has them behind an experimental flag, and its first
+ * compiler then gives wrong sums (V8 11.3, seen on x64).
+ */
+export function hasRelaxedProducts(): boolean {
+  const major = Number.parseInt(globalThis.process?.versions?.node ?? '', 10);
+  return hasRelaxedSimd() && !(major < 22);
+}
 
 export type KernelName = keyof Kernels;
 

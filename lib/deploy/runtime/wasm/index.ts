@@ -1,20 +1,16 @@
-import { demandRelaxedSimd, hasRelaxedSimd } from '../../../kernels/wasm/unpack.js';
 import { asOptions } from '../../../tensor/argument.js';
 import { BackendError } from '../../../tensor/errors.js';
 import type { IntegerGraph } from '../../graph/graph.js';
 import { computeNode, type IntegerValue } from '../reference.js';
 import type { PlannedNode, Runtime } from '../runtime.js';
-import { Engine } from './engine.js';
+import { Engine, hasRelaxedProducts } from './engine.js';
 import { type Plan, planned } from './planner.js';
 import type { HostStep, PlanOptions } from './planning.js';
 
 export interface WasmRuntimeOptions extends PlanOptions {
   /** Threads that share the work, this one included. Default 1. */
   readonly threads?: number;
-  /**
-   * Instructions of the kernels; by default relaxed ones where the platform has them. Node 20 has them behind
-   * an experimental flag of the whole process, which `relaxed` sets. Results do not depend on it.
-   */
+  /** Instructions of the kernels; by default relaxed ones where the platform ships them. Results are the same. */
   readonly simd?: 'plain' | 'relaxed';
 }
 
@@ -33,8 +29,10 @@ export async function createWasmRuntime(graph: IntegerGraph, options: WasmRuntim
   if (simd !== undefined && simd !== 'plain' && simd !== 'relaxed') {
     throw new BackendError('wasm', `simd must be plain or relaxed; got ${simd}`);
   }
-  if (simd === 'relaxed' && !demandRelaxedSimd()) throw new BackendError('wasm', 'there is no relaxed SIMD here');
-  const engine = new Engine(simd ?? (hasRelaxedSimd() ? 'relaxed' : 'plain'), threads);
+  if (simd === 'relaxed' && !hasRelaxedProducts()) {
+    throw new BackendError('wasm', 'there is no relaxed SIMD here that can be relied on (Node has it from 22 on)');
+  }
+  const engine = new Engine(simd ?? (hasRelaxedProducts() ? 'relaxed' : 'plain'), threads);
   await engine.ready();
   return new WasmRuntime(graph, engine, threads, method === undefined ? {} : { method });
 }

@@ -1,4 +1,5 @@
 import type { ConvNode, GraphNode, IntegerTensor, MaxPoolNode, SumPoolNode } from '../../graph/graph.js';
+import { extremesOf } from '../../graph/ranges.js';
 import { bitsOf, convolutionJob, METHOD_NAMES, methodFor } from './convolution.js';
 import type { Job } from './engine.js';
 import { finishOf, RAW } from './finish.js';
@@ -6,6 +7,7 @@ import { moveJob, movingKernel } from './moves.js';
 import { bytesOf, type Place, planesOf } from './places.js';
 import type { Planning } from './planning.js';
 import { foldedWeights, plainWeights, type TapWeights, type TapWindow, tapWindow } from './taps.js';
+import { allowsWinograd, tiledCost } from './winograd.js';
 
 /** A node that slides a window, with what is known before anything has its place. */
 export interface Windowed {
@@ -16,8 +18,10 @@ export interface Windowed {
   /** Rows and columns of the results, before phases of a resized image are put together. */
   readonly height: number;
   readonly width: number;
-  /** r if weights are those of r² phases of the result. */
+  /** r if the kernel makes r² phases of the result. */
   readonly folded: number;
+  /** Whether tiles of 2 × 2 results are made at once. */
+  readonly isTiled?: boolean;
 }
 
 /** The window of a node; null if it has none. Demands its room around images. */
@@ -27,7 +31,8 @@ export function windowed(planning: Planning, node: GraphNode): Windowed | null {
   return found;
 }
 
-function windowOf({ graph, shapes }: Planning, node: GraphNode): Windowed | null {
+function windowOf(planning: Planning, node: GraphNode): Windowed | null {
+  const { graph, shapes } = planning;
   const [, , height, width] = [...((shapes.get(node.inputs[0]) ?? []) as readonly number[]), 0, 0, 0, 0];
   const [, channels, oh, ow] = [...((shapes.get(node.name) ?? []) as readonly number[]), 0, 0, 0];
   if (node.op === 'maxPool') {
@@ -49,7 +54,31 @@ function windowOf({ graph, shapes }: Planning, node: GraphNode): Windowed | null
     return { node, window: weights.window, weights, ...size, folded: r };
   }
   const weights = plainWeights(node, shape, data, { height: height * r, width: width * r });
+  if (prefersTiles(planning, node, weights, height, width)) {
+    const tile = { stride: [2, 2], padding: [1, 1], dilation: [1, 1] } as const;
+    const window = tapWindow(tile, [4, 4], height, width);
+    const size = { height: Math.ceil(height / 2), width: Math.ceil(width / 2) };
+    return { node, window, weights: { ...weights, window }, ...size, folded: 2, isTiled: true };
+  }
   return { node, window: weights.window, weights, height: oh, width: ow, folded: 1 };
+}
+
+/** Fewest tiles worth it. */
+const FEWEST_TILES = 64;
+
+/** Whether tiles take less time than the best that works pixel by pixel. */
+function prefersTiles(planning: Planning, node: ConvNode, weights: TapWeights, height: number, width: number): boolean {
+  const { engine, graph, options } = planning;
+  const range = planning.rangeOf(node.name);
+  const x = { ...extremesOf(planning.rangeOf(node.inputs[0])), width: planning.widthOf(node.inputs[0]) };
+  if (!allowsWinograd(node, graph.tensors.get(node.weights) as IntegerTensor, x, range)) return false;
+  if (options.method !== undefined) return options.method === 'winograd';
+  const direct = methodFor(engine.simd, x, weights, range);
+  const [rows, columns] = [Math.ceil(height / 2) + 1, Math.ceil(width / 2) + 1];
+  // Few tiles do not make up for weights that are almost twice as many.
+  if (planning.grids.images * rows * columns < FEWEST_TILES) return false;
+  const waste = (4 * rows * columns) / ((height + 1) * (width + 1));
+  return direct === null || tiledCost(weights) * waste < direct.cost;
 }
 
 /** Room around the images of a grid, so that taps outside read zeros. */
@@ -122,21 +151,23 @@ export function planSums(planning: Planning, windowed: Windowed & { readonly wei
   }
   const range = planning.rangeOf(node.name);
   const input = planning.place(node.inputs[0]);
-  const chosen = methodFor(engine.simd, input, weights, range, options.method);
+  const chosen = windowed.isTiled
+    ? ({ method: 'winograd', cost: tiledCost(weights) } as const)
+    : methodFor(engine.simd, input, weights, range, options.method);
   if (chosen === null) {
     planning.host(node);
     return;
   }
   const x = phasesOf(planning, windowed);
   const next = planning.following(node);
-  const channels = weights.outputs / folded ** 2;
+  const channels = planning.shapeOf(node.name)[1];
   const finish =
     next === null || planning.widthOf(next.name) === 'int32'
       ? null
       : finishOf(engine, next, graph.tensors, range, channels, folded ** 2, bitsOf(chosen.method));
   const name = finish === null || next === null ? node.name : next.name;
   const out = planning.newPlace(name, finish === null ? 'int32' : undefined);
-  const to = folded === 1 ? out : foldedPlace(planning, windowed, weights.outputs, out);
+  const to = folded === 1 ? out : foldedPlace(planning, windowed, channels * folded ** 2, out);
   const { method, cost } = chosen;
   const jobs = [convolutionJob(engine, method, weights, { x, finish: finish ?? RAW, out: to, cost })];
   if (to !== out) jobs.push(...unfoldJobs(planning, to, out, folded));
