@@ -25,14 +25,23 @@ export * from './data/worker/startBatchWorker.js';
 // Integers only: what a P-bit accumulator does, partial sum by partial sum; models on such accumulators; the audit.
 export * from './deploy/accumulator/conv2d.js';
 export type { Accumulated, AccumulateOptions, IntegerArray } from './deploy/accumulator/engine.js';
+export { type SumBar, SumHistogram } from './deploy/accumulator/histogram.js';
 export * from './deploy/accumulator/linear.js';
 export type { Overflow } from './deploy/accumulator/register.js';
+export { outerAccumulatorBits, type Summation, type Tiled } from './deploy/accumulator/summation.js';
 export * from './deploy/assign/assignBits.js';
 export { COSTS, type Cost } from './deploy/assign/cost.js';
 export * from './deploy/audit.js';
 export { ROUNDINGS, type Rounding } from './deploy/axe/rounding.js';
 export * from './deploy/axe/roundWeights.js';
 export * from './deploy/diff.js';
+export {
+  evaluateNetwork,
+  type NetworkEvaluation,
+  type NetworkEvaluationOptions,
+  type ScoredBatch,
+  scoredBatches,
+} from './deploy/evaluateNetwork.js';
 export { importNetwork } from './deploy/exchange/importNetwork.js';
 export * from './deploy/exchange/integerLayers.js';
 export type { ImportOptions } from './deploy/exchange/onnx/importOnnx.js';
@@ -41,6 +50,9 @@ export * from './deploy/graph/certificate.js';
 export { decodeNetwork, encodeNetwork } from './deploy/graph/file.js';
 export type * from './deploy/graph/graph.js';
 export { findThresholds, type Thresholds, type Transfer } from './deploy/graph/thresholds.js';
+export * from './deploy/laboratory/accuracyByBits.js';
+export * from './deploy/laboratory/laboratory.js';
+export { type WatchedLayer, watchedLayers } from './deploy/laboratory/layers.js';
 export { type LowerOptions, lower } from './deploy/lowering/lower.js';
 export { type ObservedModel, observeIntegers } from './deploy/lowering/observe.js';
 export type { Requantization } from './deploy/lowering/requantize.js';

@@ -4,6 +4,8 @@ import { bitsToHold } from '../../quant/integerRange.js';
 import { asStrings } from '../../tensor/argument.js';
 import { QuantError } from '../../tensor/errors.js';
 import type { SumScheme } from '../accumulator/summation.js';
+import { asGraph } from '../graph/argument.js';
+import { checkGraph } from '../graph/check.js';
 import { type IntegerGraph, type IntegerTensor, isProduct, type ProductNode } from '../graph/graph.js';
 import { type ChannelRange, extremesOf, type GraphRanges, inferRanges } from '../graph/ranges.js';
 
@@ -28,9 +30,10 @@ export interface WatchedLayer {
 /**
  * The layers of a network whose sums are looked at: those named, or `all`; by default those constrained to a P, and
  * where there are none, all but the first and the last, as the papers have it.
- * @throws QuantError if a name is not that of a layer with an accumulator
+ * @throws QuantError if a name is not that of a layer with an accumulator, DataError if the graph is none
  */
 export function watchedLayers(graph: IntegerGraph, names?: readonly string[] | 'all'): WatchedLayer[] {
+  checkGraph(asGraph('watchedLayers', graph), 'the network');
   const products = graph.nodes.filter(isProduct);
   const ranges = inferRanges(graph);
   return chosen(products, names).map((node) => describe(node, graph, ranges));
