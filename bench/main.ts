@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { BackendError } from '../lib/tensor/errors.js';
 import { CONV_CASES, MATMUL_CASES, runCases } from './cases.js';
+import { certificateMain } from './certificate.js';
 import { type Comparison, comparisonTable } from './comparison.js';
 import { inferGpuMain } from './gpu/infer.js';
 import { gpuMain } from './gpu/main.js';
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
   if (first === 'gpu') return gpuMain(rest);
   if (first === 'infer-gpu') return inferGpuMain(rest);
   if (first === 'guarantee') return guaranteeMain(rest);
+  if (first === 'certificate') return certificateMain(rest);
   if (first === 'infer') return inferMain(rest);
   const options = await parseOptions(process.argv.slice(2));
   if (options === 'help') {
