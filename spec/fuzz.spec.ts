@@ -6,6 +6,7 @@ import { TARGETS, type TargetName } from './fuzz/targets.js';
 /** A sample of `npm run fuzz`. */
 const COUNTS: Readonly<Record<TargetName, number>> = {
   ...{ checkpoint: 200, config: 300, certificate: 100, log: 300, png: 300, jpeg: 300, cifar: 200, onnx: 150 },
+  ...{ network: 300, networkCertificate: 300 },
 };
 
 for (const target of Object.keys(TARGETS) as TargetName[]) {

@@ -254,6 +254,10 @@ t.test('a network that breaks its own word proves nothing, whatever its certific
   t.match(await verifyNetwork(encodeSafetensors({ tensors, metadata: spelt }), encode(text)), [
     /plain JSON, or ambiguous/,
   ]);
+  const deep = { [NETWORK_KEY]: metadata[NETWORK_KEY].replace('[]', `${'['.repeat(1e5)}${']'.repeat(1e5)}`) };
+  t.match(await verifyNetwork(encodeSafetensors({ tensors, metadata: deep }), encode(text)), [
+    /plain JSON, or ambiguous/,
+  ]);
   t.match(await verifyNetwork(encodeSafetensors({ tensors, metadata: {} }), encode(text)), [/no network of integers/]);
   t.match(await verifyNetwork(new Uint8Array(3), encode(text)), [/the network is no safetensors file/]);
 });

@@ -8,7 +8,6 @@ import { verifyCertificate } from '../../lib/deploy/verify/verifyCertificate.js'
 import { crc32 } from '../../lib/tensor/crc32.js';
 import { zeros } from '../../lib/tensor/create.js';
 import { DataError } from '../../lib/tensor/errors.js';
-import type { Random } from '../../lib/tensor/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 import { formatCertificate, makeCertificate } from '../../lib/train/certificate.js';
 import {
@@ -31,18 +30,10 @@ import { writePng } from '../data/writePng.js';
 import { classifier, upscaler } from '../deploy/exchange/onnx/networks.js';
 import { tinyRun } from '../train/runs.js';
 import { mutateBytes, mutateJson } from './mutate.js';
-
-/** A reader of files that may come from anywhere. */
-export interface Target {
-  /** What is made of sound files, for the table. */
-  readonly how: string;
-  /** Cases of a whole run. */
-  readonly count: number;
-  /** A generator of damaged files. */
-  prepare(): Promise<(random: Random) => Uint8Array>;
-  /** Reads one as the library would; throws what the library throws. */
-  read(bytes: Uint8Array): void | Promise<void>;
-}
+import { mutateHeader, mutateTexts } from './mutateSafetensors.js';
+import { networkTargets } from './networkTargets.js';
+import { joinPair, splitPair } from './pair.js';
+import type { Target } from './target.js';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -68,25 +59,6 @@ async function checkpoints(): Promise<Uint8Array[]> {
   ];
 }
 
-/** Damages a header so that its length is right still, for damage that reaches what lies behind it. */
-function mutateHeader(seed: Uint8Array, random: Random): Uint8Array {
-  const length = Number(new DataView(seed.buffer, seed.byteOffset).getBigUint64(0, true));
-  const text = encode(mutateJson([decode(seed.subarray(8, 8 + length))], random));
-  const out = new Uint8Array(8 + text.length + seed.length - 8 - length);
-  new DataView(out.buffer).setBigUint64(0, BigInt(text.length), true);
-  out.set(text, 8);
-  out.set(seed.subarray(8 + length), 8 + text.length);
-  return out;
-}
-
-/** Exchanges values within the texts of the metadata. */
-function mutateTexts(seed: Uint8Array, random: Random): Uint8Array {
-  const { tensors, metadata } = decodeSafetensors(seed, 'seed');
-  const keys = Object.keys(metadata).filter((key) => key.startsWith('a2q_'));
-  const key = keys[random.integer(keys.length)];
-  return encodeSafetensors({ tensors, metadata: { ...metadata, [key]: mutateJson([metadata[key] ?? ''], random) } });
-}
-
 function withoutChecksums(seed: Uint8Array): Uint8Array {
   const { tensors, metadata } = decodeSafetensors(seed, 'seed');
   const { a2q_crc32: _, ...rest } = metadata;
@@ -110,20 +82,6 @@ async function restore(bytes: Uint8Array): Promise<void> {
   } finally {
     model.dispose();
   }
-}
-
-/** Two files as one: the first after its length. */
-function joinPair(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const out = new Uint8Array(4 + first.length + second.length);
-  new DataView(out.buffer).setUint32(0, first.length);
-  out.set(first, 4);
-  out.set(second, 4 + first.length);
-  return out;
-}
-
-function splitPair(bytes: Uint8Array): [Uint8Array, Uint8Array] {
-  const end = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-  return [bytes.subarray(4, end), bytes.subarray(end)];
 }
 
 /** Gives every chunk of a PNG the checksum of what it holds now, as far as there are chunks. */
@@ -167,6 +125,7 @@ const LINE: LogLine = {
 const RECORDS = 20;
 
 export const TARGETS = {
+  ...networkTargets,
   checkpoint: {
     how: 'bytes; header, texts; with and without checksums',
     count: 10000,

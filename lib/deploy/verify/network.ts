@@ -19,8 +19,7 @@ export function readNetwork(bytes: Uint8Array): NetworkFacts {
   const text = metadata['a2q.network'];
   if (typeof text !== 'string') throw new Refused('the file holds no network of integers');
   const graph = parse(text, 'the description of the network');
-  if (JSON.stringify(graph) !== text)
-    throw new Refused('the description of the network is not plain JSON, or ambiguous');
+  if (!isPlain(graph, text)) throw new Refused('the description of the network is not plain JSON, or ambiguous');
   const { version, name, input, nodes } = graph;
   if (version !== NETWORK_VERSION) throw new Refused(`the network is not of version ${NETWORK_VERSION}`);
   if (typeof name !== 'string' || !isRecord(input) || !Array.isArray(nodes) || !nodes.every(isRecord)) {
@@ -34,6 +33,15 @@ export function readNetwork(bytes: Uint8Array): NetworkFacts {
     return found;
   };
   return { name, input, nodes, tensor };
+}
+
+/** Whether a text is what JSON.stringify makes of its value: no name stands twice in it, and it is not too deep. */
+function isPlain(value: unknown, text: string): boolean {
+  try {
+    return JSON.stringify(value) === text;
+  } catch {
+    return false;
+  }
 }
 
 /** A member that is a string. @throws Refused */
