@@ -16,7 +16,8 @@ async function exportsOf(room: string): Promise<string[]> {
   const folder = new URL(`../../lib/${room}/`, import.meta.url);
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
   const modules = await Promise.all(files.map((file) => import(new URL(file, folder).href)));
-  return modules.flatMap((module) => Object.keys(module)).filter((name) => Object.hasOwn(everything, name));
+  const exported = new Map<string, unknown>(Object.entries(everything));
+  return modules.flatMap((module) => Object.keys(module).filter((name) => exported.get(name) === module[name]));
 }
 
 const method = [...(await exportsOf('quant')), ...(await exportsOf('deploy'))];
