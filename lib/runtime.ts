@@ -4,6 +4,7 @@
  */
 export type { Guess } from './data/guesses.js';
 export { decodeOutput, pixelTables, quantizeInput } from './deploy/graph/decode.js';
+export { endingAt } from './deploy/graph/endingAt.js';
 export type * from './deploy/graph/graph.js';
 export { type ChannelRange, type GraphRanges, inferRanges } from './deploy/graph/ranges.js';
 export { type GraphShapes, inferShapes } from './deploy/graph/shapes.js';

@@ -17,6 +17,7 @@ const SOUND: Readonly<Record<string, readonly unknown[]>> = {
   classify: [ready, { width: 1, height: 1, data: new Uint8Array(3) }],
   createRuntime: [graph, { engine: 'reference' }],
   decodeOutput: [graph, value],
+  endingAt: [graph, 'act1'],
   formatShape: [[1, 2]],
   inferRanges: [graph, runtime.inferShapes(graph)],
   inferShapes: [graph, [1, 3, 8, 8]],

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { batchesOf } from '../../lib/data/batchSource.js';
 import type { Batch } from '../../lib/data/dataset.js';
 import { decodeOutput, quantizeInput } from '../../lib/deploy/graph/decode.js';
+import { endingAt } from '../../lib/deploy/graph/endingAt.js';
 import { decodeNetwork, encodeNetwork } from '../../lib/deploy/graph/file.js';
-import type { IntegerGraph } from '../../lib/deploy/graph/graph.js';
+import type { GraphNode, IntegerGraph } from '../../lib/deploy/graph/graph.js';
 import { observeIntegers } from '../../lib/deploy/lowering/observe.js';
 import type { Requantization } from '../../lib/deploy/lowering/requantize.js';
+import { createRuntime } from '../../lib/deploy/runtime/createRuntime.js';
 import { type IntegerValue, runReference } from '../../lib/deploy/runtime/reference.js';
 import type { Module } from '../../lib/nn/module.js';
 import { tensor } from '../../lib/tensor/create.js';
@@ -23,6 +25,8 @@ export interface ExactOptions {
   readonly dataDir: string | undefined;
   readonly requantization: Requantization;
   readonly enginesOnly: boolean;
+  /** What computes the integers that are compared with the model's. */
+  readonly layers: 'reference' | 'wasm';
   readonly batchSize: number | null;
   readonly limitBatches: number | null;
 }
@@ -45,6 +49,7 @@ export type Line =
 /** What a run comes to; metrics are means over the images, null without the trained model. */
 interface Summary {
   readonly images: number;
+  readonly layers: ExactOptions['layers'];
   readonly requantization: Requantization;
   readonly metricName: string;
   readonly metricOfModel: number | null;
@@ -65,7 +70,8 @@ export async function* compareRun(run: string, options: ExactOptions): AsyncGene
   const data = await openData(source, 'test', () => undefined);
   const batchSize = options.batchSize ?? (data.kind === 'labels' ? 100 : 1);
   const limit = options.limitBatches ?? Number.POSITIVE_INFINITY;
-  const layers = options.enginesOnly ? null : new LayerComparison(model, graph, taskOf(data));
+  const walk = options.layers === 'wasm' ? await wasmWalk(graph) : referenceWalk(graph);
+  const layers = options.enginesOnly ? null : new LayerComparison(model, graph, taskOf(data), walk);
   const engines = await Promise.all(options.engines.map((engine) => EngineComparison.start(engine, graph)));
   let images = 0;
   try {
@@ -83,14 +89,36 @@ export async function* compareRun(run: string, options: ExactOptions): AsyncGene
   for (const engine of engines) yield engine.line();
   const { model: ofModel, integers } = layers?.scores ?? { model: null, integers: null };
   yield {
-    ...{ images, requantization: options.requantization, metricName: taskOf(data).metric },
+    ...{ images, layers: options.layers, requantization: options.requantization, metricName: taskOf(data).metric },
     metricOfModel: ofModel === null ? null : ofModel / images,
     metricOfIntegers: integers === null ? null : integers / images,
     ...{ node: process.version, seconds: (performance.now() - start) / 1000 },
   };
 }
 
-/** The trained model against the reference, at every value. */
+/** Shows every value of a network for an input. @returns that of its output */
+type Walk = (x: IntegerValue, see: (node: GraphNode, value: IntegerValue) => void) => Promise<IntegerValue>;
+
+function referenceWalk(graph: IntegerGraph): Walk {
+  return async (x, see) => runReference(graph, x, { see });
+}
+
+/** By a network for each value, which ends there. */
+async function wasmWalk(graph: IntegerGraph): Promise<Walk> {
+  const parts = graph.nodes.map(async (node) => ({ node, part: await createRuntime(endingAt(graph, node.name)) }));
+  const started = await Promise.all(parts);
+  return async (x, see) => {
+    let output = x;
+    for (const { node, part } of started) {
+      const value = await part.run(x);
+      see(node, value);
+      if (node.name === graph.output.value) output = value;
+    }
+    return output;
+  };
+}
+
+/** The trained model against its integers, at every value. */
 class LayerComparison {
   readonly #layers = new Map<string, Comparison>();
   readonly scores = { model: 0, integers: 0 };
@@ -99,17 +127,18 @@ class LayerComparison {
     readonly model: Module,
     readonly graph: IntegerGraph,
     readonly task: Task,
+    readonly walk: Walk,
   ) {}
 
-  /** @returns the output of the reference */
+  /** @returns the output of the network */
   async see(batch: Batch, x: IntegerValue): Promise<IntegerValue> {
     const { model, graph, task } = this;
     const inputs = tensor(batch.inputs, batch.inputShape);
     const { values, output } = await observeIntegers(model, inputs);
     dispose(inputs);
     this.#compare(graph.input.name, 'input', x.data, values.get(graph.input.name)?.data);
-    const made = runReference(graph, x, {
-      see: ({ name, op }, { data }) => this.#compare(name, op, data, values.get(name)?.data),
+    const made = await this.walk(x, ({ name, op }, { data }) => {
+      this.#compare(name, op, data, values.get(name)?.data);
     });
     const decoded = decodeOutput(graph, made);
     this.#compare('output', 'decode', decoded, output.data);

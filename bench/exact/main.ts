@@ -10,6 +10,7 @@ floats of the trained model; then the outputs of other engines with those of the
 an engine with the SHA-256 of all its outputs, one a run. Exit code 1 if thresholds differ anywhere.
   --data-dir DIR          where the data is; default A2Q_DATA_DIR
   --requantization MODE   thresholds or fixed; default thresholds
+  --layers NAME           reference or wasm: what computes the layers; default reference
   --engine NAME           ${ENGINES.join(', ')}; may be repeated; default none
   --engines-only          leaves out the trained model and the reference
   --batch-size N          images at a time; default 100, of images of several sizes 1
@@ -24,6 +25,7 @@ function parsed(args: readonly string[]): ExactOptions & { readonly runs: readon
       run: { type: 'string', multiple: true, default: [] },
       engine: { type: 'string', multiple: true, default: [] },
       'data-dir': { type: 'string' },
+      layers: { type: 'string', default: 'reference' },
       requantization: { type: 'string', default: 'thresholds' },
       'engines-only': { type: 'boolean', default: false },
       'batch-size': { type: 'string' },
@@ -35,7 +37,8 @@ function parsed(args: readonly string[]): ExactOptions & { readonly runs: readon
     if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
     throw new UsageError(`'${text}' is no count`);
   };
-  const { requantization } = values;
+  const { requantization, layers } = values;
+  if (layers !== 'reference' && layers !== 'wasm') throw new UsageError(`--layers is reference or wasm, not ${layers}`);
   if (values.run.length === 0) throw new UsageError('name at least one --run');
   if (requantization !== 'thresholds' && requantization !== 'fixed') {
     throw new UsageError(`--requantization is thresholds or fixed, not ${requantization}`);
@@ -43,7 +46,7 @@ function parsed(args: readonly string[]): ExactOptions & { readonly runs: readon
   const strange = values.engine.find((name) => !ENGINES.includes(name));
   if (strange !== undefined) throw new UsageError(`--engine is one of ${ENGINES.join(', ')}, not ${strange}`);
   return {
-    ...{ runs: values.run, engines: values.engine, dataDir: values['data-dir'], requantization },
+    ...{ runs: values.run, engines: values.engine, dataDir: values['data-dir'], requantization, layers },
     enginesOnly: values['engines-only'],
     batchSize: count(values['batch-size']),
     limitBatches: count(values['limit-batches']),

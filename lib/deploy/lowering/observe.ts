@@ -39,8 +39,12 @@ export async function observeIntegers(model: Module, x: Tensor): Promise<Observe
 
 function integersOf(view: View, steps: ArrayLike<number>): IntegerValue {
   const { shape } = view;
-  const area = sizeOf(shape.slice(2));
   const host = hostValues('observeIntegers', view);
-  const stepOf = (i: number) => steps[steps.length === 1 ? 0 : Math.floor(i / area) % steps.length];
-  return { shape, data: Int32Array.from(host, (value, i) => Math.round(value / stepOf(i))) };
+  const data = new Int32Array(host.length);
+  const area = steps.length === 1 ? host.length : sizeOf(shape.slice(2));
+  for (let plane = 0, at = 0; at < data.length; plane++) {
+    const step = steps[plane % steps.length];
+    for (const end = at + area; at < end; at++) data[at] = Math.round(host[at] / step);
+  }
+  return { shape, data };
 }

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { endingAt } from '../../../lib/deploy/graph/endingAt.js';
 import { decodeNetwork, encodeNetwork } from '../../../lib/deploy/graph/file.js';
 import type { IntegerGraph } from '../../../lib/deploy/graph/graph.js';
 import { lower } from '../../../lib/deploy/lowering/lower.js';
@@ -28,26 +29,17 @@ const MODELS: Readonly<Record<string, readonly [make: () => Module, shape: reado
   ESPCN: [() => new Espcn(policy(13, 3), { scale: 3, widths: [16, 16, 8] }), [1, 3, 11, 9]],
 };
 
-/** The network that ends at each of its values. */
-function* prefixes(graph: IntegerGraph): Generator<IntegerGraph> {
-  for (const [i, { name }] of graph.nodes.entries()) {
-    const nodes = graph.nodes.slice(0, i + 1);
-    const named = new Set(nodes.flatMap((node) => Object.values(node).filter((word) => graph.tensors.has(word))));
-    const tensors = new Map([...graph.tensors].filter(([key]) => named.has(key)));
-    yield { ...graph, nodes, tensors, output: { value: name, decode: [] } };
-  }
-}
-
 /** The fast engine at every value, on one thread and two. */
 async function sameAtEveryValue(t: Test, graph: IntegerGraph, x: IntegerValue): Promise<void> {
-  for (const prefix of prefixes(graph)) {
+  for (const { name } of graph.nodes) {
+    const prefix = endingAt(graph, name);
     const want = runReference(prefix, x);
     for (const threads of [1, 2]) {
       const runtime = await createRuntime(prefix, { engine: 'wasm', threads });
       const got = await runtime.run(x);
       runtime.dispose();
       const wrong = got.data.findIndex((value, i) => value !== want.data[i]);
-      if (wrong >= 0) t.fail(`${prefix.output.value}[${wrong}] on ${threads} threads`, { plan: runtime.plan.at(-1) });
+      if (wrong >= 0) t.fail(`${name}[${wrong}] on ${threads} threads`, { plan: runtime.plan.at(-1) });
       t.same(got.shape, want.shape);
     }
   }
