@@ -98,7 +98,7 @@ export function integerDialect(context: Context): Dialect {
     opset: 13,
     wide: ['int32', 'float64'],
     input: (real) => {
-      const type = asByte(graph.input, 'the inputs are');
+      const type = asByte(graph.input, `${real} is`);
       return quantized(builder, 'node', `${real}/integers`, { real, scale: graph.input.scale, type }, graph.input);
     },
     convert,

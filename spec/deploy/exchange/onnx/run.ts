@@ -38,7 +38,10 @@ export async function runOnnx(
     ...model,
     graph: { ...model.graph, outputs: [...model.graph.outputs, ...watch.map((value) => ({ ...value, shape: null }))] },
   };
-  const session = await ort.InferenceSession.create(writeModel(watched), { executionProviders: ['wasm'], ...options });
+  const session = await ort.InferenceSession.create(writeModel(watched), {
+    ...{ executionProviders: ['wasm'], logSeverityLevel: 3 },
+    ...options,
+  });
   try {
     const results = await session.run({ [name]: input });
     return new Map(
