@@ -78,7 +78,8 @@ function rowsOf({ rows, steps, low, high, thresholds, reach }: Staircase): reado
 function room({ low, from, to, cuts }: Row, slope: number): readonly [number, number] {
   let least = Number.NEGATIVE_INFINITY;
   let most = Number.POSITIVE_INFINITY;
-  for (const [k, cut] of cuts.entries()) {
+  for (let k = 0; k < cuts.length; k++) {
+    const cut = cuts[k];
     const half = low + k + 0.5;
     if (cut <= to) least = Math.max(least, half - slope * cut);
     if (cut > from) most = Math.min(most, half - slope * (cut - 1));

@@ -61,3 +61,24 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const copy = littleEndian(bytes.subarray(end), TypedArray.BYTES_PER_ELEMENT);
   return { type, shape, data: new TypedArray(copy.buffer) };
 }
+
+/** The bytes of an array as NumPy saves it, format 1. @throws DataError if the numbers do not fill the shape */
+export function writeNpy({ shape, data }: Pick<NpyArray, 'shape' | 'data'>): Uint8Array<ArrayBuffer> {
+  const entry = Object.entries(ARRAYS).find(([, [, TypedArray]]) => data instanceof TypedArray);
+  if (entry === undefined || sizeOf(shape) !== data.length) {
+    throw new DataError('npy', `cannot store numbers of shape ${formatShape(shape)}`);
+  }
+  const width = data.BYTES_PER_ELEMENT;
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  const descr = `${width === 1 ? '|' : '<'}${entry[0]}`;
+  const header = new TextEncoder().encode(`{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`);
+  // Spaces and a line's end fill the header, so that the numbers begin at a multiple of 64.
+  const start = Math.ceil((MAGIC.length + 4 + header.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(start + data.byteLength).fill(0x20, 0, start);
+  bytes.set(MAGIC);
+  bytes.set([1, 0, (start - 10) & 255, (start - 10) >> 8], MAGIC.length);
+  bytes.set(header, MAGIC.length + 4);
+  bytes[start - 1] = 0x0a;
+  bytes.set(littleEndian(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width), start);
+  return bytes;
+}
