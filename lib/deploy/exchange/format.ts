@@ -20,7 +20,7 @@ export interface FormatOptions {
   /** What QONNX's operator of quantization is called: the old name, which more programs read, or the new one. */
   readonly opName: 'Quant' | 'IntQuant';
   /** QCDQ and QDQ: speed before exactness, biases in whole steps of the accumulator, so that runtimes fuse layers. */
-  readonly fused: boolean;
+  readonly fused?: boolean;
 }
 
 /** Every file in here is a format, called after the file. */

@@ -25,6 +25,18 @@ export interface NpyArray {
   readonly data: InstanceType<(typeof ARRAYS)[keyof typeof ARRAYS][1]>;
 }
 
+type NpyData =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
 /**
@@ -63,7 +75,7 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
 }
 
 /** The bytes of an array as NumPy saves it, format 1. @throws DataError if the numbers do not fill the shape */
-export function writeNpy({ shape, data }: Pick<NpyArray, 'shape' | 'data'>): Uint8Array<ArrayBuffer> {
+export function writeNpy({ shape, data }: Pick<NpyArray, 'shape'> & { readonly data: NpyData }): Uint8Array {
   const entry = Object.entries(ARRAYS).find(([, [, TypedArray]]) => data instanceof TypedArray);
   if (entry === undefined || sizeOf(shape) !== data.length) {
     throw new DataError('npy', `cannot store numbers of shape ${formatShape(shape)}`);
