@@ -42,6 +42,7 @@ export {
   type ScoredBatch,
   scoredBatches,
 } from './deploy/evaluateNetwork.js';
+export * from './deploy/exchange/c/encodeC.js';
 export { importNetwork } from './deploy/exchange/importNetwork.js';
 export * from './deploy/exchange/integerLayers.js';
 export type { ImportOptions } from './deploy/exchange/onnx/importOnnx.js';
@@ -57,6 +58,8 @@ export { type LowerOptions, lower } from './deploy/lowering/lower.js';
 export { type ObservedModel, observeIntegers } from './deploy/lowering/observe.js';
 export type { Requantization } from './deploy/lowering/requantize.js';
 export { graphPicture, type PictureOptions } from './deploy/picture/graphPicture.js';
+export * from './deploy/registerGroups.js';
+export * from './deploy/runtime/gpu/index.js';
 export * from './deploy/simulate.js';
 export { verifyNetwork } from './deploy/verify/verifyNetwork.js';
 // The machine: the backends, which one runs, and what ran.
