@@ -7,11 +7,14 @@ import { lowerTrained } from '../../train/lowerTrained.js';
 import { writeAtomic } from '../../train/node/files.js';
 import { addBackendOptions, type BackendFlags, useBackend } from '../backend.js';
 import { formatBytes, Output } from '../output.js';
+import { registerReport } from '../registerReport.js';
 import { addSubjectOptions, loadSubject, type SubjectFlags, subjectPath } from '../subject.js';
+import { integer } from '../usage.js';
 
 interface Flags extends SubjectFlags, BackendFlags {
   readonly out: string;
   readonly requantization: Requantization;
+  readonly registerBits?: number;
   readonly json?: boolean;
 }
 
@@ -27,6 +30,7 @@ export function deployCommand(): Command {
         .choices(['thresholds', 'fixed'])
         .default('thresholds'),
     )
+    .option('--register-bits <R>', 'list groups of weights that each provably fit a register of R bits', integer(2, 32))
     .option('--json', 'machine-readable output')
     .action(deploy);
 }
@@ -39,6 +43,7 @@ async function deploy(flags: Flags): Promise<void> {
   const name = basename(flags.out, extname(flags.out)).replace(/\.a2q$/, '');
   const graph = await lowerTrained(model, checkpoint.config, { name, requantization: flags.requantization });
   model.dispose();
+  const groups = flags.registerBits === undefined ? null : registerReport(graph, flags.registerBits);
   const bytes = encodeNetwork(graph);
   await writeAtomic(flags.out, bytes);
   const layers = graph.nodes.filter(isProduct);
@@ -48,6 +53,7 @@ async function deploy(flags: Flags): Promise<void> {
   const errors = graph.nodes.flatMap((node) => (node.op === 'requantize' && node.mode === 'fixed' ? [node.error] : []));
   const error = errors.length > 0 ? Math.max(...errors) : 0;
   if (errors.length > 0) out.say(`fixed point is at most ${error} steps of an activation off, in any layer`);
+  if (groups !== null) out.say(groups.text);
   out.result({
     file: flags.out,
     bytes: bytes.length,
@@ -56,5 +62,6 @@ async function deploy(flags: Flags): Promise<void> {
     weights,
     largestError: error,
     notes: graph.notes,
+    registerGroups: groups?.json ?? null,
   });
 }
