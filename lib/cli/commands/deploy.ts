@@ -30,7 +30,11 @@ export function deployCommand(): Command {
         .choices(['thresholds', 'fixed'])
         .default('thresholds'),
     )
-    .option('--register-bits <R>', 'list groups of weights that each provably fit a register of R bits', integer(2, 32))
+    .option(
+      '--register-bits <R>',
+      'list groups of weights that each fit a register of R bits (default: none)',
+      integer(2, 32),
+    )
     .option('--json', 'machine-readable output')
     .action(deploy);
 }

@@ -30,7 +30,7 @@ export function diffCommand(): Command {
     .description('where two networks begin to differ: runs, networks of integers and ONNX files, value by value')
     .argument('<a>', 'the folder of a run, a network that a2q deploy or import wrote, or an ONNX file')
     .argument('<b>', 'another of these')
-    .option('--data <file...>', 'JPEG or PNG images, or arrays: .npy, .pb')
+    .option('--data <file...>', 'JPEG or PNG images, or arrays: .npy, .pb (default: a data set)')
     .addOption(
       new Option('--dataset <name>', 'test images of a data set (default: of the run)').choices(DATASET_NAMES),
     );

@@ -20,7 +20,11 @@ export function importCommand(): Command {
     .description('read a quantized network that others trained, from an ONNX file, as integers alone')
     .argument('<file.onnx>', 'Brevitas or QONNX (Quant, MultiThreshold), QCDQ, QDQ, or integer operators')
     .requiredOption('--out <file>', 'where the network goes, such as net.a2q.safetensors')
-    .option('--input-shape <C,H,W>', 'of one input, where the file leaves extents open', extents)
+    .option(
+      '--input-shape <C,H,W>',
+      'of one input, where the file leaves it open (default: 64 for each open extent)',
+      extents,
+    )
     .option('--json', 'machine-readable output')
     .action(importFile);
 }

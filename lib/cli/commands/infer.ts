@@ -43,20 +43,22 @@ export function inferCommand(): Command {
   const command = new Command('infer')
     .description('run a network of integers: on images, on arrays, or on test images for its metric')
     .requiredOption('--model <file>', 'a network that a2q deploy made')
-    .option('--input <file...>', 'JPEG or PNG images, or an array: .npy, or .pb as ONNX has tensors')
-    .addOption(new Option('--dataset <name>', 'measure on the test images of a data set').choices(DATASET_NAMES));
+    .option('--input <file...>', 'JPEG or PNG images, or an array: .npy, or ONNX’s .pb (required without --dataset)')
+    .addOption(
+      new Option('--dataset <name>', 'measure on its test images (required without --input)').choices(DATASET_NAMES),
+    );
   addDataOptions(command)
     .option('--batch-size <n>', 'test images at a time', integer(1), 16)
     .option('--limit-batches <n>', 'stop after n batches, evenly of all classes (default: all)', integer(1))
     .addOption(new Option('--runtime <engine>', 'what runs it (default: wasm)').choices(ENGINE_NAMES))
     .option('--threads <count>', 'threads of the wasm runtime (default: the processor’s, at most 8)', integer(1, 64))
     .option('--top <n>', 'show the n likeliest classes', integer(1), 3)
-    .option('--out <path>', 'where up-scaled pictures go: a .png file for one image, a folder for several')
+    .option('--out <path>', 'where up-scaled pictures go: a .png file, or a folder (required for them)')
     .option('--force', 'replace pictures that are there')
-    .option('--raw <file>', 'write the integers of the output, of the smallest type that holds them, and no answer')
+    .option('--raw <file>', 'write integers of the smallest type that holds them (default: the answer alone)')
     .option('--json', 'machine-readable output');
   return addRegisterOptions(command)
-    .option('--beside <file...>', 'other networks to compare with, such as one trained without a bound')
+    .option('--beside <file...>', 'other networks to compare with, for --report (default: none)')
     .action(infer);
 }
 

@@ -18,7 +18,7 @@ export function showCommand(): Command {
       'what is in a network of integers: layers, shapes, M, N, P, budgets, thresholds, zeros; as a picture too',
     )
     .argument('<file>', 'a network that a2q deploy or a2q import wrote, or an ONNX file')
-    .option('--out <file.html>', 'write a page with a picture of the network')
+    .option('--out <file.html>', 'write a page with a picture of it (default: none)')
     .option('--json', 'machine-readable output')
     .action(show);
 }

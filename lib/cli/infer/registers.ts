@@ -33,11 +33,11 @@ export function addRegisterOptions(command: Command): Command {
     .option('--order <order>', 'how sums are formed: sequential, pairwise or tiled:T (default: sequential)', summation)
     .option(
       '--inner-bits <P>',
-      'of the registers of tiles; the outer ones are as wide as these ask for, unless --acc-bits says otherwise',
+      'of registers of tiles, behind which sums are as wide as these ask for (default: one register, of --acc-bits)',
       integer(2, 32),
     )
     .option('--layers <names>', 'which layers, separated by commas, or all (default: the constrained ones)', names)
-    .option('--report <file>', 'draw the metric against P, and each layer’s partial sums: an HTML page');
+    .option('--report <file>', 'draw the metric against P, and each layer’s sums, as a page (default: none)');
 }
 
 /** `12` or `8..20`. */
