@@ -32,6 +32,10 @@ export interface AccumulatorOptions {
   readonly powerOfTwoScales?: boolean;
 }
 
+/** d and t of weights as they are, `[O]`. */
+const firstD = (w: Tensor, bits: number) => log2OfColumn(div(largestMagnitude(asRows(w)), weightRange(bits).high));
+const firstT = (w: Tensor) => log2OfColumn(sum(abs(asRows(w)), { axes: 1, keepDims: true }));
+
 /** Weights that promise to fit a P-bit accumulator, with a learned scale: what the audit holds to its P. */
 export abstract class AccumulatorAwareQuantizer extends WeightQuantizer {
   readonly kind: BoundKind;
@@ -52,7 +56,7 @@ export abstract class AccumulatorAwareQuantizer extends WeightQuantizer {
     this.accumulatorBits = accumulatorBits;
     this.input = { bits: input.bits, signed: input.signed };
     this.budget = l1Budget(kind, accumulatorBits, input);
-    this.d = parameterFrom(() => this.#initialD(w));
+    this.d = parameterFrom(() => firstD(w, this.bits));
   }
 
   /** What the weights are held to. */
@@ -68,11 +72,7 @@ export abstract class AccumulatorAwareQuantizer extends WeightQuantizer {
 
   /** `d = log2(max|w| / Q)`; of the weights as they are, centred or not. */
   override initialize(w: Tensor): void {
-    overwrite(this.d, () => this.#initialD(w));
-  }
-
-  #initialD(w: Tensor): Tensor {
-    return log2OfColumn(div(largestMagnitude(asRows(w)), weightRange(this.bits).high));
+    overwrite(this.d, () => firstD(w, this.bits));
   }
 
   /** log2 of the scale that is used, `[O]`. */
@@ -98,17 +98,13 @@ export class A2QQuantizer extends AccumulatorAwareQuantizer {
 
   constructor(kind: BoundKind, options: AccumulatorOptions, w: Tensor, input: IntegerFormat) {
     super(kind, options, w, input);
-    this.t = parameterFrom(() => this.#initialT(w));
+    this.t = parameterFrom(() => firstT(w));
   }
 
   /** `d = log2(max|w| / Q)`, `t = log2 ‖w‖₁`; of the weights as they are, centred or not. */
   override initialize(w: Tensor): void {
     super.initialize(w);
-    overwrite(this.t, () => this.#initialT(w));
-  }
-
-  #initialT(w: Tensor): Tensor {
-    return log2OfColumn(sum(abs(asRows(w)), { axes: 1, keepDims: true }));
+    overwrite(this.t, () => firstT(w));
   }
 
   override quantize(w: Tensor): QuantTensor {

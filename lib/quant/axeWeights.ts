@@ -1,7 +1,7 @@
 import { straightThrough } from '../autograd/define.js';
 import { clip, div, mul, reshape, roundHalfEven } from '../autograd/ops.js';
 import { fitAccumulator } from '../kernels/value.js';
-import { asInteger, asOptions } from '../tensor/argument.js';
+import { asInteger, asOptions, asTensor } from '../tensor/argument.js';
 import { Tensor } from '../tensor/tensor.js';
 import { AccumulatorAwareQuantizer, type AccumulatorOptions } from './accumulatorAware.js';
 import { checkedL1Budget } from './bounds.js';
@@ -30,8 +30,9 @@ export class AxeQuantizer extends AccumulatorAwareQuantizer {
   readonly tile: number;
 
   constructor(options: AxeOptions, w: Tensor, input: IntegerFormat) {
-    const length = w.size / w.shape[0];
-    const { accumulatorBits: tileBits, tile = length } = options;
+    const { size, shape } = asTensor('AxeQuantizer', 'w', w);
+    const length = size / shape[0];
+    const { accumulatorBits: tileBits, tile = length } = asOptions('AxeQuantizer', options);
     const tiles = Math.ceil(length / Math.min(tile, length));
     const accumulatorBits = tileBits + Math.ceil(Math.log2(tiles));
     checkBits('axe', `the register behind ${tiles} tiles`, accumulatorBits, 1, MAX_BITS);
