@@ -13,6 +13,7 @@ import { accumulateLinear } from './accumulator/linear.js';
 import { makeRegister } from './accumulator/register.js';
 import { enterEvaluation } from './evaluationMode.js';
 import { hostValues } from './hostValues.js';
+import { repeatPixels } from './runtime/reference.js';
 
 /**
  * A trained quantized model on real P-bit accumulators: while a simulation runs, the dot products of its constrained
@@ -137,20 +138,6 @@ function accumulateLayer(layer: QuantLayer, x: IntegerArray, w: IntegerArray, op
     return accumulateConv2d(repeatPixels(x, layer.factor), w, layer.geometry, options);
   }
   return accumulateLinear(x, w, options);
-}
-
-/** `[N, C, H, W] → [N, C, r·H, r·W]`, each pixel repeated. */
-function repeatPixels({ data, shape }: IntegerArray, factor: number): IntegerArray {
-  if (factor === 1) return { data, shape };
-  const [images, channels, height, width] = shape;
-  const out = [images, channels, height * factor, width * factor];
-  const repeated = new Int32Array(data.length * factor * factor);
-  for (let i = 0; i < repeated.length; i++) {
-    const column = i % out[3];
-    const row = Math.floor(i / out[3]);
-    repeated[i] = data[Math.floor(row / factor) * width + Math.floor(column / factor)];
-  }
-  return { data: repeated, shape: out };
 }
 
 /** How far `q·s` may be from its grid, in steps: float32 rounding of the product, and a little for sums of such. */

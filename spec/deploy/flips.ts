@@ -4,7 +4,7 @@ import type { IntegerGraph } from '../../lib/deploy/graph/graph.js';
 import { verifyNetwork } from '../../lib/deploy/verify/verifyNetwork.js';
 import { Random } from '../../lib/tensor/random.js';
 import { randomGraph } from './randomGraph.js';
-import { alike, PLAIN, tinyConv, tinyGraph } from './tinyGraph.js';
+import { alike, PLAIN, tinyConv, tinyGraph, tinyNodes, tinyTensors } from './tinyGraph.js';
 
 /** How damaged pairs of a network and its certificate were taken. */
 export interface Flips {
@@ -16,33 +16,17 @@ export interface Flips {
 
 /** Two layers with a claim each, a residual add, a pool and both kinds of requantization. */
 function residual(): IntegerGraph {
-  const grid = { op: 'requantize', low: 0, high: 3, scale: 1 } as const;
   return tinyGraph(
     [
       tinyConv({ name: 'conv', padding: [1, 1], accumulatorBits: 11 }),
-      { ...grid, mode: 'thresholds', name: 'act', inputs: ['conv'], thresholds: 'steps', sign: 'sign', base: 'base' },
+      tinyNodes().act,
       { op: 'add', name: 'sum', inputs: ['act', 'x'] },
       { op: 'sumPool', name: 'mean', inputs: ['sum'], ...PLAIN, kernel: null },
-      {
-        ...{ ...grid, mode: 'fixed', name: 'half', inputs: ['mean'], lift: 3, error: 0 },
-        ...{ multiplier: 'm', offset: 'o', shift: 's' },
-      },
+      tinyNodes().half,
       { op: 'reshape', name: 'flat', inputs: ['half'], shape: [-1] },
-      { op: 'linear', name: 'fc', inputs: ['flat'], weights: 'fc', weightBits: 8, accumulatorBits: 12 },
+      { ...tinyNodes().fc, accumulatorBits: 12 },
     ],
-    {
-      tensors: {
-        w: alike([2, 2, 3, 3], -3),
-        steps: [
-          [2, 3],
-          [-90, -50, 1, -7, -7, -7],
-        ],
-        sign: [[2], [1, -1]],
-        base: [[2], [0, 3]],
-        ...{ m: alike([2], 10), o: alike([2], -9), s: alike([2], 4) },
-        fc: alike([5, 2], 100),
-      },
-    },
+    { tensors: tinyTensors() },
   );
 }
 

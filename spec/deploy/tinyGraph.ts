@@ -40,3 +40,37 @@ export function tinyConv(given: Partial<ConvNode> = {}): ConvNode {
 export function alike(shape: readonly number[], value = 1): TinyTensor {
   return [shape, new Array(shape.reduce((size, extent) => size * extent, 1)).fill(value)];
 }
+
+const GRID = { op: 'requantize', low: 0, high: 3, scale: 1 } as const;
+
+/** Nodes of a network with a register of every kind: `conv` first, for others to stand between; new ones each time. */
+export const tinyNodes = () =>
+  ({
+    act: {
+      ...GRID,
+      mode: 'thresholds',
+      name: 'act',
+      inputs: ['conv'],
+      thresholds: 'steps',
+      sign: 'sign',
+      base: 'base',
+    },
+    half: {
+      ...{ ...GRID, mode: 'fixed', name: 'half', inputs: ['mean'], lift: 3, error: 0 },
+      ...{ multiplier: 'm', offset: 'o', shift: 's' },
+    },
+    fc: { op: 'linear', name: 'fc', inputs: ['flat'], weights: 'fc', weightBits: 8, accumulatorBits: null },
+  }) as const satisfies Record<string, GraphNode>;
+
+/** The tensors that {@link tinyNodes} and a 3 × 3 convolution name. */
+export const tinyTensors = (): Readonly<Record<string, TinyTensor>> => ({
+  w: alike([2, 2, 3, 3], -3),
+  steps: [
+    [2, 3],
+    [-90, -50, 1, -7, -7, -7],
+  ],
+  sign: [[2], [1, -1]],
+  base: [[2], [0, 3]],
+  ...{ m: alike([2], 10), o: alike([2], -9), s: alike([2], 4) },
+  fc: alike([5, 2], 100),
+});

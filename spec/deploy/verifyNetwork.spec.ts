@@ -11,7 +11,7 @@ import { verifyNetwork } from '../../lib/deploy/verify/verifyNetwork.js';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/tensor/safetensors.js';
 import { flipBits } from './flips.js';
 import { randomGraph } from './randomGraph.js';
-import { alike, PLAIN, tinyConv, tinyGraph } from './tinyGraph.js';
+import { PLAIN, tinyConv, tinyGraph, tinyNodes, tinyTensors } from './tinyGraph.js';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -175,40 +175,17 @@ function described(graph: IntegerGraph, change: (description: Record<string, nev
 }
 
 t.test('a network that breaks its own word proves nothing, whatever its certificate says', async (t) => {
-  const grid = { op: 'requantize', low: 0, high: 3, scale: 1 } as const;
   const graph = tinyGraph(
     [
       tinyConv({ name: 'conv', padding: [1, 1], accumulatorBits: 12 }),
-      { ...grid, mode: 'thresholds', name: 'act', inputs: ['conv'], thresholds: 'steps', sign: 'sign', base: 'base' },
+      tinyNodes().act,
       { op: 'maxPool', name: 'most', inputs: ['act'], ...PLAIN, kernel: [2, 2] },
       { op: 'sumPool', name: 'mean', inputs: ['most'], ...PLAIN, kernel: null },
-      {
-        ...grid,
-        mode: 'fixed',
-        name: 'half',
-        inputs: ['mean'],
-        lift: 3,
-        multiplier: 'm',
-        offset: 'o',
-        shift: 's',
-        error: 0,
-      },
+      tinyNodes().half,
       { op: 'reshape', name: 'flat', inputs: ['half'], shape: [-1] },
-      { op: 'linear', name: 'fc', inputs: ['flat'], weights: 'fc', weightBits: 8, accumulatorBits: null },
+      tinyNodes().fc,
     ],
-    {
-      tensors: {
-        w: alike([2, 2, 3, 3], -3),
-        steps: [
-          [2, 3],
-          [-90, -50, 1, -7, -7, -7],
-        ],
-        sign: [[2], [1, -1]],
-        base: [[2], [0, 3]],
-        ...{ m: alike([2], 10), o: alike([2], -9), s: alike([2], 4) },
-        fc: alike([5, 2], 100),
-      },
-    },
+    { tensors: tinyTensors() },
   );
   const { text, file } = await certified(graph);
   t.same(await verifyNetwork(file, encode(text)), []);

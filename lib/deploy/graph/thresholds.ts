@@ -2,6 +2,7 @@ import { asFunction, asInstance, asOptions } from '../../tensor/argument.js';
 import { QuantError } from '../../tensor/errors.js';
 import { type IntegerTensor, integerTensor } from './graph.js';
 import type { ChannelRange } from './ranges.js';
+import { countReached } from './requantize.js';
 
 /**
  * What a network computes between an accumulator and the next grid, of `n` accumulators of each channel.
@@ -125,24 +126,12 @@ function compare(
     const results = ask(a);
     for (let i = 0; i < a.length; i++) {
       const c = i % channels;
-      const row = thresholds.data.subarray(c * steps, (c + 1) * steps);
-      if (results[i] === base.data[c] + sign.data[c] * countReached(row, a[i])) continue;
+      const count = countReached(thresholds.data, a[i], c * steps, (c + 1) * steps);
+      if (results[i] === base.data[c] + sign.data[c] * count) continue;
       throw new QuantError(
         'findThresholds',
         `what follows the accumulator neither rises nor falls throughout (channel ${c}, at ${a[i]})`,
       );
     }
   }
-}
-
-/** How many of ascending thresholds `a` reaches. */
-export function countReached(ascending: ArrayLike<number>, a: number): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (a >= ascending[middle]) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,13 +1,13 @@
 import { QuantError } from '../../tensor/errors.js';
 import type { ChannelRange } from '../graph/ranges.js';
+import type { FixedPoint } from '../graph/requantize.js';
 import type { Affine } from './program.js';
 
-/** The numbers of a `FixedPointNode`, a row each. */
-export interface FixedPoint {
+/** The numbers of a `FixedPointNode` in the making, a row each. */
+interface FixedPointRows extends FixedPoint {
   readonly multiplier: Int32Array;
   readonly offset: Int32Array;
   readonly shift: Int32Array;
-  readonly lift: number;
 }
 
 /** Bits in which products are exact. */
@@ -21,7 +21,7 @@ const INT31 = 2 ** 31 - 1;
  * @param affine in steps @param reach what each channel's accumulator can be
  * @throws QuantError if a slope or an intercept is not finite, or the results are too large to be told
  */
-export function fixedPoint(affine: Affine, reach: ChannelRange): FixedPoint {
+export function fixedPoint(affine: Affine, reach: ChannelRange): FixedPointRows {
   const channels = affine.slope.length;
   const multiplier = new Int32Array(channels);
   const shift = new Int32Array(channels);
@@ -50,10 +50,4 @@ export function fixedPoint(affine: Affine, reach: ChannelRange): FixedPoint {
   }
   const lift = Math.max(0, Math.ceil(Math.log2((most + 1) / INT31)));
   return { multiplier, shift, lift, offset: Int32Array.from(exact, (value) => Math.round(value / 2 ** lift)) };
-}
-
-/** What a row makes of an accumulator, before it is clipped. */
-export function applyFixedPoint({ multiplier, offset, shift, lift }: FixedPoint, row: number, a: number): number {
-  const half = shift[row] === 0 ? 0 : 2 ** (shift[row] - 1);
-  return Math.floor((a * multiplier[row] + offset[row] * 2 ** lift + half) / 2 ** shift[row]);
 }

@@ -5,10 +5,11 @@ import { scope } from '../../tensor/storage.js';
 import type { Home } from '../../tensor/view.js';
 import type { FixedPointNode, RequantizeNode, ThresholdNode } from '../graph/graph.js';
 import { type ChannelRange, extremesOf } from '../graph/ranges.js';
+import { multiplyAndShift } from '../graph/requantize.js';
 import { findThresholds, type Thresholds, type Transfer } from '../graph/thresholds.js';
 import { hostValues } from '../hostValues.js';
 import type { GraphBuilder } from './builder.js';
-import { applyFixedPoint, fixedPoint } from './fixedPoint.js';
+import { fixedPoint } from './fixedPoint.js';
 import { affineOf, constant, type Program, runProgram, step, variesByChannel } from './program.js';
 import type { Unnamed } from './unnamed.js';
 
@@ -120,7 +121,7 @@ function fixedNode(builder: GraphBuilder, name: string, { program, grid, reach, 
     const a = Float64Array.from(reach.low, (low, c) => Math.round(low + ((reach.high[c] - low) * i) / (COMPARED - 1)));
     const wanted = transfer(a, 1);
     for (let c = 0; c < channels; c++) {
-      const given = Math.min(grid.high, Math.max(floor, applyFixedPoint(numbers, c, a[c])));
+      const given = Math.min(grid.high, Math.max(floor, multiplyAndShift(numbers, c, a[c])));
       error = Math.max(error, Math.abs(given - wanted[c]));
     }
   }

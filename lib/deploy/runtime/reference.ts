@@ -9,6 +9,7 @@ import type {
   SumPoolNode,
   ThresholdNode,
 } from '../graph/graph.js';
+import { countReached, multiplyAndShift } from '../graph/requantize.js';
 import { inferShapes, shapeOf } from '../graph/shapes.js';
 
 /** Integers `[N, …]` in row-major order. */
@@ -219,28 +220,17 @@ function threshold(node: ThresholdNode, x: IntegerValue, tensor: (name: string) 
   const [sign, base] = [tensor(node.sign).data, tensor(node.base).data];
   const out = new Int32Array(x.data.length);
   eachChannel(x, rows, (i, row) => {
-    const a = x.data[i];
-    let low = 0;
-    let high = count;
-    // The number of thresholds that a reaches: they ascend.
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (a >= steps[row * count + middle]) low = middle + 1;
-      else high = middle;
-    }
-    out[i] = base[row] + sign[row] * low;
+    out[i] = base[row] + sign[row] * countReached(steps, x.data[i], row * count, (row + 1) * count);
   });
   return out;
 }
 
 function scaleAndShift(node: FixedPointNode, x: IntegerValue, tensor: (name: string) => IntegerTensor): Int32Array {
   const [multiplier, offset, shift] = [node.multiplier, node.offset, node.shift].map((name) => tensor(name).data);
-  const unit = 2 ** node.lift;
+  const numbers = { multiplier, offset, shift, lift: node.lift };
   const out = new Int32Array(x.data.length);
   eachChannel(x, offset.length, (i, row) => {
-    const half = shift[row] === 0 ? 0 : 2 ** (shift[row] - 1);
-    const scaled = Math.floor((x.data[i] * multiplier[row] + offset[row] * unit + half) / 2 ** shift[row]);
-    out[i] = Math.min(node.high, Math.max(node.low, scaled));
+    out[i] = Math.min(node.high, Math.max(node.low, multiplyAndShift(numbers, row, x.data[i])));
   });
   return out;
 }

@@ -4,46 +4,22 @@ import { decodeNetwork, encodeNetwork, NETWORK_KEY } from '../../../lib/deploy/g
 import type { IntegerGraph } from '../../../lib/deploy/graph/graph.js';
 import { DataError } from '../../../lib/tensor/errors.js';
 import { decodeSafetensors, encodeSafetensors } from '../../../lib/tensor/safetensors.js';
-import { alike, PLAIN, tinyConv, tinyGraph } from '../tinyGraph.js';
-
-const grid = { op: 'requantize', low: 0, high: 3, scale: 1 } as const;
+import { alike, PLAIN, tinyConv, tinyGraph, tinyNodes, tinyTensors } from '../tinyGraph.js';
 
 /** A network with something to spoil in every part. */
 function sound(): IntegerGraph {
   const graph = tinyGraph(
     [
       tinyConv({ name: 'conv', padding: [1, 1], accumulatorBits: 12 }),
-      { ...grid, mode: 'thresholds', name: 'act', inputs: ['conv'], thresholds: 'steps', sign: 'sign', base: 'base' },
+      tinyNodes().act,
       { op: 'maxPool', name: 'most', inputs: ['act'], ...PLAIN, kernel: [2, 2] },
       { op: 'sumPool', name: 'mean', inputs: ['most'], ...PLAIN, kernel: null },
-      {
-        ...grid,
-        mode: 'fixed',
-        name: 'half',
-        inputs: ['mean'],
-        lift: 3,
-        multiplier: 'm',
-        offset: 'o',
-        shift: 's',
-        error: 0,
-      },
+      tinyNodes().half,
       { op: 'permute', name: 'turned', inputs: ['half'], axes: [0, 2, 3, 1] },
       { op: 'reshape', name: 'flat', inputs: ['turned'], shape: [-1] },
-      { op: 'linear', name: 'fc', inputs: ['flat'], weights: 'fc', weightBits: 8, accumulatorBits: null },
+      tinyNodes().fc,
     ],
-    {
-      tensors: {
-        w: alike([2, 2, 3, 3], -3),
-        steps: [
-          [2, 3],
-          [-90, -50, 1, -7, -7, -7],
-        ],
-        sign: [[2], [1, -1]],
-        base: [[2], [0, 3]],
-        ...{ m: alike([2], 10), o: alike([2], -9), s: alike([2], 4) },
-        fc: alike([5, 2], 100),
-      },
-    },
+    { tensors: tinyTensors() },
   );
   const pixels = { mean: [0, 0.5], std: [1, 0.25] };
   return { ...graph, task: { kind: 'labels', classes: ['a', 'b', 'c', 'd', 'e'], pixels } };

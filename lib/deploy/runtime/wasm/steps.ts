@@ -1,4 +1,5 @@
 import type { FixedPointNode, IntegerTensor, RequantizeNode, ThresholdNode } from '../../graph/graph.js';
+import { multiplyAndShift } from '../../graph/requantize.js';
 
 /** A channel's requantization: `base + sign · #{a ≥ threshold}` for the sums `low … high` that can be reached. */
 export interface Steps {
@@ -46,13 +47,9 @@ function given(node: ThresholdNode, tensors: Tensors, channel: number, low: numb
 function found(node: FixedPointNode, tensors: Tensors, channel: number, low: number, high: number): Steps | null {
   const offsets = dataOf(tensors, node.offset);
   const row = offsets.length === 1 ? 0 : channel;
-  const factor = dataOf(tensors, node.multiplier)[row];
-  const shift = dataOf(tensors, node.shift)[row];
-  const half = shift === 0 ? 0 : 2 ** (shift - 1);
-  const result = (a: number) => {
-    const scaled = Math.floor((a * factor + offsets[row] * 2 ** node.lift + half) / 2 ** shift);
-    return Math.min(node.high, Math.max(node.low, scaled));
-  };
+  const [multiplier, shift] = [node.multiplier, node.shift].map((name) => dataOf(tensors, name));
+  const numbers = { multiplier, offset: offsets, shift, lift: node.lift };
+  const result = (a: number) => Math.min(node.high, Math.max(node.low, multiplyAndShift(numbers, row, a)));
   const [base, last] = [result(low), result(high)];
   const sign = last < base ? -1 : 1;
   if (Math.abs(last - base) > MOST_STEPS) return null;
